@@ -1,0 +1,45 @@
+"""The command `melp`: parses, calls one function, prints."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import typer
+
+from melp import __version__
+from melp.errors import MelpError
+
+app = typer.Typer(
+    name="melp",
+    help="ECG-language pretraining on three scales: tokens, beats and rhythm.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"melp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True)) -> None:
+    """ECG-language pretraining on three scales: tokens, beats and rhythm."""
+
+
+# Each file of this folder adds its commands to `app` when it is imported.
+COMMANDS = ("data", "text", "pretrain", "evaluate", "classify", "quickstart")
+
+
+def main() -> None:
+    """Runs `melp`; input that cannot be used ends with one line on stderr and exit code 2."""
+    for name in COMMANDS:
+        importlib.import_module(f"melp.cli.{name}")
+    try:
+        app()
+    except MelpError as error:
+        typer.echo(f"melp: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,43 @@
+"""Fixtures shared by all tests: where the real recordings and the reference tensors lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jaxtyping import install_import_hook
+
+with install_import_hook("melp", "beartype.beartype"):
+    import melp  # noqa: F401
+
+
+def _absent(reason: str) -> None:
+    if os.environ.get("MELP_REQUIRE_DATA") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings, laid out as `ptb-xl/`, `cpsc2018/`, `csn/`, `text/`."""
+    folder = os.environ.get("MELP_TEST_DATA", "")
+    if not folder or not Path(folder, "ptb-xl").is_dir():
+        _absent("MELP_TEST_DATA does not name the folder of real recordings")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def ptb_xl(recordings: Path) -> Path:
+    """PTB-XL in its published layout, most recordings missing."""
+    return recordings / "ptb-xl"
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """The folder of reference tensors."""
+    folder = Path(os.environ.get("MELP_PARITY_DIR", "../shared/parity"))
+    if not (folder / "meta.json").is_file():
+        _absent(f"{folder} holds no reference tensors (set MELP_PARITY_DIR)")
+    return folder
