@@ -2,14 +2,128 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from melp.errors import MelpError
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+LIMB_LEADS = LEADS[:6]
+
+_BY_LOWER = {lead.lower(): lead for lead in LEADS} | {
+    "di": "I", "dii": "II", "diii": "III", "d1": "I", "d2": "II", "d3": "III",
+    "c1": "V1", "c2": "V2", "c3": "V3", "c4": "V4", "c5": "V5", "c6": "V6",
+}  # fmt: skip
+_PREFIX = re.compile(r"^(mdc_ecg_lead_|mdc_ecg_|ecg[ _:-]?|lead[ _:-]?|ch[ _:-])+")
+
+
+class BadRecordError(MelpError):
+    """A recording that cannot be used; `reason` is the short form that a summary counts."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[BadRecordError], tuple[str, str]]:
+        # Exceptions are rebuilt from `args` alone, which would lose the reason between processes.
+        return type(self), (str(self), self.reason)
+
+
+def normalise_lead_name(name: str) -> str | None:
+    """The standard name of a lead, or None where the name is not one of the twelve.
+
+    Knows the spellings of IEEE 11073 (MDC_ECG_LEAD_I), of IEC 60601-2-25 (C1 for V1), of Latin countries
+    (DI, D1) and any case.
+    """
+    plain = _PREFIX.sub("", name.strip().lower())
+    return _BY_LOWER.get(re.sub(r"[\s_.-]", "", plain))
+
+
+@dataclass(frozen=True, eq=False)
+class ECG:
+    """One recording.
+
+    Attributes:
+        signal: float32, one row a lead, in mV; read-only.
+        rate: samples a second.
+        leads: the name of each row, standard spelling where it is one of the twelve.
+        meta: what else the file says (age, sex, comments ...).
+
+    Raises:
+        MelpError: rows and names differ in number, a name comes twice, or the rate is not positive.
+    """
+
+    signal: Shaped[np.ndarray, "lead time"]
+    rate: float
+    leads: tuple[str, ...] = LEADS
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # A copy that nobody else holds can be locked without a surprise for the caller.
+        signal = np.array(self.signal, dtype=np.float32, order="C")
+        leads = tuple(normalise_lead_name(lead) or lead for lead in self.leads)
+        if signal.ndim != 2 or signal.shape[0] != len(leads):
+            raise MelpError(f"ECG: signal of shape {signal.shape}, wanted [{len(leads)} leads, time]")
+        if len(set(leads)) != len(leads):
+            raise MelpError(f"ECG: a lead comes twice in {', '.join(leads)}")
+        if not np.isfinite(self.rate) or self.rate <= 0:
+            raise MelpError(f"ECG: rate {self.rate} Hz, wanted a positive number")
+        signal.setflags(write=False)
+        object.__setattr__(self, "signal", signal)
+        object.__setattr__(self, "rate", float(self.rate))
+        object.__setattr__(self, "leads", leads)
+        object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.signal.shape[1] / self.rate
+
+    def ordered(self) -> ECG:
+        """The same recording with its twelve standard leads in standard order; other leads are left out.
+
+        Raises:
+            MelpError: a standard lead is missing.
+        """
+        missing = [lead for lead in LEADS if lead not in self.leads]
+        if missing:
+            raise MelpError(f"ECG: no lead {', '.join(missing)} among {', '.join(self.leads)}")
+        if self.leads == LEADS:
+            return self
+        rows = [self.leads.index(lead) for lead in LEADS]
+        return ECG(self.signal[rows], self.rate, LEADS, self.meta)
+
+
+def limb_residuals(signal: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "4 time"]:
+    """How far six limb leads (I II III aVR aVL aVF, mV) are from the identities that bind them, in mV.
+
+    Einthoven: I + III = II. Goldberger: aVR = -(I + II)/2, aVL = (I - III)/2, aVF = (II + III)/2.
+    """
+    one, two, three, avr, avl, avf = signal
+    return np.stack(
+        [one + three - two, avr + (one + two) / 2, avl - (one - three) / 2, avf - (two + three) / 2]
+    )
+
+
+def check_lead_order(ecg: ECG) -> list[str]:
+    """Says in words which identities between the leads a recording breaks; empty where it breaks none.
+
+    Raises:
+        MelpError: a standard lead is missing.
+    """
+    limb = ecg.ordered().signal[:6]
+    if _fits(limb):
+        return []
+    names = ("II = I + III", "aVR = -(I + II)/2", "aVL = (I - III)/2", "aVF = (II + III)/2")
+    off = np.sqrt(np.mean(limb_residuals(limb) ** 2, axis=1))
+    return [f"{name} is {value:.2f} mV off" for name, value in zip(names, off, strict=True) if value > 0.03]
+
+
+def _fits(limb: Float[np.ndarray, "6 time"]) -> bool:
+    return bool(np.sqrt(np.mean(limb_residuals(limb) ** 2)) <= 0.03)

@@ -1,0 +1,1 @@
+"""Signals: resampling, filters and the preprocessing that a checkpoint carries."""
