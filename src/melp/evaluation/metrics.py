@@ -1,0 +1,194 @@
+"""Area under the ROC curve of many classes at once, and its bootstrap interval over patients.
+
+A class without a positive or without a negative has no area: it is left out by name, where common metric
+libraries count it as 0 or drop it in silence (published zero-shot numbers carry both).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float, Int
+from scipy.stats import rankdata
+
+from melp.errors import MelpError
+
+__all__ = ["MACRO", "Auroc", "auroc", "bootstrap_auroc", "judge"]
+
+MACRO = "auroc_macro"
+_CHUNK = 100  # resamples held in memory at once
+
+
+@dataclass(frozen=True)
+class Auroc:
+    """Areas of one set of scores.
+
+    `values` and `intervals` hold `auroc_macro` and one `auroc/CLASS` a class that has an area (0 to 1);
+    `positives` the positives of each class; `left_out` the classes that the macro mean does not count.
+    """
+
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    positives: dict[str, int]
+    left_out: tuple[str, ...]
+    n: int = field(default=0)
+
+    @property
+    def macro(self) -> float:
+        """Mean over the classes that are not left out."""
+        return self.values[MACRO]
+
+
+def auroc(
+    scores: Float[np.ndarray, "record class"], labels: Bool[np.ndarray, "record class"]
+) -> Float[np.ndarray, " class"]:
+    """Area under the ROC curve of each class, from mid-ranks (ties count half).
+
+    NaN where a class has no positive or no negative. Mann-Whitney form: Hanley and McNeil, Radiology 1982.
+    """
+    if not len(scores):
+        return np.full(scores.shape[1], np.nan)
+    ranks = rankdata(scores, axis=0)
+    positives = labels.sum(axis=0)
+    negatives = len(labels) - positives
+    above = (ranks * labels).sum(axis=0) - positives * (positives + 1) / 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(above / (positives * negatives), dtype=float)
+
+
+def _weighted_auroc(
+    score: Float[np.ndarray, " record"],
+    label: Bool[np.ndarray, " record"],
+    weights: Int[np.ndarray, "resample record"],
+) -> Float[np.ndarray, " resample"]:
+    """Area of one class in each resample, a record counted `weights` times; sorted once for all resamples."""
+    order = np.argsort(score, kind="stable")
+    ordered = score[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])  # first record of each group of ties
+    weights = weights[:, order]
+    positive = np.add.reduceat(weights * label[order], starts, axis=1).astype(float)
+    negative = np.add.reduceat(weights, starts, axis=1) - positive
+    below = np.cumsum(negative, axis=1) - negative / 2
+    pairs = positive.sum(axis=1) * negative.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray((positive * below).sum(axis=1) / pairs, dtype=float)
+
+
+def _resample_counts(
+    groups: Int[np.ndarray, " record"], resamples: int, seed: int
+) -> Iterator[Int[np.ndarray, "chunk record"]]:
+    """How often each record is drawn when whole groups (patients) are drawn with replacement."""
+    generator = np.random.default_rng(seed)
+    number = int(groups.max()) + 1
+    for start in range(0, resamples, _CHUNK):
+        size = min(_CHUNK, resamples - start)
+        yield generator.multinomial(number, np.full(number, 1 / number), size=size)[:, groups]
+
+
+def bootstrap_auroc(
+    scores: Float[np.ndarray, "record class"],
+    labels: Bool[np.ndarray, "record class"],
+    groups: Int[np.ndarray, " record"],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Float[np.ndarray, "resample class"]:
+    """Area of each class in each bootstrap resample.
+
+    Args:
+        scores: higher means more likely; any monotone scale.
+        labels: which record has which class.
+        groups: number of the patient of each record, from 0 without gaps. Patients are drawn, not records, as
+            recordings of one person are alike.
+        resamples: number of resamples.
+        seed: the same seed draws the same patients, so two models can be compared resample by resample.
+
+    Returns:
+        NaN where a resample has no positive or no negative of a class.
+    """
+    columns = range(scores.shape[1])
+    chunks = [
+        np.stack([_weighted_auroc(scores[:, c], labels[:, c], weights) for c in columns], axis=1)
+        for weights in _resample_counts(groups, resamples, seed)
+    ]
+    return np.concatenate(chunks)
+
+
+def _interval(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
+    """The middle 95 % of the resamples that have a value."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def judge(
+    scores: pd.DataFrame,
+    labels: pd.DataFrame,
+    patients: pd.Series | None = None,
+    *,
+    min_positives: int = 1,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Auroc:
+    """Areas of all classes and their macro mean, with 95 % bootstrap intervals.
+
+    Args:
+        scores: one row a record indexed by id, one column a class; other rows and columns are allowed.
+        labels: the truth in the same form; its rows and columns are the ones judged.
+        patients: patient of each record, indexed by id; without it records are drawn one by one.
+        min_positives: classes with fewer positives are left out of the macro mean (at least 1).
+        resamples: bootstrap resamples; 0 for no intervals.
+        seed: seed of the bootstrap.
+
+    The macro mean of a resample is taken over the classes that have an area in it.
+
+    Raises:
+        MelpError: a record or class without a score, a score that is not a number, or no class with an area.
+    """
+    absent = labels.index.difference(scores.index)
+    if len(absent) or set(labels.columns) - set(scores.columns):
+        raise MelpError(
+            f"scores: {len(absent)} records and {set(labels.columns) - set(scores.columns)} missing"
+        )
+    values = scores.loc[labels.index, labels.columns].to_numpy(dtype=float)
+    truth = labels.to_numpy(dtype=bool)
+    if not np.isfinite(values).all():
+        raise MelpError("scores: found values that are not finite numbers")
+    areas, positives = auroc(values, truth), truth.sum(axis=0)
+    has_area = np.isfinite(areas)
+    counted = has_area & (positives >= min_positives)
+    if not counted.any():
+        raise MelpError(
+            f"labels: no class with {min_positives} positives and a negative in {len(labels)} records"
+        )
+    names = labels.columns.to_numpy()
+    intervals: dict[str, tuple[float, float]] = {}
+    if resamples:
+        known = labels.index if patients is None else patients.loc[labels.index]
+        groups = pd.factorize(np.asarray(known))[0]
+        drawn = bootstrap_auroc(
+            values[:, has_area], truth[:, has_area], groups, resamples=resamples, seed=seed
+        )
+        intervals[MACRO] = _interval(_row_means(drawn[:, counted[has_area]]))
+        columns = zip(names[has_area], drawn.T, strict=True)
+        intervals |= {f"auroc/{name}": _interval(column) for name, column in columns}
+    by_class = zip(names[has_area], areas[has_area], strict=True)
+    return Auroc(
+        values={MACRO: float(areas[counted].mean())} | {f"auroc/{name}": float(v) for name, v in by_class},
+        intervals=intervals,
+        positives={str(name): int(count) for name, count in zip(names, positives, strict=True)},
+        left_out=tuple(names[~counted].tolist()),
+        n=len(labels),
+    )
+
+
+def _row_means(values: Float[np.ndarray, "resample class"]) -> Float[np.ndarray, " resample"]:
+    """Mean of the finite values of each row; NaN where there is none."""
+    finite = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(finite, values, 0).sum(axis=1) / finite.sum(axis=1), dtype=float)

@@ -1,0 +1,118 @@
+"""Areas under the ROC curve against scikit-learn, and their bootstrap against a slow twin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from melp.errors import MelpError
+from melp.evaluation.metrics import auroc, bootstrap_auroc, judge
+
+
+def cases(seed: int, records: int = 60, classes: int = 4, levels: int = 7) -> tuple[np.ndarray, np.ndarray]:
+    """Scores with ties, labels with both values in every class."""
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, levels, (records, classes)).astype(float)
+    labels = generator.random((records, classes)) < 0.3
+    labels[0], labels[1] = True, False
+    return scores, labels
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), levels=st.integers(1, 200))
+def test_auroc_equals_scikit_learn(seed: int, levels: int) -> None:
+    scores, labels = cases(seed, levels=levels)
+    np.testing.assert_allclose(auroc(scores, labels), roc_auc_score(labels, scores, average=None), atol=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_auroc_depends_on_order_only(seed: int) -> None:
+    scores, labels = cases(seed)
+    np.testing.assert_allclose(auroc(np.exp(scores) * 3 - 5, labels), auroc(scores, labels))
+    np.testing.assert_allclose(auroc(-scores, labels), 1 - auroc(scores, labels))
+
+
+def test_bootstrap_equals_scikit_learn_on_the_drawn_records() -> None:
+    scores, labels = cases(3, records=40, classes=2)
+    groups = np.repeat(np.arange(20), 2)
+    drawn = bootstrap_auroc(scores, labels, groups, resamples=150, seed=5)
+    counts = np.random.default_rng(5)
+    for row in range(150):
+        if row % 100 == 0:
+            chunk = counts.multinomial(20, np.full(20, 1 / 20), size=min(100, 150 - row))
+        records = np.repeat(np.arange(40), chunk[row % 100][groups])
+        expected = roc_auc_score(labels[records], scores[records], average=None)
+        np.testing.assert_allclose(drawn[row], expected, atol=1e-12)
+
+
+def test_bootstrap_with_one_record_a_patient_covers_the_hanley_mcneil_error() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(400)[:, None] < 150
+    scores = generator.normal(size=(400, 1)) + labels
+    area = auroc(scores, labels)[0]
+    q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
+    error = np.sqrt((area * (1 - area) + 149 * (q1 - area**2) + 249 * (q2 - area**2)) / (150 * 250))
+    drawn = bootstrap_auroc(scores, labels, np.arange(400), resamples=1000)
+    assert drawn.std() == pytest.approx(error, rel=0.1)
+
+
+def frame(values: np.ndarray, names: str = "ABCD") -> pd.DataFrame:
+    return pd.DataFrame(
+        values, columns=list(names[: values.shape[1]]), index=[f"r{i}" for i in range(len(values))]
+    )
+
+
+def test_judge_joins_by_name() -> None:
+    scores, labels = cases(1)
+    straight = judge(frame(scores), frame(labels), resamples=20)
+    shuffled = judge(frame(scores).iloc[::-1, [2, 0, 3, 1]], frame(labels), resamples=20)
+    assert shuffled == straight
+    assert straight.values["auroc/C"] == pytest.approx(roc_auc_score(labels[:, 2], scores[:, 2]))
+    assert straight.macro == pytest.approx(roc_auc_score(labels, scores))
+    low, high = straight.intervals["auroc_macro"]
+    assert low < straight.macro < high
+
+
+def test_judge_leaves_out_classes_without_positives_or_negatives() -> None:
+    scores, labels = cases(2)
+    labels[:, 1], labels[:, 3] = False, True
+    result = judge(frame(scores), frame(labels), resamples=10)
+    assert result.left_out == ("B", "D")
+    assert set(result.values) == {"auroc_macro", "auroc/A", "auroc/C"}
+    assert result.macro == pytest.approx(roc_auc_score(labels[:, [0, 2]], scores[:, [0, 2]]))
+    assert result.positives == {"A": labels[:, 0].sum(), "B": 0, "C": labels[:, 2].sum(), "D": 60}
+
+
+def test_judge_keeps_a_rare_class_out_of_the_mean_only() -> None:
+    scores, labels = cases(4)
+    labels[:, 0] = np.arange(60) < 3
+    result = judge(frame(scores), frame(labels), min_positives=5, resamples=0)
+    assert result.left_out == ("A",)
+    assert result.macro == pytest.approx(roc_auc_score(labels[:, 1:], scores[:, 1:]))
+    assert "auroc/A" in result.values
+    assert result.intervals == {}
+
+
+def test_patients_widen_the_interval() -> None:
+    scores, labels = cases(6, records=50, levels=100)
+    repeated = frame(np.tile(scores, (6, 1))), frame(np.tile(labels, (6, 1)))
+    patients = pd.Series(np.tile(np.arange(50), 6), index=repeated[1].index)
+    by_record = judge(*repeated).intervals["auroc_macro"]
+    by_patient = judge(*repeated, patients).intervals["auroc_macro"]
+    assert by_patient[1] - by_patient[0] > 1.8 * (by_record[1] - by_record[0])
+    assert judge(*repeated, patients).intervals == judge(*repeated, patients).intervals
+
+
+def test_judge_refuses_what_it_cannot_use() -> None:
+    scores, labels = cases(7)
+    with pytest.raises(MelpError, match="missing"):
+        judge(frame(scores).iloc[1:], frame(labels))
+    with pytest.raises(MelpError, match="not finite"):
+        judge(frame(np.where(scores > 3, np.nan, scores)), frame(labels))
+    with pytest.raises(MelpError, match="no class"):
+        judge(frame(scores), frame(labels & False))
