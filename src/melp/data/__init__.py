@@ -1,0 +1,1 @@
+"""Corpora, the store built from them, and what is read from it."""

@@ -1,0 +1,105 @@
+"""Corpora, one file each.
+
+A file of this folder is a corpus; its name, with `-` for `_`, is the corpus's. It has two functions:
+
+    list_entries(raw: Path | None, options: Options) -> Listing
+        What the corpus holds, from its tables alone: no recording is opened. Raises `MelpError` where `raw`
+        is not the corpus.
+    load(entry: Entry) -> ECG
+        One recording. Raises `BadRecordError` where it cannot be used. What only the recording tells
+        (`statements`, `labels`, `age`, `sex`) may be given in `ECG.meta` and then stands for the entry's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from melp.ecg import ECG
+from melp.errors import MelpError
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a store is built with.
+
+    Attributes:
+        rate: Hz of the store.
+        seconds: length of its records.
+        records: how many records a simulated corpus makes; None for its default.
+        seed: seed of a simulated corpus.
+    """
+
+    rate: float = 500
+    seconds: float = 10
+    records: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One recording of a corpus, as its tables describe it.
+
+    Attributes:
+        id: unique in the corpus.
+        patient: whose recording it is.
+        fold: its fold, from 1.
+        labels: codes, as the published files name them.
+        report: the report as written; used where `statements` is None.
+        statements: the report's statements, where the corpus gives them apart.
+        age: years; NaN where unknown.
+        sex: "female", "male" or "".
+        source: what `load` needs to find the recording; must pickle.
+    """
+
+    id: str
+    patient: str
+    fold: int
+    labels: tuple[str, ...] = ()
+    report: str = ""
+    statements: tuple[str, ...] | None = None
+    age: float = float("nan")
+    sex: str = ""
+    source: Any = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A corpus on disk.
+
+    Attributes:
+        entries: those whose recording is there, in the store's order.
+        missing: those whose recording is not there.
+        text_folds: the folds whose reports are kept even without a recording.
+    """
+
+    entries: list[Entry]
+    missing: list[Entry] = field(default_factory=list)
+    text_folds: tuple[int, ...] = ()
+
+
+class Corpus(Protocol):
+    """What a file of this folder offers."""
+
+    def list_entries(self, raw: Path | None, options: Options) -> Listing: ...
+
+    def load(self, entry: Entry) -> ECG: ...
+
+
+def list_corpora() -> list[str]:
+    """The names of all corpora."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+
+
+def get_corpus(name: str) -> Corpus:
+    """The corpus `name`.
+
+    Raises:
+        MelpError: no such corpus.
+    """
+    if name not in list_corpora():
+        raise MelpError(f"corpus: {name!r}, wanted one of {', '.join(list_corpora())}")
+    return cast(Corpus, importlib.import_module(f"{__name__}.{name.replace('-', '_')}"))

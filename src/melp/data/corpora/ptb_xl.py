@@ -1,0 +1,101 @@
+"""PTB-XL in its published layout (Wagner et al., Scientific Data 7:154, 2020; versions 1.0.1 to 1.0.3)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from melp.data.corpora import Entry, Listing, Options
+from melp.ecg import ECG
+from melp.errors import MelpError
+
+_TABLE = "ptbxl_database.csv"
+_COLUMNS = (
+    "ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "filename_lr", "filename_hr",
+)  # fmt: skip
+_SEX = {0: "male", 1: "female"}
+# Folds 9 and 10 are those that results are selected and reported on: their reports stay unseen.
+_TRAINING_FOLDS = tuple(range(1, 9))
+# From version 1.0.2 on, an age over 89 is hidden behind this number.
+_HIDDEN_AGE = 300
+_OLDEST = 90
+
+
+def list_entries(raw: Path | None, options: Options) -> Listing:
+    """What the table lists, apart by whether the recording is on disk.
+
+    The 500 Hz recording is taken; where it is absent, the published 100 Hz one, for a store of at most
+    100 Hz.
+
+    Raises:
+        MelpError: `raw` is not the folder of PTB-XL, or holds none of its recordings.
+    """
+    table = _read_table(raw)
+    assert raw is not None
+    entries, missing = [], []
+    for row in table.to_dict("records"):
+        source = _recording(raw, row, options.rate)
+        (missing if source is None else entries).append(_entry(row, source))
+    if not entries:
+        found = ", ".join(name for name in ("records500", "records100") if (raw / name).is_dir())
+        raise MelpError(
+            f"{raw}: none of the {len(table)} recordings fit for {options.rate:g} Hz is there "
+            f"(folders found: {found or 'none'})"
+        )
+    return Listing(entries, missing, _TRAINING_FOLDS)
+
+
+def load(entry: Entry) -> ECG:
+    """The recording of `entry`."""
+    from melp.io.wfdb import read_wfdb
+
+    return read_wfdb(entry.source)
+
+
+def labels(scp_codes: str) -> tuple[str, ...]:
+    """Codes of a cell of the table, whatever their likelihood, in the published files' spelling.
+
+    The table ends some codes in an underscore (`NST_`); the splits published for benchmarks do not.
+    """
+    return tuple(code.rstrip("_") for code in ast.literal_eval(scp_codes))
+
+
+def _read_table(raw: Path | None) -> pd.DataFrame:
+    if raw is None:
+        raise MelpError("ptb-xl: no folder given, wanted --raw with the folder of PTB-XL")
+    file = raw / _TABLE
+    if not file.is_file():
+        raise MelpError(f"{raw}: not PTB-XL, it holds no {_TABLE}")
+    try:
+        table = pd.read_csv(file)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise MelpError(f"{file}: not a CSV table ({str(error).splitlines()[0]})") from error
+    absent = [column for column in _COLUMNS if column not in table.columns]
+    if absent:
+        raise MelpError(f"{file}: no column {', '.join(absent)}")
+    return table
+
+
+def _recording(raw: Path, row: dict[str, Any], rate: float) -> str | None:
+    names = [row["filename_hr"]] + ([row["filename_lr"]] if rate <= 100 else [])
+    for name in names:
+        stem = raw / name
+        if stem.with_suffix(".hea").is_file() and stem.with_suffix(".dat").is_file():
+            return str(stem)
+    return None
+
+
+def _entry(row: dict[str, Any], source: str | None) -> Entry:
+    return Entry(
+        id=str(int(row["ecg_id"])),
+        patient=str(int(row["patient_id"])),
+        fold=int(row["strat_fold"]),
+        labels=labels(row["scp_codes"]),
+        report=row["report"] if isinstance(row["report"], str) else "",
+        age=float(_OLDEST if row["age"] == _HIDDEN_AGE else row["age"]),
+        sex=_SEX.get(row["sex"], ""),
+        source=source,
+    )
