@@ -1,0 +1,37 @@
+"""Cross entropy of the next word piece of a report (token level)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def caption_loss(
+    logits: Float[Tensor, "batch token vocabulary"],
+    targets: Int[Tensor, "batch token"],
+    pad: int,
+    label_smoothing: float = 0.0,
+    count: Float[Tensor, ""] | None = None,
+) -> Float[Tensor, ""]:
+    """Mean cross entropy over the targets that are not padding; 0 where there are none.
+
+    Args:
+        logits: of the target at the same place.
+        targets: word pieces, shifted by the caller.
+        pad: id of padding.
+        label_smoothing: share of the target spread evenly over the vocabulary.
+        count: what to divide the sum by in place of the number of targets, see `gather.share_of_count`.
+    """
+    with torch.autocast(logits.device.type, enabled=False):
+        total = F.cross_entropy(
+            logits.float().flatten(0, 1),
+            targets.flatten(),
+            ignore_index=pad,
+            label_smoothing=label_smoothing,
+            reduction="sum",
+        )
+    if count is None:
+        count = (targets != pad).sum().float()
+    return total / count.clamp(min=1)

@@ -1,0 +1,94 @@
+"""Collectives that autograd sees; the identity where there is one process.
+
+Convention: every process computes the loss of the joined batch and data-parallel training averages the
+gradients of the processes, so that the result is the one-process gradient of the joined batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+
+def world_size() -> int:
+    """Number of processes; 1 without a process group."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+class _AllGather(torch.autograd.Function):
+    """Rows of all processes, equally many from each; the gradient is that of all processes' losses."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        ctx.rows = rows.shape[0]
+        parts = [torch.empty_like(rows) for _ in range(world_size())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        # Not reduce-scatter, which gloo lacks.
+        gradient = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(gradient)
+        start = dist.get_rank() * ctx.rows
+        return gradient[start : start + ctx.rows]
+
+
+class _AllReduce(torch.autograd.Function):
+    """Sum over processes, whose gradient is the sum of all processes' gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        gradient = gradient.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(gradient)
+        return gradient
+
+
+def _row_counts(count: int, device: torch.device) -> list[int]:
+    counts = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(world_size())]
+    dist.all_gather(counts, torch.tensor([count], device=device))
+    return [int(part) for part in counts]
+
+
+def gather(rows: Shaped[Tensor, " row *rest"]) -> Shaped[Tensor, " total *rest"]:
+    """Rows of all processes in order of rank; the processes may hold different numbers of them."""
+    if world_size() == 1:
+        return rows
+    counts = _row_counts(rows.shape[0], rows.device)
+    longest = max(counts)
+    padded = torch.cat([rows, rows.new_zeros(longest - rows.shape[0], *rows.shape[1:])])
+    joined: Tensor = _AllGather.apply(padded)
+    if min(counts) == longest:
+        return joined
+    parts = joined.split(longest)
+    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+
+
+def rows_before(count: int, device: torch.device) -> int:
+    """How many of the joined rows come before this process's own `count`: the shift of its row numbers."""
+    if world_size() == 1:
+        return 0
+    return sum(_row_counts(count, device)[: dist.get_rank()])
+
+
+def sum_over_ranks(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """Sum of a tensor over all processes."""
+    if world_size() == 1:
+        return values
+    total: Tensor = _AllReduce.apply(values)
+    return total
+
+
+def share_of_count(count: Float[Tensor, ""]) -> Float[Tensor, ""]:
+    """What each process divides its own sum by, so that their average is the mean of the joined batch."""
+    return sum_over_ranks(count) / world_size()

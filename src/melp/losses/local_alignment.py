@@ -1,0 +1,160 @@
+"""Alignment of heartbeats and statements (beat level)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from melp.errors import MelpError
+from melp.losses.contrastive import symmetric_cross_entropy
+
+_EPS = 1e-8
+
+
+@dataclass(frozen=True)
+class LocalAlignment:
+    """Form and temperatures of the beat-level loss; the factors are inverse temperatures."""
+
+    form: str = "paper"
+    """`paper`: attention is one softmax over beats. `code`: softmax over statements, then over beats."""
+    aggregation: str = "mean"
+    """Over a report's statements: `mean` (length does not count) or `sum` (published code)."""
+    attention_factor: float = 4.0
+    """On what the softmax over beats sees (MELP's code, temp1)."""
+    similarity_factor: float = 5.0
+    """On the cosine between a statement and its context (MELP's code, temp2)."""
+    logit_factor: float = 10.0
+    """On the similarity of an ECG and a report (MELP's code, temp3)."""
+
+    def __post_init__(self) -> None:
+        if self.form not in ("paper", "code"):
+            raise MelpError(f"local alignment: form {self.form!r} found, wanted 'paper' or 'code'")
+        if self.aggregation not in ("mean", "sum"):
+            raise MelpError(
+                f"local alignment: aggregation {self.aggregation!r} found, wanted 'mean' or 'sum'"
+            )
+
+
+def _report_maximum(
+    values: Float[Tensor, " statement *rest"], owner: Int[Tensor, " statement"], reports: int
+) -> Float[Tensor, " report *rest"]:
+    start = values.new_full((reports, *values.shape[1:]), -torch.inf)
+    index = owner.view(-1, *[1] * (values.dim() - 1)).expand_as(values)
+    return start.scatter_reduce(0, index, values.detach(), "amax")
+
+
+def _report_softmax(
+    values: Float[Tensor, " statement *rest"], owner: Int[Tensor, " statement"], reports: int
+) -> Float[Tensor, " statement *rest"]:
+    """Softmax over the statements of each report."""
+    exponentials = (values - _report_maximum(values, owner, reports)[owner]).exp()
+    sums = values.new_zeros(reports, *values.shape[1:]).index_add(0, owner, exponentials)
+    return exponentials / sums[owner]
+
+
+def _attention(
+    products: Float[Tensor, "statement *ecg beat"],
+    owner: Int[Tensor, " statement"],
+    reports: int,
+    settings: LocalAlignment,
+) -> Float[Tensor, "statement *ecg beat"]:
+    if settings.form == "code":
+        products = _report_softmax(products, owner, reports)
+    return (settings.attention_factor * products).softmax(-1)
+
+
+def _cosines(
+    beats: Float[Tensor, "ecg beat dim"],
+    statements: Float[Tensor, "statement dim"],
+    owner: Int[Tensor, " statement"],
+    reports: int,
+    settings: LocalAlignment,
+) -> Float[Tensor, "statement ecg"]:
+    """Cosine between each statement and its context over the beats of each ECG.
+
+    With products a_k = <b_k, s> and context c = sum_k w_k b_k: <c, s> = sum_k w_k a_k and |c|^2 = w' G w,
+    where G holds the products of the ECG's beats. So no context is ever formed.
+    """
+    products = (statements @ beats.flatten(0, 1).t()).unflatten(1, beats.shape[:2])
+    weights = _attention(products, owner, reports, settings)
+    gram = beats @ beats.transpose(1, 2)
+    by_ecg = weights.transpose(0, 1)
+    squared_norm = ((by_ecg @ gram) * by_ecg).sum(-1).t()
+    norms = squared_norm.clamp(min=_EPS**2).sqrt() * statements.norm(dim=1, keepdim=True)
+    return (weights * products).sum(-1) / norms.clamp(min=_EPS)
+
+
+def local_similarity(
+    beats: Float[Tensor, "ecg beat dim"],
+    statements: Float[Tensor, "statement dim"],
+    owner: Int[Tensor, " statement"],
+    reports: int,
+    settings: LocalAlignment | None = None,
+) -> Float[Tensor, "ecg report"]:
+    """Similarity of ECG and report: log of the sum (or mean) over its statements of exp(factor * cosine).
+
+    Args:
+        beats: beat vectors, of any length.
+        statements: vectors of all reports' statements, of any length.
+        owner: which report each statement belongs to.
+        reports: number of reports; those without a statement get minus infinity.
+        settings: form and temperatures.
+    """
+    settings = settings or LocalAlignment()
+    with torch.autocast(beats.device.type, enabled=False):
+        cosines = _cosines(beats.float(), statements.float(), owner, reports, settings)
+        scaled = settings.similarity_factor * cosines
+        maximum = _report_maximum(scaled, owner, reports)
+        sums = scaled.new_zeros(maximum.shape).index_add(0, owner, (scaled - maximum[owner]).exp())
+        similarity = sums.log() + maximum
+        if settings.aggregation == "mean":
+            counts = torch.bincount(owner, minlength=reports).clamp(min=1)
+            similarity = similarity - counts.log()[:, None]
+    return similarity.t()
+
+
+def local_alignment_loss(
+    beats: Float[Tensor, "pair beat dim"],
+    statements: Float[Tensor, "statement dim"],
+    owner: Int[Tensor, " statement"],
+    settings: LocalAlignment | None = None,
+    positives: Bool[Tensor, "pair pair"] | None = None,
+) -> Float[Tensor, ""]:
+    """Beat-level loss of MELP (after GLoRIA, Huang et al. 2021): symmetric InfoNCE between ECGs and reports.
+
+    Report i has statements s_l and ECG j beats b_k, with products a_kl = <b_k, s_l>. The weights are
+    w_kl = softmax_k(f a_kl) in the paper's form and softmax_k(f softmax_l(a_kl)) in the published code's; the
+    contexts c_l = sum_k w_kl b_k; the similarity log sum_l exp(g cos(s_l, c_l)); the logits h times that.
+
+    Args:
+        beats: beat vectors, of any length.
+        statements: vectors of all reports' statements.
+        owner: which pair each statement belongs to. A pair without a statement is left out of the loss.
+        settings: form and the factors f, g, h.
+        positives: pairs with the same report, see `contrastive.symmetric_cross_entropy`.
+
+    Differences: the whole batch at once; `mean` aggregation by default, as the log of a sum favours long
+    reports.
+    """
+    settings = settings or LocalAlignment()
+    pairs = beats.shape[0]
+    valid = torch.bincount(owner, minlength=pairs) > 0
+    similarity = local_similarity(beats, statements, owner, pairs, settings)
+    logits = (settings.logit_factor * similarity).masked_fill(~valid, 0)
+    return symmetric_cross_entropy(logits, positives, valid)
+
+
+def local_attention(
+    beats: Float[Tensor, "pair beat dim"],
+    statements: Float[Tensor, "statement dim"],
+    owner: Int[Tensor, " statement"],
+    settings: LocalAlignment | None = None,
+) -> Float[Tensor, "statement beat"]:
+    """Weights of each statement over the beats of its own ECG; they sum to 1."""
+    settings = settings or LocalAlignment()
+    with torch.autocast(beats.device.type, enabled=False):
+        products = torch.einsum("nkd,nd->nk", beats.float()[owner], statements.float())
+        return _attention(products, owner, beats.shape[0], settings)

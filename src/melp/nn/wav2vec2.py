@@ -1,0 +1,165 @@
+"""The wav2vec 2.0 style ECG encoder of ECG-FM and MELP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from melp.nn.attention import PostNormBlock
+from melp.nn.base import Encoder
+
+
+@dataclass(frozen=True)
+class Wav2Vec2Config:
+    """Sizes of a `Wav2Vec2Encoder`; the defaults are MELP's ("small")."""
+
+    leads: int = 12
+    """Input leads."""
+    dim: int = 768
+    """Width of the transformer."""
+    heads: int = 12
+    """Attention heads."""
+    layers: int = 8
+    """Transformer layers."""
+    feedforward: int = 3072
+    """Hidden width of a transformer layer."""
+    conv_channels: int = 256
+    """Channels of each convolution."""
+    conv_layers: int = 4
+    """Strided convolutions; a frame covers `conv_stride ** conv_layers` samples."""
+    conv_kernel: int = 2
+    """Kernel of each convolution."""
+    conv_stride: int = 2
+    """Stride of each convolution."""
+    position_kernel: int = 128
+    """Kernel of the positional convolution, in frames."""
+    position_groups: int = 16
+    """Groups of the positional convolution."""
+    dropout: float = 0.1
+    """After the projection, the positions, attention and feed-forward parts."""
+    attention_dropout: float = 0.1
+    """Of the attention weights."""
+    conv_gradient: float = 0.1
+    """Factor on the gradient that reaches the convolutions."""
+
+
+WAV2VEC2_PRESETS: dict[str, Wav2Vec2Config] = {
+    "tiny": Wav2Vec2Config(
+        dim=64, heads=4, layers=2, feedforward=128, conv_channels=64, position_kernel=16, position_groups=8
+    ),
+    "small": Wav2Vec2Config(),
+    "base": Wav2Vec2Config(layers=12),
+    "large": Wav2Vec2Config(dim=1024, heads=16, layers=24, feedforward=4096),
+}
+"""Published sizes, and a tiny one for tests and laptops."""
+
+
+class _ScaleGradient(torch.autograd.Function):
+    """Identity whose gradient is multiplied by a factor."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, factor: float) -> Tensor:  # type: ignore[no-untyped-def]
+        ctx.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[no-untyped-def]
+        return gradient * ctx.factor, None
+
+
+class ConvStack(nn.Module):
+    """Strided convolutions without bias; group norm (a group a channel, in float32) after the first; GELU.
+
+    With kernel = stride = 2 and four layers, a frame covers 16 samples (32 ms at 500 Hz) and frames do not
+    overlap.
+    """
+
+    def __init__(self, config: Wav2Vec2Config) -> None:
+        super().__init__()
+        widths = [config.leads] + [config.conv_channels] * config.conv_layers
+        convolutions = [
+            nn.Conv1d(before, after, config.conv_kernel, config.conv_stride, bias=False)
+            for before, after in pairwise(widths)
+        ]
+        for conv in convolutions:
+            nn.init.kaiming_normal_(conv.weight)
+        self.layers = nn.ModuleList(convolutions)
+        self.norm = nn.GroupNorm(config.conv_channels, config.conv_channels)
+
+    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
+        x = self.layers[0](ecg)
+        # The norm runs over the whole recording: half precision would lose the small deflections.
+        with torch.autocast(x.device.type, enabled=False):
+            norm = F.group_norm(
+                x.float(),
+                self.norm.num_groups,
+                self.norm.weight.float(),
+                self.norm.bias.float(),
+                self.norm.eps,
+            )
+        x = F.gelu(norm.to(x.dtype))
+        for conv in self.layers[1:]:
+            x = F.gelu(conv(x))
+        return x
+
+
+class PositionalConv(nn.Module):
+    """Relative positions: a weight-normed grouped convolution over the frames, then GELU."""
+
+    def __init__(self, dim: int, kernel: int, groups: int) -> None:
+        super().__init__()
+        conv = nn.Conv1d(dim, dim, kernel, padding=kernel // 2, groups=groups)
+        nn.init.normal_(conv.weight, std=(4 / (kernel * dim)) ** 0.5)
+        nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+        self.conv = weight_norm(conv, dim=2)
+
+    def forward(self, x: Float[Tensor, "batch frame dim"]) -> Float[Tensor, "batch frame dim"]:
+        # An even kernel gives one frame too many.
+        return F.gelu(self.conv(x.transpose(1, 2))[..., : x.shape[1]]).transpose(1, 2)
+
+
+class Wav2Vec2Encoder(Encoder):
+    """Convolutions, positional convolution and a post-norm transformer.
+
+    wav2vec 2.0 (Baevski et al. 2020) as carried to ECGs by fairseq-signals (Oh et al. 2022) and used by
+    ECG-FM and MELP: no masking, no quantiser, no layer drop.
+
+    Differences: the parts of the published module that self-supervised pretraining alone needs (mask vector,
+    quantiser, two projections) are not here; MELP carries them without a gradient.
+    """
+
+    def __init__(self, config: Wav2Vec2Config | None = None) -> None:
+        super().__init__()
+        self.config = config = config or Wav2Vec2Config()
+        self.dim = config.dim
+        self.conv_stack = ConvStack(config)
+        self.conv_norm = nn.LayerNorm(config.conv_channels)
+        self.projection = nn.Linear(config.conv_channels, config.dim)
+        self.positions = PositionalConv(config.dim, config.position_kernel, config.position_groups)
+        self.norm = nn.LayerNorm(config.dim)
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(
+            PostNormBlock(
+                config.dim, config.heads, config.feedforward, config.dropout, config.attention_dropout
+            )
+            for _ in range(config.layers)
+        )
+
+    def conv_features(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
+        """Output of the convolutions alone."""
+        return self.conv_stack(ecg)
+
+    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
+        """Frames of ECGs that are preprocessed as the checkpoint says; at least 16 samples."""
+        features = _ScaleGradient.apply(self.conv_features(ecg), self.config.conv_gradient)
+        x = self.dropout(self.projection(self.conv_norm(features.transpose(1, 2))))
+        x = self.dropout(self.norm(x + self.positions(x)))
+        for layer in self.layers:
+            x = layer(x)
+        return x

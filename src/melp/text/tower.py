@@ -1,0 +1,247 @@
+"""The text tower: report vectors, statement vectors, and the causal states that a report decoder reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from melp.errors import MelpError
+from melp.nn.attention import AttentionCache
+from melp.nn.bert import Bert
+
+ATTENTIONS = ("causal", "bidirectional", "statement")
+POOLINGS = ("cls", "tokens", "statements")
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids of the special word pieces that the tower itself must know."""
+
+    pad: int
+    cls: int
+
+    @classmethod
+    def from_tokenizer(cls, tokenizer: Any) -> SpecialTokens:
+        """Ask a Hugging Face tokenizer.
+
+        Raises:
+            MelpError: it has no [PAD] or no [CLS].
+        """
+        for name in ("pad_token_id", "cls_token_id"):
+            if getattr(tokenizer, name, None) is None:
+                raise MelpError(f"tokenizer: no {name} found, wanted one")
+        return cls(pad=tokenizer.pad_token_id, cls=tokenizer.cls_token_id)
+
+
+@dataclass(frozen=True)
+class TextFeatures:
+    """What a `TextTower` makes of a batch of reports."""
+
+    latent: Float[Tensor, "batch projection"]
+    """Report vectors, projected, not of unit length."""
+    states: Float[Tensor, "batch token dim"]
+    """What the report decoder reads: none knows a later token. Zero at padding."""
+    statements: Float[Tensor, "batch statement dim"]
+    """Mean state of each statement's tokens. Zero where a report has fewer."""
+    statement_mask: Bool[Tensor, "batch statement"]
+    """True where there is such a statement."""
+
+
+@dataclass
+class TextCache:
+    """What `TextTower.decoder_states` keeps between two steps of a generation."""
+
+    layers: list[AttentionCache] = field(default_factory=list)
+    length: int = 0
+
+    def reorder(self, rows: Int[Tensor, " new_batch"]) -> None:
+        """Keep the given rows of the batch, in the given order (beams)."""
+        for cache in self.layers:
+            cache.reorder(rows)
+
+
+def statement_means(
+    states: Float[Tensor, "batch token dim"], sentence: Int[Tensor, "batch token"]
+) -> tuple[Float[Tensor, "batch statement dim"], Bool[Tensor, "batch statement"]]:
+    """Mean state of each statement's tokens, and which statements there are.
+
+    Args:
+        states: token states.
+        sentence: the statement of each token, counted from 0; -1 for tokens of none.
+    """
+    count = max(int(sentence.max()) + 1, 1)
+    member = sentence[:, None] == torch.arange(count, device=sentence.device)[:, None]
+    sizes = member.sum(-1, keepdim=True)
+    return (member.to(states.dtype) @ states) / sizes.clamp(min=1), sizes[..., 0] > 0
+
+
+class TextTower(nn.Module):
+    """BERT with a projection head, in one of three forms of attention.
+
+    * `causal` (MELP's published code): no token sees a later one. [CLS] stands after the last token, with
+      position id `cls_position` whatever the length, and its state is the report's.
+    * `bidirectional`: [CLS] takes the place of [BOS], so BERT reads what it was pretrained on. The decoder's
+      states are the embedding layer's output, so that they cannot know what comes.
+    * `statement`: as `bidirectional`, but a token sees its own statement only, and positions start anew in
+      each: a statement's vector is the same in whatever report it stands.
+
+    The report's vector comes from [CLS] (`pooling="cls"`), from the mean of the tokens in statements
+    (`tokens`) or from the mean of the statement vectors (`statements`).
+
+    Input is `[BOS] words [SEP]`, padded on the right to any length: no output depends on it.
+
+    Args:
+        bert: the encoder.
+        special: ids of [PAD] and [CLS].
+        attention: `causal`, `bidirectional` or `statement`.
+        pooling: `cls`, `tokens` or `statements`; not `cls` with `statement`.
+        projection_hidden: hidden width of the projection.
+        projection_dim: width of the report vectors.
+        cls_position: position id of [CLS] in the causal form.
+        frozen_layers: how many of BERT's first layers are not trained (the embeddings always are).
+
+    Differences: the published causal form pads every batch to 127 tokens and takes the statements from full
+    stops; here neither is needed. Only `causal` with `cls` is published.
+    """
+
+    def __init__(
+        self,
+        bert: Bert,
+        special: SpecialTokens,
+        attention: str = "causal",
+        pooling: str = "cls",
+        projection_hidden: int = 256,
+        projection_dim: int = 256,
+        cls_position: int = 127,
+        frozen_layers: int = 0,
+    ) -> None:
+        super().__init__()
+        if attention not in ATTENTIONS:
+            raise MelpError(
+                f"text tower: attention {attention!r} found, wanted one of {', '.join(ATTENTIONS)}"
+            )
+        if pooling not in POOLINGS or (attention == "statement" and pooling == "cls"):
+            raise MelpError(
+                f"text tower: pooling {pooling!r} with {attention} attention found, "
+                "wanted tokens or statements"
+            )
+        if attention == "causal" and cls_position >= bert.config.positions:
+            raise MelpError(
+                f"text tower: cls_position {cls_position} found, wanted less than {bert.config.positions}, "
+                "BERT's positions"
+            )
+        self.bert, self.special = bert, special
+        self.attention, self.pooling, self.cls_position = attention, pooling, cls_position
+        self.dim, self.projection_dim = bert.dim, projection_dim
+        self.projection = nn.Sequential(
+            nn.Linear(bert.dim, projection_hidden), nn.GELU(), nn.Linear(projection_hidden, projection_dim)
+        )
+        for layer in bert.layers[:frozen_layers]:
+            layer.requires_grad_(False)
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest text that the tower takes."""
+        return self.cls_position if self.attention == "causal" else self.bert.config.positions
+
+    def forward(
+        self, tokens: Int[Tensor, "batch token"], sentence: Int[Tensor, "batch token"]
+    ) -> TextFeatures:
+        """Report vectors, decoder states and statement vectors.
+
+        Args:
+            tokens: `[BOS] words [SEP]`, padded on the right.
+            sentence: the statement of each token, counted from 0; -1 for specials and padding.
+
+        Raises:
+            MelpError: longer than `max_tokens`.
+        """
+        if tokens.shape[1] > self.max_tokens:
+            raise MelpError(f"text tower: {tokens.shape[1]} tokens found, wanted at most {self.max_tokens}")
+        real = tokens != self.special.pad
+        if self.attention == "causal":
+            encoded, cls_state = self._encode_causal(tokens, real)
+            states = encoded
+        else:
+            encoded = self._encode_both_ways(tokens, sentence, real)
+            cls_state, states = encoded[:, 0], self.decoder_states(tokens)
+        statements, mask = statement_means(encoded, sentence)
+        return TextFeatures(
+            latent=self.projection(self._pool(cls_state, encoded, sentence, statements, mask)),
+            states=states * real[..., None],
+            statements=statements,
+            statement_mask=mask,
+        )
+
+    def decoder_states(
+        self, tokens: Int[Tensor, "batch token"], cache: TextCache | None = None
+    ) -> Float[Tensor, "batch token dim"]:
+        """What the report decoder reads, without [CLS]: for generation, with `tokens` the new ones only."""
+        start = 0 if cache is None else cache.length
+        if start + tokens.shape[1] > self.max_tokens:
+            raise MelpError(
+                f"text tower: {start + tokens.shape[1]} tokens found, wanted at most {self.max_tokens}"
+            )
+        positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)[None]
+        if cache is not None:
+            cache.length += tokens.shape[1]
+        if self.attention != "causal":
+            return self.bert.embed(tokens, positions)
+        return self.bert(tokens, positions, causal=True, caches=cache.layers if cache else None)
+
+    def new_cache(self) -> TextCache:
+        """An empty cache for one generation."""
+        return TextCache(self.bert.new_caches())
+
+    def _encode_causal(
+        self, tokens: Int[Tensor, "batch token"], real: Bool[Tensor, "batch token"]
+    ) -> tuple[Float[Tensor, "batch token dim"], Float[Tensor, "batch dim"]]:
+        """States of the tokens and of [CLS].
+
+        [CLS] is written right after the last token of each report, not in a last column: then all that a
+        causal mask hides from it is padding, and no further mask is needed.
+        """
+        length = real.sum(1, keepdim=True)
+        extended = torch.cat([tokens, torch.full_like(tokens[:, :1], self.special.pad)], dim=1)
+        extended = extended.scatter(1, length, self.special.cls)
+        positions = torch.arange(extended.shape[1], device=tokens.device).expand_as(extended)
+        positions = positions.scatter(1, length, self.cls_position)
+        encoded = self.bert(extended, positions, causal=True)
+        rows = torch.arange(len(tokens), device=tokens.device)
+        return encoded[:, :-1], encoded[rows, length[:, 0]]
+
+    def _encode_both_ways(
+        self,
+        tokens: Int[Tensor, "batch token"],
+        sentence: Int[Tensor, "batch token"],
+        real: Bool[Tensor, "batch token"],
+    ) -> Float[Tensor, "batch token dim"]:
+        column = torch.arange(tokens.shape[1], device=tokens.device)
+        with_cls = torch.where(column == 0, self.special.cls, tokens)
+        mask = real[:, None, None, :]
+        positions = column[None]
+        if self.attention == "statement":
+            mask = mask & (sentence[:, None, :, None] == sentence[:, None, None, :])
+            begins = torch.cat([sentence[:, :1] >= -1, sentence[:, 1:] != sentence[:, :-1]], dim=1)
+            first = torch.where(begins, column, 0).cummax(1).values
+            positions = torch.where(sentence >= 0, column - first + 1, column)
+        return self.bert(with_cls, positions, mask=mask)
+
+    def _pool(
+        self,
+        cls_state: Float[Tensor, "batch dim"],
+        encoded: Float[Tensor, "batch token dim"],
+        sentence: Int[Tensor, "batch token"],
+        statements: Float[Tensor, "batch statement dim"],
+        mask: Bool[Tensor, "batch statement"],
+    ) -> Float[Tensor, "batch dim"]:
+        if self.pooling == "cls":
+            return cls_state
+        if self.pooling == "tokens":
+            encoded = torch.where((sentence >= 0)[..., None], encoded, 0)
+            return encoded.sum(1) / (sentence >= 0).sum(1, keepdim=True).clamp(min=1)
+        return statements.sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
