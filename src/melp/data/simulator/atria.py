@@ -1,0 +1,37 @@
+"""Atria that never rest: the waves of fibrillation and of flutter."""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+Dipole = Float[np.ndarray, "3 time"]
+
+
+def _tone(rng: np.random.Generator, time: Float[np.ndarray, " time"], low: float, high: float) -> np.ndarray:
+    return np.sin(2 * np.pi * (rng.uniform(low, high) * time + rng.random()))
+
+
+def fibrillatory_waves(rng: np.random.Generator, time: Float[np.ndarray, " time"]) -> Dipole:
+    """f waves: 300 to 480 per minute, wandering in rate and height, greatest in V1 (right atrium, in front)."""
+    rate = rng.uniform(5.0, 8.0)
+    drift = 1.3 * _tone(rng, time, 0.25, 0.5) + 0.8 * _tone(rng, time, 0.7, 1.3)
+    phase = 2 * np.pi * (rate * time + rng.random()) + drift
+    height = rng.uniform(0.055, 0.12) * (1 + 0.35 * _tone(rng, time, 0.2, 0.6))
+    direction = np.array([-0.30, 0.45, -0.75])
+    second = np.array([0.30, 0.45, -0.10])
+    main = height * (np.sin(phase) + 0.35 * np.sin(2 * phase + 1.0))
+    return direction[:, None] * main + second[:, None] * height * np.sin(0.93 * phase + 2.0)
+
+
+def flutter_waves(
+    rng: np.random.Generator, time: Float[np.ndarray, " time"], begin: float, period: float
+) -> Dipole:
+    """F waves of the common, counter-clockwise kind: a saw in II, III, aVF (falls slowly, rises fast), up in V1."""
+    phase = 2 * np.pi * (time - begin) / period
+    saw = sum(np.sin(k * phase) * 0.9**k / k for k in range(1, 5))
+    peak = sum(np.cos(k * (phase - 1.2)) * 0.62**k for k in range(1, 5))
+    height = rng.uniform(0.11, 0.2)
+    down = np.array([0.05, 1.0, 0.05])
+    front = np.array([-0.10, -0.05, -0.75])
+    return height * (down[:, None] * saw + front[:, None] * 0.9 * peak)
