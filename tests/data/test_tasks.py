@@ -82,10 +82,10 @@ def test_parse_folds() -> None:
 
 
 def test_errors_name_the_task_and_the_field() -> None:
-    with pytest.raises(MelpError, match="'ptbxl-supper'.*ptbxl-super"):
+    with pytest.raises(MelpError, match=r"'ptbxl-supper'.*ptbxl-super"):
         get_task("ptbxl-supper")
     content = {"name": "x", "corpus": "y", "train_folds": [1], "validation_folds": [2], "test_folds": [3]}
-    with pytest.raises(MelpError, match="x.yaml: classes missing"):
+    with pytest.raises(MelpError, match=r"x\.yaml: classes missing"):
         parse_task(content, "x.yaml")
     with pytest.raises(MelpError, match="no prompts for B"):
         parse_task(content | {"classes": {"A": {"prompts": ["a"]}, "B": {"codes": ["C"]}}}, "x.yaml")
@@ -120,7 +120,7 @@ def test_classes_hold_the_codes_of_the_corpus(ptb_xl: Path) -> None:
 def test_labels_equal_the_published_ones_by_name(
     name: str, ptb_xl_index: pd.DataFrame, recordings: Path
 ) -> None:
-    """The published files follow PTB-XL 1.0.3: without 38 records of 1.0.1, seven relabelled, some codes moved."""
+    """The published files follow PTB-XL 1.0.3: 38 records of 1.0.1 gone, seven relabelled, some codes moved."""
     task = get_task(name)
     ours = task.labels(ptb_xl_index)
     folds = ptb_xl_index.set_index("id")["fold"]
