@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -41,5 +42,14 @@ def main() -> None:
     try:
         app()
     except MelpError as error:
-        typer.echo(f"melp: {error}", err=True)
-        sys.exit(2)
+        _fail(str(error))
+    except OSError as error:
+        # A path that cannot be opened is bad input; an error without a path is a fault of ours.
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}")
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo("melp: " + " ".join(message.split("\n")), err=True)
+    sys.exit(2)

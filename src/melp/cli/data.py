@@ -72,10 +72,27 @@ def _print_summary(summary: Summary) -> None:
 @data.command("info")
 def info_command(store: Path) -> None:
     """Tells what a store holds."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from melp.data.describe import describe
     from melp.data.store import Store
 
     opened = Store(store)
-    typer.echo(repr(opened))
+    console = Console()
+    console.print(f"{store}: {opened.manifest['corpus']}, {len(opened)} records", highlight=False)
+    console.print(
+        f"{opened.rate:g} Hz, {opened.seconds:g} s, {opened.manifest['missing']} recordings missing on disk, "
+        f"statements of {len(opened.texts)} training reports without recording",
+        highlight=False,
+    )
+    for title, rows in describe(opened).items():
+        if rows.empty:
+            continue
+        table = Table(*rows.columns, title=title, title_justify="left")
+        for row in rows.itertuples(index=False):
+            table.add_row(*map(str, row))
+        console.print(table)
 
 
 @data.command("verify")

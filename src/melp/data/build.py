@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import platform
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -109,13 +108,13 @@ def build(
     _check_options(options, workers)
     listing = get_corpus(corpus).list_entries(Path(raw) if raw is not None else None, options)
     _check_missing(listing, allow_missing, corpus)
-    plan = _plan(corpus, options, listing, strict, raw)
-    if out.exists():
-        return _existing(out, plan)
+    plan = _plan(corpus, options, listing, raw)
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        return _existing(out, plan, strict)
     folder = _start(out, plan)
     try:
         _write_shards(folder, corpus, options, listing.entries, workers, strict, progress)
-        manifest = _finish(folder, plan, listing)
+        manifest = _finish(folder, plan, listing, raw)
     except MelpError:
         shutil.rmtree(folder)
         raise
@@ -136,11 +135,12 @@ def _check_missing(listing: Listing, allow_missing: bool, corpus: str) -> None:
     missing, total = len(listing.missing), len(listing.missing) + len(listing.entries)
     if missing and not allow_missing:
         raise MelpError(
-            f"{corpus}: {missing} of {total} recordings are missing on disk; --allow-missing builds without them"
+            f"{corpus}: {missing} of {total} recordings are missing on disk; "
+            "--allow-missing builds without them"
         )
 
 
-def _plan(corpus: str, options: Options, listing: Listing, strict: bool, raw: Path | None) -> dict[str, Any]:
+def _plan(corpus: str, options: Options, listing: Listing, raw: Path | None) -> dict[str, Any]:
     """Everything that the bytes of the store depend on."""
     digest = hashlib.sha256()
     for entry in [*listing.entries, *listing.missing]:
@@ -155,9 +155,18 @@ def _plan(corpus: str, options: Options, listing: Listing, strict: bool, raw: Pa
         "unit": "microvolt",
         "leads": list(LEADS),
         "input": digest.hexdigest(),
-        "strict": strict,
-        "versions": {"melp": melp.__version__, "python": platform.python_version(), **_versions()},
+        "versions": {"melp": melp.__version__, "code": _code(), **_versions()},
     }
+
+
+def _code() -> str:
+    """A digest of what turns reports into statements and makes simulated recordings."""
+    home = Path(__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted([*(home / "reports").rglob("*"), *(home / "simulator").rglob("*")]):
+        if file.is_file() and file.suffix != ".pyc":
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _versions() -> dict[str, str]:
@@ -174,10 +183,14 @@ def _relative(text: str, raw: Path | None) -> str:
     return text.replace(f"{raw}/", "") if raw is not None else text
 
 
-def _existing(out: Path, plan: dict[str, Any]) -> Summary:
+def _existing(out: Path, plan: dict[str, Any], strict: bool) -> Summary:
+    if not (out / "manifest.json").is_file():
+        raise MelpError(f"{out}: exists and is no store; choose another --out")
     manifest = read_manifest(out)
     if any(manifest.get(key) != value for key, value in plan.items()):
         raise MelpError(f"{out}: holds another store; remove it, or choose another --out")
+    if strict and manifest["dropped"]:
+        raise MelpError(manifest["dropped"][0]["detail"])
     return _summary(out, manifest, built=False)
 
 
@@ -213,7 +226,8 @@ def _write_shards(
 
         for number, start in enumerate(range(0, len(entries), RECORDS)):
             part = entries[start : start + RECORDS]
-            if finished_shard(folder, number) is None:
+            finished = finished_shard(folder, number)
+            if finished is None or (strict and finished["dropped"]):
                 write_shard(folder, number, mapper(read, part), samples, on_record)
             else:
                 advance(len(part))
@@ -244,11 +258,15 @@ def _bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
-def _finish(folder: Path, plan: dict[str, Any], listing: Listing) -> dict[str, Any]:
+def _finish(folder: Path, plan: dict[str, Any], listing: Listing, raw: Path | None) -> dict[str, Any]:
     """Index, texts, manifest and log beside the shards."""
     parts = [finished_shard(folder, number) for number in range(-(-len(listing.entries) // RECORDS))]
     shards = [part for part in parts if part is not None]
-    dropped = [each for shard in shards for each in shard.pop("dropped")]
+    dropped = [
+        {**each, "detail": _relative(each["detail"], raw)}
+        for shard in shards
+        for each in shard.pop("dropped")
+    ]
     flags: Counter[str] = Counter()
     with pq.ParquetWriter(folder / "index.parquet", INDEX) as writer:
         for table in index_rows(folder, len(shards)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +126,8 @@ def write_shard(
     """Writes shard `number` below `folder`; its JSON comes last and says that it is whole."""
     file = folder / "shards" / f"{number:05d}.npy"
     unfinished = file.with_suffix(".tmp")
-    rows, dropped = [], []
+    rows: list[dict[str, Any]] = []
+    dropped: list[dict[str, str]] = []
     with unfinished.open("wb") as stream:
         _write_header(stream, 0, samples)
         for record in prepared:
@@ -161,7 +161,7 @@ def write_json(file: Path, values: dict[str, Any]) -> None:
     """`values` as JSON, put in place in one step."""
     unfinished = file.with_name(file.name + ".tmp")
     unfinished.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(unfinished, file)
+    unfinished.replace(file)
 
 
 def index_rows(folder: Path, shards: int) -> Iterator[pa.Table]:

@@ -65,7 +65,11 @@ class Store:
 
     @cached_property
     def index(self) -> pd.DataFrame:
-        """A row a record: id, patient, corpus, fold, labels, statements, age, sex, flags, length, shard, row."""
+        """A row a record, in the order of the shards.
+
+        Columns: id, patient, corpus, fold, labels and statements (lists), age, sex ("female", "male", ""),
+        flags (list), length in samples, shard and row (where its signal lies).
+        """
         return _read_table(self.path / "index.parquet", ("labels", "statements", "flags"))
 
     @cached_property

@@ -37,34 +37,43 @@ def read_wfdb(path: str | Path) -> ECG:
     """
     import wfdb
 
-    header = header_path(Path(path))
-    if not header.is_file():
-        raise BadRecordError(f"{header}: no such file", "missing file")
+    header = _existing_header(Path(path))
     stem = str(header.with_suffix(""))
     try:
         description = wfdb.rdheader(stem)
     except Exception as error:  # wfdb raises whatever its parser meets
         raise BadRecordError(f"{header}: not a WFDB header ({_first_line(error)})", "unreadable") from error
-    _check_files(header, description)
-    channels = _channels(header, list(description.sig_name or []))
+    channels = None
+    if not isinstance(description, wfdb.MultiRecord):
+        channels = _channels(header, description.sig_name)
+        _check_files(header, description)
     try:
         record = wfdb.rdrecord(stem, channels=channels)
     except Exception as error:
         raise BadRecordError(
             f"{header}: signals cannot be read ({_first_line(error)})", "unreadable"
         ) from error
-    signal = record.p_signal.T * _factors(header, record)[:, None]
+    signal = (record.p_signal * _factors(header, record)).T
+    if channels is None:
+        signal = signal[_channels(header, record.sig_name)]
     meta = {"path": str(header), "comments": tuple(record.comments or ())}
     return check_content(ECG(signal.astype(np.float32), record.fs, LEADS, meta), str(header))
 
 
-def header_path(path: Path) -> Path:
+def _existing_header(path: Path) -> Path:
     """The header of the record that `path` belongs to."""
-    if path.suffix.lower() == ".hea":
-        return path
-    if path.suffix.lower() in (".dat", ".mat"):
-        return path.with_suffix(".hea")
-    return path.with_name(path.name + ".hea")
+    ending = path.suffix.lower()
+    if ending == ".hea":
+        header = path
+    else:
+        header = (
+            path.with_suffix(".hea") if ending in (".dat", ".mat") else path.with_name(path.name + ".hea")
+        )
+    if header.is_file():
+        return header
+    if path.is_file():
+        raise BadRecordError(f"{path}: no WFDB header {header.name} beside it", "missing file")
+    raise BadRecordError(f"{path}: no such file", "missing file")
 
 
 def check_content(ecg: ECG, source: str) -> ECG:
@@ -76,14 +85,17 @@ def check_content(ecg: ECG, source: str) -> ECG:
     bad = ~np.isfinite(ecg.signal)
     if bad.any():
         leads = ", ".join(lead for lead, row in zip(ecg.leads, bad, strict=True) if row.any())
-        raise BadRecordError(f"{source}: {bad.sum()} samples are no number (lead {leads})", "NaN")
+        raise BadRecordError(f"{source}: {bad.sum()} samples are NaN or infinite (lead {leads})", "NaN")
+    if ecg.signal.shape[1] == 0:
+        raise BadRecordError(f"{source}: no samples", "no samples")
     if not ecg.signal.any():
         raise BadRecordError(f"{source}: all samples are zero", "all zero")
     return ecg
 
 
-def _channels(header: Path, names: list[str]) -> list[int]:
+def _channels(header: Path, names: list[str] | None) -> list[int]:
     """The channel of each standard lead."""
+    names = names or []
     standard = [normalise_lead_name(name) for name in names]
     missing = [lead for lead in LEADS if lead not in standard]
     if missing:
@@ -97,7 +109,7 @@ def _channels(header: Path, names: list[str]) -> list[int]:
 
 def _check_files(header: Path, description: Any) -> None:
     """That each signal file is there and as long as the header says."""
-    names = list(getattr(description, "file_name", None) or [])
+    names = description.file_name
     for name in dict.fromkeys(names):
         file = header.with_name(name)
         if not file.is_file():

@@ -35,8 +35,9 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
     """
     table = _read_table(raw)
     assert raw is not None
-    entries, missing = [], []
-    for row in table.to_dict("records"):
+    entries: list[Entry] = []
+    missing: list[Entry] = []
+    for row in table.itertuples():
         source = _recording(raw, row, options.rate)
         (missing if source is None else entries).append(_entry(row, source))
     if not entries:
@@ -79,8 +80,8 @@ def _read_table(raw: Path | None) -> pd.DataFrame:
     return table
 
 
-def _recording(raw: Path, row: dict[str, Any], rate: float) -> str | None:
-    names = [row["filename_hr"]] + ([row["filename_lr"]] if rate <= 100 else [])
+def _recording(raw: Path, row: Any, rate: float) -> str | None:
+    names = [row.filename_hr] + ([row.filename_lr] if rate <= 100 else [])
     for name in names:
         stem = raw / name
         if stem.with_suffix(".hea").is_file() and stem.with_suffix(".dat").is_file():
@@ -88,14 +89,14 @@ def _recording(raw: Path, row: dict[str, Any], rate: float) -> str | None:
     return None
 
 
-def _entry(row: dict[str, Any], source: str | None) -> Entry:
+def _entry(row: Any, source: str | None) -> Entry:
     return Entry(
-        id=str(int(row["ecg_id"])),
-        patient=str(int(row["patient_id"])),
-        fold=int(row["strat_fold"]),
-        labels=labels(row["scp_codes"]),
-        report=row["report"] if isinstance(row["report"], str) else "",
-        age=float(_OLDEST if row["age"] == _HIDDEN_AGE else row["age"]),
-        sex=_SEX.get(row["sex"], ""),
+        id=str(int(row.ecg_id)),
+        patient=str(int(row.patient_id)),
+        fold=int(row.strat_fold),
+        labels=labels(row.scp_codes),
+        report=row.report if isinstance(row.report, str) else "",
+        age=float(_OLDEST if row.age == _HIDDEN_AGE else row.age),
+        sex=_SEX.get(row.sex, ""),
         source=source,
     )
