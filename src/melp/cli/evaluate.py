@@ -1,1 +1,217 @@
-"""Commands."""
+"""`melp zero-shot`, `melp probe`, `melp generate`, `melp embed`: a model on a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from melp.cli import app
+from melp.errors import MelpError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from melp.data.tasks import Task
+    from melp.evaluation.judging import Judged
+
+_MODEL = typer.Argument(help="Model folder.")
+_TASK = typer.Option(help="Task, or several with commas.")
+_DATA = typer.Option(help="Store with the records.")
+_OUT = typer.Option(help="Folder for results.jsonl and predictions.parquet.")
+_FOLDS = typer.Option(None, help="Folds to judge, such as 9,10; without it the task's test folds.")
+_MIN_POSITIVES = typer.Option(1, min=1, help="Classes with fewer positives do not count in the macro mean.")
+
+
+@app.command("zero-shot")
+def zero_shot_command(
+    model: Path = _MODEL,
+    task: str = _TASK,
+    data: Path = _DATA,
+    out: Path = _OUT,
+    folds: str | None = _FOLDS,
+    prompts: Path | None = typer.Option(None, help="JSON file with other prompts."),
+    min_positives: int = _MIN_POSITIVES,
+) -> None:
+    """Judges a model by prompts alone: AUROC of ECG-prompt similarities."""
+    from melp.data.store import Store
+    from melp.evaluation.judging import save, split
+    from melp.evaluation.zero_shot import read_prompts, text_embeddings, zero_shot
+    from melp.hub import load
+
+    tasks, judged_folds = _tasks(task), _folds(folds)
+    wordings = {each.name: read_prompts(prompts, each) if prompts else None for each in tasks}
+    store, loaded = Store(data), load(model)
+    ids = _union([split(each, store, judged_folds).judged for each in tasks])
+    ecg = text_embeddings(loaded, store, ids)
+    judged = [
+        zero_shot(
+            loaded,
+            store,
+            each,
+            folds=judged_folds,
+            prompts=wordings[each.name],
+            min_positives=min_positives,
+            ecg=ecg,
+        )
+        for each in tasks
+    ]
+    save(judged, out)
+    _print(judged)
+
+
+@app.command("probe")
+def probe_command(
+    model: Path = _MODEL,
+    task: str = _TASK,
+    data: Path = _DATA,
+    out: Path = _OUT,
+    fraction: str = typer.Option("100", help="Training labels used, in per cent, such as 1,10,100."),
+    seeds: int = typer.Option(1, min=1, help="Subsets drawn of each fraction below 100."),
+    folds: str | None = _FOLDS,
+    train_folds: str | None = typer.Option(None, help="Folds to train on, such as 1-7."),
+    min_positives: int = _MIN_POSITIVES,
+) -> None:
+    """Judges a frozen model by linear probes on its embeddings."""
+    from melp.data.store import Store
+    from melp.evaluation.judging import save, split
+    from melp.evaluation.probe import probe, probe_features
+    from melp.hub import load
+
+    tasks, judged_folds, trained = _tasks(task), _folds(folds), _folds(train_folds)
+    fractions = _fractions(fraction)
+    store, loaded = Store(data), load(model)
+    parts = [split(each, store, judged_folds, trained) for each in tasks]
+    features = probe_features(
+        loaded, store, _union([p for part in parts for p in (part.trained, part.judged)])
+    )
+    judged: list[Judged] = []
+    for each in tasks:
+        judged += probe(
+            loaded,
+            store,
+            each,
+            fractions=fractions,
+            seeds=range(seeds),
+            folds=judged_folds,
+            train_folds=trained,
+            min_positives=min_positives,
+            features=features,
+        )
+    save(judged, out)
+    _print(judged)
+
+
+@app.command("generate")
+def generate_command(
+    model: Path = _MODEL,
+    data: Path = _DATA,
+    out: Path = typer.Option(help="Folder for reports.parquet, reports.txt and results.jsonl."),
+    folds: str = typer.Option("10", help="Folds whose reports are written."),
+    beams: int = typer.Option(1, min=1, help="Width of the beam search; 1 is greedy."),
+) -> None:
+    """Writes reports beside the true ones: BLEU-4 and ROUGE-L, with two baselines."""
+    from melp.data.store import Store
+    from melp.data.tasks import parse_folds
+    from melp.evaluation.classify import DISCLAIMER
+    from melp.evaluation.generation import generate, save_generation
+    from melp.hub import load
+
+    generation = generate(load(model), Store(data), parse_folds(folds), beams=beams)
+    save_generation(generation, out)
+    names = ("report", "BLEU-4", "ROUGE-L")
+    rows = [
+        (str(row.Index), f"{row.bleu4:.3f}", f"{row.rouge_l:.3f}") for row in generation.scores.itertuples()
+    ]
+    _table(names, rows)
+    typer.echo(f"{len(generation.table)} reports in {out / 'reports.txt'}. {DISCLAIMER}")
+
+
+@app.command("embed")
+def embed_command(
+    model: Path = _MODEL,
+    data: Path = _DATA,
+    out: Path = typer.Option(help="Folder for embeddings.npy and ids.parquet."),
+    folds: str | None = typer.Option(None, help="Only these folds."),
+    space: str = typer.Option(
+        "features", help="features (for probes) or text (shared with text, unit length)."
+    ),
+) -> None:
+    """Writes the embeddings of a store's records."""
+    import numpy as np
+
+    from melp.data.store import Store
+    from melp.evaluation.embed import embed_rows, write_embeddings
+    from melp.hub import load
+
+    if space not in ("features", "text"):
+        raise MelpError(f"space: found {space!r}, wanted features or text")
+    store, wanted = Store(data), _folds(folds)
+    here = store.index["fold"].isin(wanted) if wanted else np.ones(len(store), dtype=bool)
+    rows = np.flatnonzero(here)
+    if not len(rows):
+        raise MelpError(f"{data}: no record in folds {folds}")
+    vectors = embed_rows(load(model), store, rows, space=space)
+    write_embeddings(vectors, store.index.iloc[rows], out)
+    typer.echo(f"{out}: {vectors.shape[0]} embeddings of {vectors.shape[1]} numbers")
+
+
+def _tasks(text: str) -> list[Task]:
+    from melp.data.tasks import get_task
+
+    return [get_task(name.strip()) for name in text.split(",")]
+
+
+def _folds(text: str | None) -> tuple[int, ...] | None:
+    from melp.data.tasks import parse_folds
+
+    return None if text is None else parse_folds(text)
+
+
+def _fractions(text: str) -> list[float]:
+    try:
+        fractions = [float(part) for part in text.split(",")]
+    except ValueError:
+        fractions = []
+    if not fractions or not all(0 < fraction <= 100 for fraction in fractions):
+        raise MelpError(f"fraction: found {text!r}, wanted per cents above 0 and up to 100, such as 1,10,100")
+    return fractions
+
+
+def _union(parts: Sequence[pd.Index]) -> pd.Index:
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole.union(part, sort=False)
+    return whole
+
+
+def _print(judged: Sequence[Judged]) -> None:
+    names = ("task", "labels", "seed", "macro AUROC", "95 %", "records", "left out")
+    rows = []
+    for each in judged:
+        low, high = each.auroc.intervals["auroc_macro"]
+        labels = f"{each.cell.fraction:g} %" if each.cell.fraction else "none"
+        rows.append(
+            (
+                each.cell.task,
+                labels,
+                str(each.cell.seed),
+                f"{each.auroc.macro:.3f}",
+                f"{low:.3f}-{high:.3f}",
+                str(each.auroc.n),
+                ", ".join(each.auroc.left_out),
+            )
+        )
+    _table(names, rows)
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*names, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,46 @@
+"""One recording against labels in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from melp.ecg import ECG
+from melp.errors import MelpError
+from melp.evaluation.embed import require
+from melp.evaluation.zero_shot import embed_prompts, similarities
+
+if TYPE_CHECKING:
+    from melp.hub import Model
+
+__all__ = ["DISCLAIMER", "classify"]
+
+DISCLAIMER = "Not a medical device: for research only, not for diagnosis or treatment."
+
+
+def classify(model: Model, ecg: ECG, labels: Sequence[str]) -> list[tuple[str, float]]:
+    """Labels with their similarity to a recording, most similar first.
+
+    The similarity is a cosine from -1 to 1. It ranks the labels of one recording; it is no probability, and a
+    softmax over labels with the model's temperature would not make it a calibrated one.
+
+    Args:
+        model: a loaded model folder whose method knows text.
+        ecg: the recording.
+        labels: wordings, such as "atrial fibrillation".
+
+    Raises:
+        MelpError: no label, an empty label, a method without text, or a recording that lacks a lead.
+    """
+    if not labels or not all(label.strip() for label in labels):
+        raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
+    require(model, "project_ecg", "a space shared with text")
+    device = next((parameter.device for parameter in model.method.parameters()), torch.device("cpu"))
+    with torch.inference_mode():
+        signal = model.preprocessing.from_ecg(ecg)[None].to(device)
+        vector = model.method.project_ecg(signal).float().cpu().numpy()
+    scores = similarities(vector, embed_prompts(model, {label: [label] for label in labels}))
+    ranked = ((label, float(score[0])) for label, score in scores.items())
+    return sorted(ranked, key=lambda pair: -pair[1])

@@ -1,0 +1,188 @@
+"""Linear probe: L2 logistic regression on the embeddings of a frozen model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Bool, Float, Shaped
+from sklearn.model_selection import GroupKFold
+
+from melp.data.store import Store
+from melp.data.tasks import Task
+from melp.errors import MelpError
+from melp.evaluation.embed import embed_rows
+from melp.evaluation.judging import Judged, Split, judge_cell, rows_of, split
+from melp.evaluation.logistic import fit_logistic
+from melp.evaluation.metrics import auroc
+from melp.evaluation.subsets import stratified_subset
+
+if TYPE_CHECKING:
+    from melp.hub import Model
+
+__all__ = ["STRENGTHS", "Probe", "fit_probe", "probe", "probe_features"]
+
+STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+_PARTS = 5
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A fitted probe: `(features - mean) / scale @ weights + bias`; `strength` is the C that was chosen."""
+
+    mean: Float[np.ndarray, " feature"]
+    scale: Float[np.ndarray, " feature"]
+    weights: Float[np.ndarray, "feature class"]
+    bias: Float[np.ndarray, " class"]
+    strength: float
+
+    def __call__(self, features: Float[np.ndarray, "record feature"]) -> Float[np.ndarray, "record class"]:
+        """Log-odds of each class; 0 for a class that had no positive or no negative in training."""
+        return np.asarray((features - self.mean) / self.scale @ self.weights + self.bias)
+
+
+def fit_probe(
+    features: Float[np.ndarray, "record feature"],
+    labels: Bool[np.ndarray, "record class"],
+    patients: Shaped[np.ndarray, " record"],
+    *,
+    seed: int = 0,
+    strengths: tuple[float, ...] = STRENGTHS,
+) -> Probe:
+    """Fits one classifier a class, with one strength for all.
+
+    The strength is the one with the best macro AUROC over held-out parts (five, no patient in two of them) of
+    these records; a tie goes to the stronger penalty. Features are standardised on the records trained on.
+
+    Differences: the published probes are trained by a stochastic optimiser and stopped on the labels of the
+    validation fold.
+    """
+    strength = strengths[0]
+    if len(strengths) > 1 and len(set(patients)) >= 2:
+        held_out = _held_out_scores(features, labels, patients, strengths, seed)
+        strength = strengths[int(np.argmax(_macro(held_out, labels)))]
+    return _fit(features, labels, (strength,))[0]
+
+
+def _fit(
+    features: Float[np.ndarray, "record feature"],
+    labels: Bool[np.ndarray, "record class"],
+    strengths: tuple[float, ...],
+) -> list[Probe]:
+    mean, scale = features.mean(axis=0, dtype=float), features.std(axis=0, dtype=float)
+    scale = np.where(scale > 1e-8 * np.maximum(1, np.abs(mean)), scale, 1)  # a constant feature stays 0
+    standardised = torch.from_numpy((features - mean) / scale)
+    weights, bias = fit_logistic(standardised, torch.tensor(labels), strengths)
+    return [
+        Probe(mean, scale, weights[number].T.numpy(), bias[number].numpy(), strength)
+        for number, strength in enumerate(strengths)
+    ]
+
+
+def _held_out_scores(
+    features: Float[np.ndarray, "record feature"],
+    labels: Bool[np.ndarray, "record class"],
+    patients: Shaped[np.ndarray, " record"],
+    strengths: tuple[float, ...],
+    seed: int,
+) -> Float[np.ndarray, "strength record class"]:
+    """Scores of each record by the probes that have not seen its patient."""
+    scores = np.zeros((len(strengths), *labels.shape))
+    parts = GroupKFold(min(_PARTS, len(set(patients))), shuffle=True, random_state=seed)
+    for trained, held_out in parts.split(features, groups=patients):
+        probes = _fit(features[trained], labels[trained], strengths)
+        scores[:, held_out] = [probe(features[held_out]) for probe in probes]
+    return scores
+
+
+def _macro(
+    scores: Float[np.ndarray, "strength record class"], labels: Bool[np.ndarray, "record class"]
+) -> Float[np.ndarray, " strength"]:
+    areas = np.stack([auroc(score, labels) for score in scores])
+    defined = np.isfinite(areas[0])
+    return areas[:, defined].mean(axis=1) if defined.any() else np.zeros(len(scores))
+
+
+def probe(
+    model: Model,
+    store: Store,
+    task: Task,
+    *,
+    fractions: Sequence[float] = (100,),
+    seeds: Sequence[int] = (0,),
+    folds: Sequence[int] | None = None,
+    train_folds: Sequence[int] | None = None,
+    min_positives: int = 1,
+    features: pd.DataFrame | None = None,
+) -> list[Judged]:
+    """Judges a frozen model on a task by linear probes, one a fraction of the training labels and seed.
+
+    Args:
+        model: a loaded model folder.
+        store: where the records lie.
+        task: classes and labels.
+        fractions: shares of the training labels, in per cent; 100 runs with the first seed only.
+        seeds: each draws another subset and other parts for choosing the strength.
+        folds: folds to judge instead of the task's test folds; then all others are trained on.
+        train_folds: folds to train on.
+        min_positives: classes with fewer positives do not count in the macro mean.
+        features: embeddings from `probe_features`, where they are known already.
+
+    Raises:
+        MelpError: nothing to train on or to judge, or a patient is on both sides.
+    """
+    part = split(task, store, folds, train_folds)
+    patients = store.index.set_index("id")["patient"]
+    _check_sides(part, patients)
+    if features is None:
+        features = probe_features(model, store, part.labels.index)
+    judged = []
+    for fraction in fractions:
+        for seed in seeds if fraction < 100 else seeds[:1]:
+            scores = _probe_scores(features, part, patients, fraction, seed)
+            judged.append(
+                judge_cell(
+                    model,
+                    store,
+                    task,
+                    part,
+                    scores,
+                    fraction=fraction,
+                    seed=seed,
+                    min_positives=min_positives,
+                )
+            )
+    return judged
+
+
+def probe_features(model: Model, store: Store, ids: pd.Index) -> pd.DataFrame:
+    """What a probe reads of the records `ids`, indexed by id."""
+    return pd.DataFrame(embed_rows(model, store, rows_of(store, ids)), index=ids)
+
+
+def _check_sides(part: Split, patients: pd.Series) -> None:
+    if not len(part.trained):
+        raise MelpError("probe: no record with a label in the training folds")
+    shared = set(patients.loc[part.trained]) & set(patients.loc[part.judged])
+    if shared:
+        raise MelpError(f"probe: {len(shared)} patients are in the training and in the judged folds")
+
+
+def _probe_scores(
+    features: pd.DataFrame, part: Split, patients: pd.Series, percent: float, seed: int
+) -> pd.DataFrame:
+    """Scores of the judged records by a probe trained on `percent` of the others."""
+    chosen = part.trained[stratified_subset(part.labels.loc[part.trained].to_numpy(), percent, seed)]
+    fitted = fit_probe(
+        features.loc[chosen].to_numpy(),
+        part.labels.loc[chosen].to_numpy(),
+        patients.loc[chosen].to_numpy(),
+        seed=seed,
+    )
+    return pd.DataFrame(
+        fitted(features.loc[part.judged].to_numpy()), index=part.judged, columns=part.labels.columns
+    )

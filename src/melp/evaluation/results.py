@@ -1,0 +1,183 @@
+"""Results: one JSON line a cell, and the predictions behind it.
+
+A cell is what a table shows in one place: a method's checkpoint on a task, under a protocol, with a share of
+the labels and a seed, trained and judged on certain folds; it has metrics. Writing a cell again replaces it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from melp import __version__
+from melp.errors import MelpError
+
+__all__ = ["Cell", "Result", "config_hash", "read_results", "write_predictions", "write_results"]
+
+RESULTS = "results.jsonl"
+PREDICTIONS = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a number belongs to.
+
+    Attributes:
+        method: name of the method.
+        checkpoint: the model folder.
+        task: name of the task.
+        protocol: "corrected" or "paper".
+        fraction: labels that were used, in per cent of the training folds; 0 for zero-shot.
+        seed: seed of the subset of labels.
+        folds: folds judged, such as "9,10".
+        train_folds: folds the probe was trained on; empty for zero-shot.
+    """
+
+    method: str
+    checkpoint: str
+    task: str
+    protocol: str = "corrected"
+    fraction: float = 0
+    seed: int = 0
+    folds: str = ""
+    train_folds: str = ""
+
+
+KEY = tuple(field.name for field in fields(Cell))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One number: `value`, `lo` and `hi` from 0 to 1 (95 % interval, None where there is none).
+
+    `n` is the number of records judged, `left_out` the classes that a macro mean does not count,
+    `config_hash` what else the number depends on (model and options).
+    """
+
+    cell: Cell
+    metric: str
+    value: float
+    n: int
+    lo: float | None = None
+    hi: float | None = None
+    left_out: Sequence[str] = ()
+    config_hash: str = ""
+
+    def line(self, date: str) -> dict[str, Any]:
+        """The fields of the JSON line."""
+        return {
+            **asdict(self.cell),
+            "metric": self.metric,
+            "value": _finite(self.value),
+            "lo": _finite(self.lo),
+            "hi": _finite(self.hi),
+            "n": self.n,
+            "left_out": list(self.left_out),
+            "version": __version__,
+            "config_hash": self.config_hash,
+            "date": date,
+        }
+
+
+def _finite(value: float | None) -> float | None:
+    # JSON has no NaN.
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def config_hash(*parts: Mapping[str, Any]) -> str:
+    """Twelve hexadecimal digits that change with any value in `parts`."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_results(folder: Path) -> pd.DataFrame:
+    """All cells in `folder`; empty where there are none yet.
+
+    Raises:
+        MelpError: a line is not a result.
+    """
+    path = folder / RESULTS
+    return pd.DataFrame(_lines(path))
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    lines = []
+    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            line = json.loads(text)
+            _key(line)
+        except (ValueError, KeyError, TypeError) as error:
+            raise MelpError(f"{path}:{number}: found {text[:40]!r}, wanted a result in JSON") from error
+        lines.append(line)
+    return lines
+
+
+def _key(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(line[name] for name in (*KEY, "metric"))
+
+
+def write_results(results: Iterable[Result], folder: Path) -> None:
+    """Adds results to `folder/results.jsonl`, replacing the metrics of the same cells.
+
+    All metrics of a cell are replaced together, so that a class left out this time leaves no old line behind.
+    """
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    new = [result.line(date) for result in results]
+    cells = {tuple(line[name] for name in KEY) for line in new}
+    path = folder / RESULTS
+    kept = [line for line in _lines(path) if tuple(line[name] for name in KEY) not in cells]
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{RESULTS}"
+    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept + new), encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_predictions(tables: Iterable[tuple[Cell, pd.DataFrame, pd.DataFrame]], folder: Path) -> None:
+    """Adds predictions to `folder/predictions.parquet`, replacing those of the same cells.
+
+    Args:
+        tables: cell, scores and labels; both one row a record indexed by id, one column a class.
+        folder: where to write.
+
+    One row a record and class: the fields of the cell, id, class, score, label.
+    """
+    parts = [_long(*entry) for entry in tables]
+    if not parts:
+        return
+    new = pd.concat(parts, ignore_index=True)
+    path = folder / PREDICTIONS
+    if path.is_file():
+        old = pd.read_parquet(path)
+        cells = pd.MultiIndex.from_frame(new[list(KEY)].drop_duplicates())
+        kept = old[~pd.MultiIndex.from_frame(old[list(KEY)]).isin(cells)]
+        new = pd.concat([kept, new], ignore_index=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{PREDICTIONS}"
+    new.to_parquet(temporary)
+    temporary.replace(path)
+
+
+def _long(cell: Cell, scores: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
+    scores = scores.loc[labels.index, labels.columns]
+    records, classes = labels.shape
+    table = pd.DataFrame(
+        {
+            "id": labels.index.astype(str).repeat(classes),
+            "class": list(labels.columns) * records,
+            "score": scores.to_numpy(dtype="float32").ravel(),
+            "label": labels.to_numpy(dtype=bool).ravel(),
+        }
+    )
+    for place, (name, value) in enumerate(asdict(cell).items()):
+        table.insert(place, name, float(value) if name == "fraction" else value)
+    return table

@@ -1,0 +1,125 @@
+"""The probe: its optimiser against scikit-learn, its choice of strength, its subsets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from melp.data.store import Store
+from melp.data.tasks import get_task
+from melp.errors import MelpError
+from melp.evaluation.logistic import fit_logistic
+from melp.evaluation.metrics import auroc
+from melp.evaluation.probe import STRENGTHS, _held_out_scores, fit_probe, probe
+from melp.evaluation.subsets import stratified_subset
+
+
+def problem(seed: int, records: int, features: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(records, features)) @ generator.normal(size=(features, features)) + 3
+    y = x @ generator.normal(size=(features, classes)) / features + generator.normal(size=classes) > 2
+    y[0], y[1] = True, False
+    return x, y
+
+
+@pytest.mark.parametrize(("records", "features"), [(150, 12), (40, 60)])
+def test_fit_logistic_equals_scikit_learn(records: int, features: int) -> None:
+    x, y = problem(0, records, features, 3)
+    x = StandardScaler().fit_transform(x)
+    strengths = (1e-3, 0.1, 1.0)
+    weights, bias = fit_logistic(torch.tensor(x), torch.tensor(y), strengths)
+    for row, strength in enumerate(strengths):
+        for column in range(3):
+            oracle = LogisticRegression(C=strength, tol=1e-9, max_iter=10_000).fit(x, y[:, column])
+            np.testing.assert_allclose(weights[row, column], oracle.coef_[0], atol=2e-4)
+            np.testing.assert_allclose(bias[row, column], oracle.intercept_[0], atol=2e-3)
+
+
+def test_a_class_without_positives_scores_zero() -> None:
+    x, y = problem(1, 50, 5, 2)
+    y[:, 1] = False
+    weights, bias = fit_logistic(torch.tensor(x), torch.tensor(y), (1.0,))
+    assert weights[0, 1].abs().max() == 0 and bias[0, 1] == 0
+    assert weights[0, 0].abs().max() > 0
+
+
+def test_the_probe_does_not_see_shifts_scales_or_constant_features() -> None:
+    x, y = problem(2, 120, 6, 2)
+    patients = np.arange(120)
+    plain = fit_probe(x, y, patients)
+    moved = np.concatenate([x * np.array([1, 10, 0.1, 3, 7, 100]) + 5, np.full((120, 1), 4.0)], axis=1)
+    other = fit_probe(moved, y, patients)
+    assert other.strength == plain.strength
+    np.testing.assert_allclose(other(moved), plain(x), atol=1e-4)
+
+
+def test_strength_is_weak_for_noise_and_strong_for_signal() -> None:
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(300, 40))
+    clear = x[:, :1] - x[:, 1:2] + 0.01 * generator.normal(size=(300, 1)) > 0
+    noisy = x @ np.ones((40, 1)) / 6 + 3 * generator.normal(size=(300, 1)) > 0
+    assert fit_probe(x, clear, np.arange(300)).strength > fit_probe(x, noisy, np.arange(300)).strength
+
+
+def test_held_out_parts_keep_patients_together() -> None:
+    """Labels are noise: only a twin recording of the same patient can tell them."""
+    generator = np.random.default_rng(4)
+    once, label = generator.normal(size=(60, 80)), generator.random((60, 1)) < 0.5
+    x, y = np.repeat(once, 3, axis=0), np.repeat(label, 3, axis=0)
+    parted = _held_out_scores(x, y, np.arange(180), (1.0,), 0)
+    together = _held_out_scores(x, y, np.repeat(np.arange(60), 3), (1.0,), 0)
+    assert auroc(parted[0], y)[0] > 0.95
+    assert auroc(together[0], y)[0] < 0.7
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), percent=st.sampled_from([1, 5, 10, 37.5]), records=st.integers(30, 600))
+def test_subsets_keep_a_positive_of_every_class(seed: int, percent: float, records: int) -> None:
+    generator = np.random.default_rng(seed)
+    labels = generator.random((records, 6)) < np.array([0.5, 0.3, 0.1, 0.05, 0.01, 0.0])
+    rows = stratified_subset(labels, percent, seed)
+    assert len(set(rows.tolist())) == len(rows)
+    assert (labels[rows].any(axis=0) == labels.any(axis=0)).all()
+    target = max(1, round(records * percent / 100))
+    assert target <= len(rows) <= max(target, labels.any(axis=0).sum() + 1)
+    np.testing.assert_array_equal(rows, stratified_subset(labels, percent, seed))
+
+
+def test_subsets_keep_the_share_of_each_class() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.random((4000, 5)) < np.array([0.5, 0.3, 0.2, 0.1, 0.05])
+    rows = stratified_subset(labels, 10, 1)
+    assert len(rows) == 400
+    np.testing.assert_allclose(labels[rows].mean(axis=0), labels.mean(axis=0), atol=0.01)
+    assert set(rows) != set(stratified_subset(labels, 10, 2))
+    np.testing.assert_array_equal(stratified_subset(labels, 100, 0), np.arange(4000))
+    with pytest.raises(MelpError, match="fraction"):
+        stratified_subset(labels, 0, 0)
+
+
+def test_probe_of_a_model(model: object, store: Store) -> None:
+    task = get_task("ptbxl-rhythm")
+    judged = probe(model, store, task, fractions=(10, 100), seeds=(0, 1), folds=(9, 10))
+    assert [(each.cell.fraction, each.cell.seed) for each in judged] == [(10, 0), (10, 1), (100, 0)]
+    assert judged[-1].auroc.macro > 0.95 and judged[-1].auroc.macro >= judged[0].auroc.macro - 0.02
+    assert judged[-1].cell.train_folds == "1,2,3,4,5,6,7,8" and judged[-1].cell.folds == "9,10"
+    assert set(judged[-1].auroc.values) == {"auroc_macro"} | {
+        f"auroc/{name}" for name in ("AFIB", "SBRAD", "STACH", "SR")
+    }
+
+
+def test_probe_refuses_mixed_sides(model: object, store: Store) -> None:
+    task = get_task("ptbxl-rhythm")
+    with pytest.raises(MelpError, match="8 both judged and trained on"):
+        probe(model, store, task, folds=(8, 9), train_folds=(1, 8))
+    with pytest.raises(MelpError, match="no record with a label in the training folds"):
+        probe(model, store, task, folds=(9,), train_folds=(77,))
+
+
+def test_strengths_ascend() -> None:
+    assert list(STRENGTHS) == sorted(STRENGTHS)

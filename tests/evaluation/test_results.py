@@ -1,0 +1,85 @@
+"""Result lines and predictions: replaced cell by cell, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from melp import __version__
+from melp.errors import MelpError
+from melp.evaluation.results import Cell, Result, config_hash, read_results, write_predictions, write_results
+
+CELL = Cell("melp", "runs/a", "ptbxl-super", fraction=10, seed=1, folds="9,10", train_folds="1,2")
+
+
+def test_a_line_has_the_fields_of_the_design(tmp_path: Path) -> None:
+    write_results([Result(CELL, "auroc_macro", 0.8, 451, 0.7, 0.9, ("PMI",), "abc")], tmp_path)
+    (line,) = map(json.loads, (tmp_path / "results.jsonl").read_text().splitlines())
+    date = line.pop("date")
+    assert date.endswith("+00:00")
+    assert line == {
+        "method": "melp",
+        "checkpoint": "runs/a",
+        "task": "ptbxl-super",
+        "protocol": "corrected",
+        "fraction": 10,
+        "seed": 1,
+        "folds": "9,10",
+        "train_folds": "1,2",
+        "metric": "auroc_macro",
+        "value": 0.8,
+        "lo": 0.7,
+        "hi": 0.9,
+        "n": 451,
+        "left_out": ["PMI"],
+        "version": __version__,
+        "config_hash": "abc",
+    }
+
+
+def test_the_same_cell_is_replaced_with_all_its_metrics(tmp_path: Path) -> None:
+    other = replace(CELL, seed=2)
+    first = [Result(CELL, "auroc_macro", 0.1, 5), Result(CELL, "auroc/MI", 0.2, 5)]
+    write_results([*first, Result(other, "auroc_macro", 0.3, 5)], tmp_path)
+    write_results([Result(CELL, "auroc_macro", 0.4, 5, lo=float("nan"))], tmp_path)
+    table = read_results(tmp_path)
+    assert sorted(table["value"]) == [0.3, 0.4]
+    assert table["lo"].isna().all()
+    assert [path.name for path in tmp_path.iterdir()] == ["results.jsonl"]
+
+
+def test_a_line_that_is_no_result_is_named(tmp_path: Path) -> None:
+    assert read_results(tmp_path).empty
+    (tmp_path / "results.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(MelpError, match=r"results\.jsonl:1: found"):
+        write_results([Result(CELL, "auroc_macro", 0.1, 5)], tmp_path)
+    assert (tmp_path / "results.jsonl").read_text() == '{"a": 1}\n'
+
+
+def test_predictions_are_joined_by_name_and_replaced(tmp_path: Path) -> None:
+    labels = pd.DataFrame({"A": [True, False], "B": [False, True]}, index=["x", "y"])
+    scores = pd.DataFrame({"B": [0.1, 0.2], "A": [0.3, 0.4]}, index=["y", "x"])
+    write_predictions([(CELL, scores * 0, labels), (replace(CELL, seed=2), scores, labels)], tmp_path)
+    write_predictions([(CELL, scores, labels)], tmp_path)
+    table = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert len(table) == 8
+    here = table[table["seed"] == 1]
+    assert list(zip(here["id"], here["class"], here["label"], strict=True)) == [
+        ("x", "A", True),
+        ("x", "B", False),
+        ("y", "A", False),
+        ("y", "B", True),
+    ]
+    np.testing.assert_allclose(here["score"], [0.4, 0.2, 0.3, 0.1], rtol=1e-6)
+    assert {"task", "fraction", "seed", "id", "class", "score", "label"} <= set(table.columns)
+
+
+def test_config_hash_depends_on_values_only() -> None:
+    assert config_hash({"a": 1, "b": [2]}) == config_hash({"b": [2], "a": 1})
+    assert config_hash({"a": 1}) != config_hash({"a": 2})
+    assert len(config_hash({})) == 12
