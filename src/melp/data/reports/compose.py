@@ -6,33 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from melp.data.reports.glossary import Item
+from melp.data.reports.waves import wave_phrase
 
-_RANKS = {"negation": 0, "hedge": 1, "degree": 2, "age": 3, "territory": 4}
-_NOUNS = {
-    "t": "t wave", "st": "st", "st-t": "st and t wave", "q": "q wave", "r": "r wave", "s": "s wave",
-    "p": "p wave", "u": "u wave", "qs": "qs complex", "qrs": "qrs complex",
-}  # fmt: skip
-_PLURALS = {"st": "st segments", "qs": "qs complexes", "qrs": "qrs complexes", "st-t": "st segments and t waves"}
-_NOUN_SHAPES = ("inversion", "flattening", "depression", "elevation", "changes", "abnormality", "notching", "loss")
+_RANKS = {"negation": 0, "hedge": 1, "degree": 2, "age": 3, "territory": 4, "word": 5}
 _ADVERBS = {"probable": "probably", "possible": "possibly", "definite": "definitely"}
-_VAGUE = ("changes", "abnormality")
-
-
-def wave_phrase(wave: str, shapes: Sequence[str]) -> str:
-    """("t", ["inversion"]) -> "t wave inversion"; ("t", ["tall"]) -> "tall t waves"."""
-    plural = _PLURALS.get(wave, _NOUNS[wave] + "s")
-    adjectives = [shape for shape in shapes if shape not in _NOUN_SHAPES]
-    nouns = [shape for shape in shapes if shape in _NOUN_SHAPES and (shape not in _VAGUE or len(shapes) == 1)]
-    nouns = ["abnormality" if noun in _VAGUE else noun for noun in nouns]
-    core = f"{_NOUNS[wave]} {' and '.join(nouns)}" if nouns else plural
-    return " ".join([*adjectives, core])
+_MODIFIERS = ("age", "territory", "degree", "shape", "join", "before", "hedge", "negation")
+_T_SHAPES = ("inversion", "flattening", "tall", "biphasic", "peaked")
 
 
 @dataclass
 class Draft:
     """A statement being put together."""
 
-    before: list[tuple[int, str]] = field(default_factory=list)
+    before: list[tuple[str, str]] = field(default_factory=list)
+    """Modifiers and their kinds."""
     head: str = ""
     lesion: bool = False
     wave: str = ""
@@ -45,178 +32,197 @@ class Draft:
     def has_head(self) -> bool:
         return bool(self.head or self.wave)
 
-    def text(self) -> str:
-        """The statement, or nothing where only modifiers were left over."""
+    @property
+    def core(self) -> str:
+        """The finding with its modifiers, without place and tail; nothing where only modifiers were left over."""
         head = wave_phrase(self.wave, self.shapes) if self.wave else self.head
         if not head:
             return ""
-        before = [word for _, word in sorted(self.before, key=lambda pair: pair[0])]
-        before += [] if self.wave else self.shapes
-        sentence = " ".join([*before, head, *self.after])
-        if self.places:
-            sentence += " in " + " and ".join(self.places)
-        return " ".join([sentence, *self.tail]).replace(" ,", ",")
+        ordered = sorted(dict.fromkeys(self.before), key=lambda pair: _RANKS[pair[0]])
+        return " ".join([word for _, word in ordered] + ([] if self.wave else self.shapes) + [head])
+
+    def text(self) -> str:
+        if not self.core:
+            return ""
+        places = ["in " + " and ".join(dict.fromkeys(self.places))] if self.places else []
+        return " ".join([self.core, *self.after, *places, *self.tail]).replace(" ,", ",")
 
 
 class Composer:
-    """Reads items from left to right; each finding opens a statement, what belongs to it is gathered."""
+    """Reads items from left to right: each finding opens a statement, and what belongs to it is gathered."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = list(items)
         self.statements: list[str] = []
         self.draft = Draft()
-        self.heading = ""
-        self.heading_used = True
+        self.linked = ""
+        self.heading = self.hedge_of_heading = ""
         self.last_wave = ""
 
     def compose(self) -> list[str]:
+        """The statements, in the order of the report."""
         for at, item in enumerate(self.items):
-            getattr(self, "_" + item.kind, self._word)(at, item)
+            getattr(self, "_" + item.kind)(at, item)
         self._close()
         self._end_heading()
         return self.statements
 
-    # -- statements ------------------------------------------------------------------------------------
-
     def _close(self) -> None:
-        text = self.draft.text()
+        draft, text = self.draft, self.draft.text()
+        if self.linked:
+            text = f"{self.linked} {text}" if text else self.linked.rpartition(" | ")[0]
+            text = text.replace(" | ", " ")
+        elif draft.lesion and self.heading:
+            text = f"{self.heading}, {self.hedge_of_heading} {text}".replace("  ", " ")
+            self.heading_used = True
+        elif text:
+            self._end_heading()
         if text:
-            if self.draft.lesion and self.heading:
-                text = f"{self.heading} {text}"
-                self.heading_used = True
-            else:
-                self._end_heading()
             self.statements.append(text)
-        self.draft = Draft()
+        self.draft, self.linked = Draft(), ""
 
     def _end_heading(self) -> None:
-        if not self.heading_used:
-            self.statements.append(self.heading.split(",")[0])
-        self.heading, self.heading_used = "", True
+        if self.heading and not self.heading_used:
+            self.statements.append(self.heading)
+        self.heading = self.hedge_of_heading = ""
 
     def _open(self) -> None:
-        """Start a new statement with the modifiers that wait for a head."""
+        """End the statement that has its finding; modifiers that wait for one stay."""
         if self.draft.has_head:
             self._close()
 
-    def _next(self, at: int, skip: tuple[str, ...] = ()) -> str:
-        for item in self.items[at + 1 :]:
-            if item.kind not in skip:
-                return item.kind
-        return ""
+    def _next(self, at: int, skip: Sequence[str] = ()) -> str:
+        return next((item.kind for item in self.items[at + 1 :] if item.kind not in skip), "")
+
+    def _modify(self, item: Item) -> None:
+        self.draft.before.append((item.kind, item.english))
 
     # -- findings --------------------------------------------------------------------------------------
 
     def _head(self, at: int, item: Item) -> None:
-        if self.draft.after[-1:] == ["or"]:
-            self.draft.after.append(item.english)
-            return
         self._open()
         self.draft.head = item.english
         self.draft.lesion = item.kind == "lesion"
-        if item.kind == "head":
-            self.last_wave = ""
+        self.last_wave = ""
 
-    _lesion = _rhythm = _head
+    _lesion = _head
 
     def _whole(self, at: int, item: Item) -> None:
-        self._open()
-        if item.english.endswith("ecg"):
+        if item.english.endswith(" ecg"):
             self._overall(at, item)
-        else:
-            self.draft.head = item.english
+            return
+        self._open()
+        hedges = [pair for pair in self.draft.before if pair[0] in {"before", "hedge"}]
+        self.draft = Draft(before=hedges, head=item.english)
+        if self._next(at) not in {"hedge", "tail", "link"}:
+            self._close()
+        self.last_wave = ""
 
     def _overall(self, at: int, item: Item) -> None:
         self._open()
-        hedges = [_ADVERBS[word] for _, word in self.draft.before if word in _ADVERBS]
+        hedges = [word for kind, word in self.draft.before if kind == "hedge"]
+        if self.heading and not self.heading_used:
+            hedges.append(self.hedge_of_heading)
+        self.draft = Draft()
         self._end_heading()
-        self.draft = Draft(head=" ".join([*hedges, item.english.removesuffix(" ecg"), "ecg"]))
-        self._close()
+        adverb = _ADVERBS.get(hedges[-1], "") if hedges else ""
+        self.statements.append(f"{adverb} {item.english.removesuffix(' ecg')} ecg".strip())
 
     def _heading(self, at: int, item: Item) -> None:
         self._close()
         self._end_heading()
-        name, _, hedge = item.english.partition(";")
-        self.heading = f"{name},{hedge}"
+        self.heading, _, self.hedge_of_heading = item.english.partition("; ")
         self.heading_used = False
 
     # -- waves -----------------------------------------------------------------------------------------
 
     def _wave(self, at: int, item: Item) -> None:
-        if self.draft.has_head:
-            self._close()
+        self._open()
         self.draft.wave = self.last_wave = item.english
 
     def _shape(self, at: int, item: Item) -> None:
         draft = self.draft
-        if draft.wave and not draft.places and not (self._next(at) == "wave" and draft.shapes):
+        leads_to = self._next(at, ("degree", "shape", "join"))
+        bound = leads_to in {"wave", "head", "lesion"}
+        if draft.wave and not draft.places and not (draft.shapes and bound):
             draft.shapes.append(item.english)
-            return
-        if self._next(at, ("degree",)) == "wave" or not self.last_wave:
-            if self._next(at, ("degree", "shape")) in {"wave", "head", "lesion"}:
-                self._open()
-                self.draft.shapes.append(item.english)
-            elif draft.has_head:
-                draft.after.append(item.english)
-            return
-        if draft.has_head:
-            self._close()
-        self.draft.wave = self.last_wave
-        self.draft.shapes.append(item.english)
+        elif bound:
+            self._open()
+            draft = self.draft
+            draft.shapes.append(item.english)
+        elif draft.wave == "st" and item.english.endswith("sloping"):
+            draft.shapes.append(item.english)
+        elif self.last_wave or item.english in _T_SHAPES:
+            self._open()
+            self.draft.wave = self.last_wave = self.last_wave or "t"
+            self.draft.shapes.append(item.english)
+        elif draft.has_head:
+            draft.after.append(item.english)
 
     # -- what goes with a finding ----------------------------------------------------------------------
 
     def _leads(self, at: int, item: Item) -> None:
+        if not self.draft.has_head and self.last_wave:
+            self.draft.wave = self.last_wave
         if self.draft.has_head:
             self.draft.places.append(item.english)
-        elif self.last_wave:
-            self.draft.wave = self.last_wave
-            self.draft.places.append(item.english)
+
+    def _place(self, at: int, item: Item) -> None:
+        self._leads(at, item)
 
     def _region(self, at: int, item: Item) -> None:
-        territories = [word for rank, word in self.draft.before if rank == _RANKS["territory"]]
-        place = " ".join([*territories, item.english])
-        if not self.draft.has_head and self.statements and territories:
-            head = self.statements[-1].split(" in ")[0]
-            self.draft = Draft(head=head)
-        self.draft.before = [pair for pair in self.draft.before if pair[1] not in territories]
-        self.draft.places.append(place)
+        territories = [word for kind, word in self.draft.before if kind == "territory"]
+        self.draft.before = [pair for pair in self.draft.before if pair[0] != "territory"]
+        self._leads(at, Item("place", " ".join([*territories, item.english])))
 
     def _adjective(self, at: int, item: Item) -> None:
-        rank = _RANKS[item.kind]
-        following = self._next(at, ("age", "territory", "degree", "join"))
+        following = self._next(at, _MODIFIERS)
         if self.draft.has_head and item.kind == "territory" and following == "region":
-            if self.draft.places:
-                self._close()
-                self.draft = Draft(head=self.statements[-1].split(" in ")[0]) if self.statements else Draft()
-            self.draft.before.append((rank, item.english))
-            return
-        postfix = self.draft.has_head and not item.inflected and following not in {"lesion", "head", "wave", "shape"}
-        if not postfix:
-            self._open()
-        self.draft.before.append((rank, item.english))
+            self._repeat_for_next_place()
+        elif "(" not in item.before or not self.draft.has_head:
+            prefix = item.inflected or self._next(at, ("age", "territory", "degree", "join")) in {
+                "lesion", "head", "wave", "shape",
+            }  # fmt: skip
+            if prefix:
+                self._open()
+        joined = at > 1 and self.items[at - 1].kind == "join" and self.draft.before[-1:]
+        if joined and self.draft.before[-1][0] == item.kind:
+            kind, word = self.draft.before.pop()
+            self.draft.before.append((kind, f"{word} {self.items[at - 1].english} {item.english}"))
+        else:
+            self._modify(item)
 
     _territory = _age = _degree = _adjective
 
+    def _repeat_for_next_place(self) -> None:
+        """ "T abnormal in anterior leads, lateral leads": the finding again, for its next place."""
+        if self.draft.places:
+            wave, shapes, core = self.draft.wave, self.draft.shapes, self.draft.head
+            before = self.draft.before
+            self._close()
+            self.draft = Draft(before=before, head=core, wave=wave, shapes=shapes)
+
     def _negation(self, at: int, item: Item) -> None:
         self._open()
-        self.draft.before.append((0, item.english))
+        self._modify(item)
 
     def _before(self, at: int, item: Item) -> None:
         self._open()
-        self.draft.before.append((_RANKS["hedge"], item.english))
+        self.draft.before.append(("hedge", item.english))
 
     def _hedge(self, at: int, item: Item) -> None:
-        following = self._next(at)
-        prefix = item.inflected or following == "overall" or not self.draft.has_head
-        if following == "whole" and self.items[at + 1].english.endswith("ecg"):
-            prefix = True
-        if prefix:
+        towards_normal = item.english == "probable" and self._is_normal(at + 1)
+        if towards_normal or item.inflected:
             self._open()
         if item.english == "cannot be ruled out":
             self.draft.tail.append(item.english)
         else:
-            self.draft.before.append((_RANKS["hedge"], item.english))
+            self._modify(item)
+
+    def _is_normal(self, at: int) -> bool:
+        return any("normal" in item.english.split() for item in self.items[at : at + 1] if item.kind != "head") and (
+            self.items[at].kind == "overall" or self.items[at].english.endswith(" ecg")
+        )
 
     def _after(self, at: int, item: Item) -> None:
         if self.draft.has_head:
@@ -226,19 +232,38 @@ class Composer:
         if self.draft.has_head:
             self.draft.after.append(item.english)
         else:
-            self.draft.head = item.english.removeprefix("in ")
+            self.draft.head = item.english.removeprefix("in ").removeprefix("with ")
 
-    def _in(self, at: int, item: Item) -> None:
-        return
+    def _link(self, at: int, item: Item) -> None:
+        if self.draft.has_head:
+            started = f"{self.linked} {self.draft.text()}".strip() if self.linked else self.draft.text()
+            self.draft, self.linked = Draft(), f"{started} | {item.english}"
 
     def _join(self, at: int, item: Item) -> None:
-        if item.english == "or" and self.draft.has_head and self._next(at) in {"head", "lesion"}:
-            self.draft.after.append("or")
+        if item.english == "or" and self._next(at, ("age", "territory", "degree")) in {"head", "lesion"}:
+            if self.draft.lesion and self.heading:
+                return
+            self._link(at, item)
 
     def _number(self, at: int, item: Item) -> None:
-        if self.draft.has_head:
+        if self.draft.has_head and (":" in item.english or self._next(at) == "unit"):
+            self.draft.after.append(item.english.replace(",", "."))
+
+    def _over(self, at: int, item: Item) -> None:
+        if self.draft.has_head and self._next(at) == "number":
+            self.draft.after.append(item.english)
+
+    def _unit(self, at: int, item: Item) -> None:
+        if self.draft.after and self.draft.after[-1][0].isdigit():
             self.draft.after.append(item.english)
 
     def _word(self, at: int, item: Item) -> None:
         if self.draft.has_head:
             self.draft.after.append(item.english)
+        elif item.known:
+            self._modify(item)
+
+    def _noise(self, at: int, item: Item) -> None:
+        """Said about the recording or the patient, not about the ECG."""
+
+    _in = _noise

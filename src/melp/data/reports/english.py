@@ -2,65 +2,92 @@
 
 from __future__ import annotations
 
+import os
 import re
-from functools import lru_cache
+from functools import cache
 
-from melp.data.reports.english_rules import LEANING, REWRITES, SPELLING, STANDALONE
+from melp.data.reports.english_rules import KNOWN_SENTENCES, LEANING, REWRITES, SPELLING, STANDALONE
 from melp.data.reports.english_waves import wave_statements
 from melp.data.reports.glossary import split_words
 from melp.data.reports.leads import read_leads
 
 _LEAD = r"(?:v ?[1-6]|av[rlf]|i{1,3})"
-_LEADS = re.compile(
-    rf"\b(?:leads? )?{_LEAD}\b(?:(?:[ ,]*,+ *| ?- ?| ?& ?| ?/ ?| and | to | )(?:{_LEAD}|(?<=\d[,\-& ])[1-6]|(?<=\d, )[1-6])\b(?! waves?\b))*"
+_NEXT = rf"(?:{_LEAD}|(?<=\d[,\-&/])[1-6]|(?<=\d, )[1-6])\b"
+_LEADS = re.compile(rf"\b(?:leads? )?{_LEAD}\b(?:(?:[ ,]*,+ *| ?- ?| ?& ?| ?/ ?| and | to | )+{_NEXT})*")
+_SENTENCE_END = re.compile(r"(?<=[a-z)])\s?\.(?=\s|$|this|st |t w)|(?<=\d)\.(?=\s|$)|\s*[;!]\s*")
+_DANGLING = re.compile(
+    r"[ ,]+(?:a|an|and|or|in|of|to|due|be|is|are|the|with|at|old|which|this|may|likely|but|consistent|suggesting"
+    r"|probably|cannot|non-?specific|if|whether|heart|v|segments?|waves?)$"
 )
-_SENTENCE_END = re.compile(r"(?<!\bvs)(?<!\d)\.(?!\d)\s*|(?<=\d)\.(?:\s+|$)|(?<=[a-z])\.\s*|\s*[;!]\s*")
 
 
 def _canonical_leads(match: re.Match[str]) -> str:
-    leads, _ = read_leads(split_words(match.group().removeprefix("leads ").removeprefix("lead ")), 0)
-    return " ".join(leads) if leads else match.group()
+    words = split_words(re.sub(r"^leads? ", "", match.group()))
+    leads, after = read_leads(words, 0)
+    return " ".join(leads) if after == len(words) else match.group()
 
 
-@lru_cache(maxsize=None)
+def complete(sentence: str) -> str:
+    """A sentence cut within a word: ended as the machine's sentences that begin so end, else at its last whole word."""
+    endings = [known for known in KNOWN_SENTENCES if known.startswith(sentence)]
+    if endings and len(sentence.split()) > 2:
+        common = os.path.commonprefix(endings)
+        sentence = common if common in endings else common.rpartition(" ")[0]
+    elif not re.search(rf"\b{_LEAD}$|,\d$", sentence):
+        sentence = sentence.rpartition(" ")[0]
+    while dangling := _DANGLING.search(sentence):
+        sentence = sentence[: dangling.start()]
+    return sentence
+
+
+def _sentences(text: str, cut: bool) -> list[str]:
+    text = re.sub(r"\s+", " ", text)
+    sentences = [part.strip(" .,") for part in _SENTENCE_END.split(text)]
+    if cut and not text.rstrip().endswith(".") and sentences:
+        sentences[-1] = complete(sentences[-1])
+    return [sentence for sentence in sentences if sentence]
+
+
+@cache
 def _spell(sentence: str) -> str:
-    for pattern, replacement, _ in SPELLING:
-        sentence = pattern.sub(replacement, sentence)
+    for rule in SPELLING:
+        sentence = rule.pattern.sub(rule.replacement, sentence)
     sentence = _LEADS.sub(_canonical_leads, sentence)
-    return re.sub(r"\s+", " ", sentence).strip(" ,.:-")
+    return re.sub(r"\s+", " ", sentence).replace(" ,", ",").strip(" ,.:-")
 
 
 def _split_run_on(sentence: str) -> list[str]:
-    """"sinus rhythm normal ecg" -> its statements: standalone ones are cut off the front and the back."""
+    """ "sinus rhythm normal ecg" -> its statements: those that stand alone are cut off the front, one by one."""
     parts: list[str] = []
     rest = sentence
-    while match := STANDALONE.match(rest):
+    while rest and (match := STANDALONE.match(rest)):
         parts.append(match.group(1))
-        rest = match.group(2).strip(" ,")
+        rest = (match.group(2) or "").strip(" ,.-")
     return [*parts, rest] if rest else parts
 
 
-@lru_cache(maxsize=None)
-def _rewrite(sentence: str) -> tuple[str, ...]:
-    for pattern, replacement, _ in REWRITES:
-        sentence = pattern.sub(replacement, sentence)
-    return tuple(part.strip(" ,") for part in wave_statements(sentence.strip(" ,")) if part.strip(" ,"))
+@cache
+def _reword(sentence: str) -> str:
+    for rule in REWRITES:
+        sentence = rule.pattern.sub(rule.replacement, sentence)
+    return re.sub(r"\s+", " ", sentence).replace(" ,", ",").strip(" ,")
 
 
-def _dependent(sentence: str) -> tuple[str, str] | None:
-    for pattern, tail, alone in LEANING:
-        if match := pattern.fullmatch(sentence):
-            return match.expand(tail), match.expand(alone)
+def _leaning(sentence: str) -> tuple[str, str] | None:
+    """What a sentence adds to the one before it, and what it says where it has none."""
+    for rule in LEANING:
+        if match := rule.pattern.fullmatch(sentence):
+            return match.expand(rule.replacement), match.expand(rule.alone)
     return None
 
 
-def english_statements(text: str) -> list[str]:
+def english_statements(text: str, cut: bool = False) -> list[str]:
     """Statements of one cleaned English report; sentences that lean on the one before are joined to it."""
     found: list[str] = []
-    for raw in _SENTENCE_END.split(re.sub(r"\s+", " ", text)):
+    for raw in _sentences(text, cut):
         for sentence in _split_run_on(_spell(raw)):
-            if leaning := _dependent(sentence):
-                tail, alone = leaning
+            if leaning := _leaning(sentence):
+                tail, alone = map(_reword, leaning)
                 if found and tail:
                     found[-1] = f"{found[-1]}, {tail}"
                 elif alone:
@@ -69,5 +96,5 @@ def english_statements(text: str) -> list[str]:
             if found and "these leads" in sentence:
                 place = re.search(r" in ([^,]+)", found[-1])
                 sentence = sentence.replace("these leads", place[1] if place else "the same leads")
-            found.extend(_rewrite(sentence))
+            found.extend(part for part in wave_statements(_reword(sentence)) if part)
     return found

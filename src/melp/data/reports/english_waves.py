@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 
-_DEGREE = r"(?:slightly |deeply |markedly |minimally |generally |now )?"
-_WORD = r"(?:depressed|elevated|inverted|flat|low|biphasic|tall|peaked|abnormal|upright)"
-_SHAPE = rf"{_DEGREE}{_WORD}(?:(?:, | or |, or |/){_DEGREE}{_WORD})*"
-_CLAUSE = re.compile(rf"(?:(st|t)(?: segments?| waves?)?s? (?:is |are )?)?({_SHAPE})((?: in | throughout).*?)?(?=(?:,| and|, and| but) (?:(?:st|t) (?:segments?|waves?)|s?)\s*(?:are )?{_SHAPE}|$)")
-_START = re.compile(r"^(?:the )?(st|t)(?: segments| waves|s) are ")
-_TAIL = re.compile(r",? (?:(?:this|which) (?:is|may) .*|probably .*|possible .*|suggesting .*|consistent .*)$")
-_DEGREES = {"slightly": "slight", "deeply": "deep", "markedly": "marked", "minimally": "slight", "generally": ""}
+_DEGREE = r"(?:slightly |deeply |markedly |minimally |generally )?"
+_WORD = r"(?:depressed|elevated|inverted|flat|low|biphasic|tall|peaked)"
+_SHAPE = rf"{_DEGREE}{_WORD}(?:(?:, or |, | or |/){_DEGREE}{_WORD})*"
+_WAVE = r"(?:(st|t) (?:segments?|waves?) (?:are )?)"
+_CLAUSE = re.compile(rf"{_WAVE}?({_SHAPE})((?: in | throughout).*?)?(?:,? and |, |$)(?=$|{_WAVE}?{_SHAPE}\b)")
+_START = re.compile(r"^(?:st|t) (?:segments|waves) are ")
+_TAIL = re.compile(r",? (?:(?:this|which) (?:is|may) |probably |possible |suggesting |consistent |nonspecific ).*$")
+_DEGREES = {
+    "slightly": "slight",
+    "deeply": "deep",
+    "markedly": "marked",
+    "minimally": "slight",
+    "generally": "",
+    "": "",
+}
 _FORMS = {
     ("st", "depressed"): "st depression",
     ("st", "elevated"): "st elevation",
@@ -21,24 +29,34 @@ _FORMS = {
 
 def _phrase(wave: str, shape: str) -> str:
     degree, _, rest = shape.rpartition(" ")
-    if (wave, rest) in _FORMS and (not degree or degree in _DEGREES):
-        return f"{_DEGREES.get(degree, '')} {_FORMS[wave, rest]}".strip()
-    return f"{shape} {'st segments' if wave == 'st' else 't waves'}"
+    if (wave, rest) in _FORMS and degree in _DEGREES:
+        return f"{_DEGREES[degree]} {_FORMS[wave, rest]}".strip()
+    return f"{shape} {'st segments' if wave == 'st' else 't waves'}".removeprefix("generally ")
+
+
+def _clauses(body: str) -> list[tuple[str, str]] | None:
+    """(phrase, place) of each clause; nothing where a part of the body is none."""
+    found, end, wave = list[tuple[str, str]](), 0, ""
+    while end < len(body):
+        clause = _CLAUSE.match(body, end)
+        if clause is None:
+            return None
+        wave = clause[1] or wave
+        found.append((_phrase(wave, clause[2]), (clause[3] or "").rstrip()))
+        end = clause.end()
+    return found
 
 
 def wave_statements(sentence: str) -> list[str]:
-    """"t waves are inverted in i avl and flat in v5 v6" -> ["t wave inversion in i avl", "t wave flattening in v5 v6"]."""
-    start = _START.match(sentence)
-    if not start:
+    """ "t waves are inverted in i avl and flat in v5" -> ["t wave inversion in i avl", "t wave flattening in v5"]."""
+    if not _START.match(sentence):
         return [sentence]
     tail = match.group() if (match := _TAIL.search(sentence)) else ""
-    body = sentence[: len(sentence) - len(tail)]
-    wave, found = start[1], list[tuple[str, str]]()
-    for clause in _CLAUSE.finditer(body):
-        wave = clause[1] or wave
-        found.append((_phrase(wave, clause[2]), (clause[3] or "").rstrip()))
-    places = [place or next((later for _, later in found[at:] if later), "") for at, (_, place) in enumerate(found)]
-    statements = [phrase + place for (phrase, _), place in zip(found, places, strict=True)]
-    if not statements:
+    found = _clauses(sentence[: len(sentence) - len(tail)])
+    if not found:
         return [sentence]
+    statements = []
+    for at, (phrase, place) in enumerate(found):
+        place = place or next((later for _, later in found[at:] if later), "")
+        statements.append(phrase + place)
     return [*statements[:-1], statements[-1] + tail]

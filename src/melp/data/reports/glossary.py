@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 
 from melp.data.reports.cleaning import fold
 from melp.data.reports.leads import Word, read_leads
+from melp.data.reports.typing_errors import Speller
 
 _GLUED = re.compile(r"\b(qs|q|rsr|rs|rqs|st|t|r|s)(iii|ii|avl|avf|avr|v\d)(?![a-z])|\b(in)(iii|ii|i)\b")
 _HYPHEN_AV = re.compile(r"\ba\s*-\s*v\b")
-_WORD = re.compile(r"v\s?\d(?!\d)|[a-z]+|&|\d+(?:\.\d+)?")
+_HYPHENATED = re.compile(r"(?<=[a-z]{4})- +(?!und\b|oder\b|bis\b|eller\b|och\b)(?=[a-z]{4})")
+_WORD = re.compile(r"v\s?\d(?!\d)|[a-z]+|\d+[.,]\d+(?=\s*(?:se[ck]|m[vms])\b)|\d+:\d+|\d+(?:\.\d+)?|%")
 _ENDINGS = ("er", "es", "em", "en", "e", "n", "s")
 
 
@@ -31,7 +33,7 @@ class Item:
 
     kind: str
     english: str
-    before: str
+    before: str = ""
     inflected: bool = False
     known: bool = True
     words: int = 1
@@ -47,8 +49,9 @@ class _Node:
 def split_words(text: str) -> list[Word]:
     """Words of a folded text, each with the punctuation and space before it."""
     text = _HYPHEN_AV.sub("av", text)
-    text = _GLUED.sub(lambda m: f"{m[1] or m[3]} {m[2] or m[4]}", text)
-    words, end = [], 0
+    text = _HYPHENATED.sub("-", text)
+    text = _GLUED.sub(lambda match: f"{match[1] or match[3]} {match[2] or match[4]}", text)
+    words, end = list[Word](), 0
     for match in _WORD.finditer(text):
         words.append(Word(match.group().replace(" ", ""), text[end : match.start()]))
         end = match.end()
@@ -60,66 +63,100 @@ class Glossary:
 
     def __init__(self, name: str) -> None:
         self._root = _Node()
-        self.vocabulary: set[str] = set()
+        vocabulary: set[str] = set()
         table = resources.files("melp.data.reports").joinpath(f"{name}.tsv").read_text(encoding="utf-8")
         for line in table.splitlines():
             if line and not line.startswith("#"):
                 kind, english, sources = line.split("\t")
                 for source in sources.split(" | "):
-                    self._add(Entry(kind, english), source)
+                    vocabulary.update(self._add(Entry(kind, english), source))
+        self._vocabulary = vocabulary
+        self._speller = Speller(vocabulary)
+        self._known_forms: dict[str, tuple[str, ...]] = {}
 
-    def _add(self, entry: Entry, source: str) -> None:
+    def _add(self, entry: Entry, source: str) -> list[str]:
         node = self._root
-        for word in split_words(fold(source)):
-            self.vocabulary.add(word.text)
-            node = node.next.setdefault(word.text, _Node())
+        words = [word.text for word in split_words(fold(source))]
+        for word in words:
+            node = node.next.setdefault(word, _Node())
         node.entry = entry
+        return words
 
-    def _forms(self, word: str) -> Iterator[str]:
+    def _stems(self, word: str) -> Iterator[str]:
         yield word
         for ending in _ENDINGS:
             if word.endswith(ending) and len(word) - len(ending) >= 3:
                 yield word[: -len(ending)]
 
-    def longest(self, words: list[Word], at: int) -> tuple[Entry, int, bool] | None:
-        """The entry of the longest phrase that starts at `words[at]`, its length, and whether it is inflected."""
+    def _forms(self, word: str) -> tuple[str, ...]:
+        """The words of the glossary that a word of a report may be: itself, its stems, else what it was meant for."""
+        if word not in self._known_forms:
+            forms = [form for form in self._stems(word) if form in self._vocabulary]
+            if not forms and (meant := next(filter(None, map(self._speller.correct, self._stems(word))), None)):
+                forms = [form for form in self._stems(meant) if form in self._vocabulary]
+            self._known_forms[word] = tuple(forms)
+        return self._known_forms[word]
+
+    def _longest(self, words: list[Word], at: int) -> tuple[Entry, int, bool] | None:
+        """The entry of the longest phrase that starts at `words[at]`, its length, whether it is inflected."""
         best: tuple[Entry, int, bool] | None = None
         reached = [(self._root, False)]
-        for length in range(1, len(words) - at + 1):
+        for length, word in enumerate(words[at:], start=1):
             reached = [
-                (node.next[form], inflected or form != word)
+                (node.next[form], inflected or form != word.text)
                 for node, inflected in reached
-                for word in [words[at + length - 1].text]
-                for form in self._forms(word)
+                for form in self._forms(word.text)
                 if form in node.next
             ]
             if not reached:
                 break
-            for node, inflected in reached:
-                if node.entry is not None:
-                    best = (node.entry, length, inflected)
-                    break
+            ends = [(node.entry, inflected) for node, inflected in reached if node.entry is not None]
+            if ends:
+                best = (ends[0][0], length, ends[0][1])
         return best
 
-    def items(self, text: str) -> list[Item]:
-        """The whole of a cleaned report as items."""
-        words, found, at = split_words(text), list[Item](), 0
-        while at < len(words):
-            match = self.longest(words, at)
-            leads, after = read_leads(words, at)
-            before = words[at].before
-            if leads and (match is None or after - at >= match[1]):
-                found.append(Item("leads", " ".join(leads), before, words=after - at))
-                at = after
-            elif match is not None:
-                entry, length, inflected = match
-                found.append(Item(entry.kind, entry.english, before, inflected, words=length))
-                at += length
-            else:
-                number = words[at].text[0].isdigit() or words[at].text == "&"
-                found.append(Item("number" if number else "word", words[at].text, before, known=number))
-                at += 1
+    def _completions(self, words: list[Word]) -> set[str]:
+        """Words that end the last phrase as begun, where a report was cut within its last word."""
+        fragment, found = words[-1].text, set[str]()
+        for start in range(max(0, len(words) - 5), len(words)):
+            node: _Node | None = self._root
+            for word in words[start:-1]:
+                forms = self._forms(word.text)
+                node = next((node.next[form] for form in forms if form in node.next), None) if node else None
+            if node is not None and (start < len(words) - 1 or len(fragment) >= 5):
+                found |= {word for word in node.next if word.startswith(fragment)}
+            if found:
+                break
         return found
+
+    def items(self, text: str, cut: bool = False) -> list[Item]:
+        """The whole of a cleaned report as items; with `cut` its last word may be the beginning of one."""
+        words, found, at = split_words(text), list[Item](), 0
+        if cut and words and not self._forms(words[-1].text):
+            endings = sorted(self._completions(words), key=len)
+            whole = endings[0] if endings and all(word.startswith(endings[0]) for word in endings) else None
+            words = [*words[:-1], Word(whole, words[-1].before)] if whole else words[:-1]
+        while at < len(words):
+            item = self._item(words, at)
+            found.append(item)
+            at += item.words
+        if cut and found and not found[-1].known:
+            found.pop()
+        return found
+
+    def _item(self, words: list[Word], at: int) -> Item:
+        match = self._longest(words, at)
+        leads, after = read_leads(words, at)
+        before = words[at].before
+        if match and match[0].kind == "in" and leads and not (after - at > 1 and "," in words[at + 1].before):
+            leads = leads if after - at == 1 and at and words[at - 1].text in {"och", "samt"} else []
+        if leads and (match is None or after - at >= match[1]):
+            return Item("leads", " ".join(leads), before, words=after - at)
+        if match is not None:
+            entry, length, inflected = match
+            return Item(entry.kind, entry.english, before, inflected, words=length)
+        number = words[at].text[0].isdigit() or words[at].text == "%"
+        return Item("number" if number else "word", words[at].text, before, known=number)
 
 
 @cache

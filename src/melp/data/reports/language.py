@@ -7,7 +7,7 @@ import re
 _WORD = re.compile(r"[a-z]+")
 _SWEDISH = frozenset(
     """sinusrytm sinusbradykardi sinustachykardi arytmi rytm foermaksflimmer normalt eljest vaenster hoeger ej och
-    ospecifik ospecifikt foerloepp foeraendring saasom aalder inget saekert ischemi eller extraslag oeverväg bor
+    ospecifik ospecifikt foerloepp foeraendring saasom aalder inget saekert ischemi eller extraslag oevervaeg boer oevervaegas avvikande sannolikt vid aeldre myokardskada
     skaenkelblock extrasystoli slag med gammal""".split()
 )
 _ENGLISH = frozenset(

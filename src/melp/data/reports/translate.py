@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from melp.data.reports.cleaning import clean
+from functools import lru_cache
+
+from melp.data.reports.cleaning import clean, is_cut
 from melp.data.reports.compose import Composer
 from melp.data.reports.english import english_statements
-from melp.data.reports.glossary import load_glossary
+from melp.data.reports.glossary import Item, load_glossary
 from melp.data.reports.language import language as _language
 
 _GLOSSARIES = {"de": "german", "sv": "swedish"}
@@ -16,22 +18,35 @@ def language(report: str) -> str:
     return _language(clean(report))
 
 
-def to_statements(report: str) -> list[str]:
-    """English statements of one report, in order, each making sense alone; nothing for an empty report."""
+def _items(text: str, spoken: str, cut: bool) -> list[Item]:
+    return load_glossary(_GLOSSARIES[spoken]).items(text, cut)
+
+
+@lru_cache(maxsize=32768)
+def _statements(report: str) -> tuple[str, ...]:
     text = clean(report)
     spoken = _language(text)
     if spoken == "en":
-        found = english_statements(text)
+        found = english_statements(text, is_cut(report))
     else:
-        found = Composer(load_glossary(_GLOSSARIES[spoken]).items(text)).compose()
-    return list(dict.fromkeys(found))
+        found = Composer(_items(text, spoken, is_cut(report))).compose()
+    return tuple(dict.fromkeys(found))
+
+
+def to_statements(report: str) -> list[str]:
+    """English statements of one report, in order, each making sense alone; nothing for an empty report."""
+    return list(_statements(report))
 
 
 def coverage(report: str) -> tuple[int, int]:
-    """(translated, all) word tokens of a German or Swedish report, noise left out; (0, 0) for an English one."""
+    """(translated, all) words of a German or Swedish report; (0, 0) for an English one.
+
+    Numbers and what is removed as noise count as neither. Names of leads and words that are the same in English
+    ("st", "block") count as translated only because the glossary lists them.
+    """
     text = clean(report)
     spoken = _language(text)
     if spoken == "en":
         return 0, 0
-    items = [item for item in load_glossary(_GLOSSARIES[spoken]).items(text) if item.kind != "number"]
+    items = [item for item in _items(text, spoken, is_cut(report)) if item.kind not in {"number", "noise"}]
     return sum(item.words for item in items if item.known), sum(item.words for item in items)
