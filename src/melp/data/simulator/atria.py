@@ -13,7 +13,7 @@ def _tone(rng: np.random.Generator, time: Float[np.ndarray, " time"], low: float
 
 
 def fibrillatory_waves(rng: np.random.Generator, time: Float[np.ndarray, " time"]) -> Dipole:
-    """f waves: 300 to 480 per minute, wandering in rate and height, greatest in V1 (right atrium, in front)."""
+    """f waves, 300 to 480 per minute, wandering in rate and height, greatest in V1."""
     rate = rng.uniform(5.0, 8.0)
     drift = 1.3 * _tone(rng, time, 0.25, 0.5) + 0.8 * _tone(rng, time, 0.7, 1.3)
     phase = 2 * np.pi * (rate * time + rng.random()) + drift
@@ -27,7 +27,7 @@ def fibrillatory_waves(rng: np.random.Generator, time: Float[np.ndarray, " time"
 def flutter_waves(
     rng: np.random.Generator, time: Float[np.ndarray, " time"], begin: float, period: float
 ) -> Dipole:
-    """F waves of the common, counter-clockwise kind: a saw in II, III, aVF (falls slowly, rises fast), up in V1."""
+    """F waves of the common, counter-clockwise kind: a saw that falls slowly in II, III, aVF; up in V1."""
     phase = 2 * np.pi * (time - begin) / period
     saw = sum(np.sin(k * phase) * 0.9**k / k for k in range(1, 5))
     peak = sum(np.cos(k * (phase - 1.2)) * 0.62**k for k in range(1, 5))

@@ -26,9 +26,9 @@ def left_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
     """No septal q; slow, notched, to the left and back; ST and T opposed (V1 rS or QS, V6 broad R)."""
     rows = [
         [0.16, 0.075, 0.22, 0.10, rng.uniform(-0.18, 0.02)],
-        [0.34, 0.100, 0.75, 0.35, 0.70],
-        [0.54, 0.100, 0.60, 0.12, 1.05],
-        [0.74, 0.105, 0.80, -0.02, 0.60],
+        [0.34, 0.100, 0.52, 0.26, 1.08],
+        [0.54, 0.105, 0.42, 0.02, 1.42],
+        [0.75, 0.100, 0.74, -0.14, 0.72],
     ]
     heart.conducted = _discordant(
         Complex(_jitter(rows, rng), rng.uniform(0.13, 0.165), np.zeros(3), np.zeros(3)), rng
@@ -36,26 +36,26 @@ def left_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
 
 
 def right_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
-    """The left ventricle as before, then slowly the right one: to the right and front (V1 R', S in I and V6)."""
+    """The left ventricle as before, then slowly the right one, to the right and front (R' in V1, S in V6)."""
     beat = heart.conducted
     duration = rng.uniform(0.125, 0.155)
     left = beat.qrs.copy()
     left[:, :2] *= beat.duration / duration * 0.92
-    left[-2:, 2:] *= 0.8
+    left[-2:, 2:] *= 0.3
     size = rng.uniform(0.85, 1.2)
-    right = [[0.70, 0.095, -0.48 * size, -0.06, -0.58 * size], [0.84, 0.08, -0.28 * size, 0.0, -0.22 * size]]
+    right = [[0.70, 0.095, -0.36 * size, -0.04, -0.62 * size], [0.84, 0.08, -0.30 * size, 0.02, -0.22 * size]]
     t = beat.t + rng.uniform(0.8, 1.1) * np.array([0.10, 0.02, 0.34])
-    heart.conducted = Complex(np.vstack([left, right]), duration, beat.st + [0.0, 0.0, 0.03], t)
+    heart.conducted = Complex(np.vstack([left, right]), duration, beat.st + np.array([0.0, 0.0, 0.03]), t)
 
 
 def left_anterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> None:
     """First down (r in II, III, aVF; q in I, aVL), then up and left: axis beyond -45 degrees."""
     rows = [
-        [0.17, 0.075, -0.16, 0.36, -0.24],
-        [0.36, 0.085, 0.55, -0.15, -0.22],
-        [0.49, 0.085, 0.80, -0.78, 0.32],
-        [0.64, 0.090, 0.25, -0.62, 0.72],
-        [0.80, 0.090, -0.10, -0.35, 0.24],
+        [0.17, 0.075, -0.14, 0.20, -0.20],
+        [0.35, 0.085, 0.55, -0.05, -0.16],
+        [0.48, 0.085, 0.62, -0.42, 0.30],
+        [0.63, 0.090, 0.08, -0.46, 0.52],
+        [0.80, 0.090, -0.22, -0.32, 0.22],
     ]
     _replace_left(heart, np.array(rows), rng)
 
@@ -63,11 +63,11 @@ def left_anterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> No
 def left_posterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> None:
     """First up (r in I, aVL; q in III, aVF), then down and right: axis beyond +100 degrees."""
     rows = [
-        [0.17, 0.075, 0.20, -0.34, -0.26],
-        [0.34, 0.080, 0.50, 0.30, -0.22],
-        [0.50, 0.090, 0.05, 1.05, 0.30],
-        [0.65, 0.090, -0.42, 0.62, 0.55],
-        [0.81, 0.090, -0.30, 0.20, 0.20],
+        [0.16, 0.075, 0.16, -0.26, -0.24],
+        [0.33, 0.080, 0.50, 0.10, -0.24],
+        [0.50, 0.090, 0.02, 0.72, 0.24],
+        [0.65, 0.090, -0.42, 0.55, 0.46],
+        [0.81, 0.090, -0.34, 0.20, 0.20],
     ]
     _replace_left(heart, np.array(rows), rng)
 
@@ -75,7 +75,7 @@ def left_posterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> N
 def _replace_left(heart: Heart, rows: np.ndarray, rng: np.random.Generator) -> None:
     beat = heart.conducted
     rows[:, 2:] *= rng.lognormal(0, 0.1, (len(rows), 1)) * rng.uniform(0.9, 1.2)
-    heart.conducted = Complex(rows, rng.uniform(0.096, 0.114), beat.st, beat.t)
+    heart.conducted = Complex(rows, rng.uniform(0.092, 0.108), beat.st, beat.t)
 
 
 def preexcitation(heart: Heart, rng: np.random.Generator) -> None:
@@ -85,11 +85,11 @@ def preexcitation(heart: Heart, rng: np.random.Generator) -> None:
     way = np.array(pathways[rng.integers(len(pathways))]) * rng.uniform(0.85, 1.2)
     beat = heart.conducted
     duration = rng.uniform(0.125, 0.15)
-    late = beat.qrs.copy()
+    late = beat.qrs[1:].copy()
     late[:, :2] *= beat.duration / duration
     late[:, 0] += 1 - late[-1, 0] - 2 * late[-1, 1]
-    late[0, 2:] *= 0.2
-    delta = np.array([[0.20, 0.095, *0.62 * way], [0.36, 0.085, *0.8 * way]])
+    # Ever higher waves in a row, which sum to a slur up to where the normal way takes over.
+    delta = np.array([[at, 0.095, *(height * way)] for at, height in ((0.2, 0.3), (0.33, 0.4), (0.46, 0.5))])
     table = np.vstack([delta, late])
     heart.conducted = Complex(table, duration, -0.14 * way, beat.t * 0.6 - 0.42 * way)
 

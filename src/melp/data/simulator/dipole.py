@@ -10,8 +10,8 @@ from jaxtyping import Float
 
 Vector = Float[np.ndarray, "3"]
 
-# Dower, Machado, Osborne: On deriving the electrocardiogram from vectorcardiographic leads (Clin Cardiol 3:87,
-# 1980), table 1. Rows I II V1-V6; columns Frank X (to the left), Y (to the feet), Z (to the back).
+# Dower, Machado, Osborne: On deriving the electrocardiogram from vectorcardiographic leads (Clin Cardiol
+# 3:87, 1980). Rows I II V1-V6; columns Frank X (to the left), Y (to the feet), Z (to the back).
 DOWER: Float[np.ndarray, "8 3"] = np.array(
     [
         [0.632, -0.235, 0.059],
@@ -76,7 +76,7 @@ def project(
 ) -> Float[np.ndarray, "8 time"]:
     """The leads I, II, V1-V6 (mV) that see `dipole` (mV)."""
     # Written out, not a BLAS call, so that the bytes depend on no thread count.
-    return sum(matrix[:, axis, None] * dipole[axis] for axis in range(3))  # type: ignore[return-value]
+    return sum(matrix[:, axis, None] * dipole[axis] for axis in range(3))
 
 
 def twelve_leads(independent: Float[np.ndarray, "8 time"]) -> Float[np.ndarray, "12 time"]:

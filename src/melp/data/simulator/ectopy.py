@@ -11,9 +11,9 @@ from melp.data.simulator.rhythm import Timeline
 
 
 def _chosen(line: Timeline, rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """One to four beats inside the recording, no two of them neighbours."""
+    """One to five beats inside the recording, no two of them neighbours."""
     inside = np.flatnonzero((line.qrs > 0.9) & (line.qrs < seconds - 1.2))
-    picked = rng.permutation(inside)[: rng.integers(1, 5)]
+    picked = rng.permutation(inside)[: rng.integers(1, 6)]
     picked = np.sort(picked)
     return picked[np.diff(picked, prepend=-9) > 1]
 
@@ -29,7 +29,7 @@ def ventricular(line: Timeline, beats: np.ndarray, rng: np.random.Generator) -> 
 
 
 def premature_ventricular(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """One to four ventricular premature beats of one origin."""
+    """One to five ventricular premature beats of one origin."""
     return ventricular(line, _chosen(line, rng, seconds), rng)
 
 
@@ -40,7 +40,7 @@ def bigeminy(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: fl
 
 
 def premature_atrial(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """One to four P waves come early from elsewhere in the atria and reset the sinus node."""
+    """One to five P waves come early from elsewhere in the atria and reset the sinus node."""
     beats = _chosen(line, rng, seconds)
     p, qrs, kind = line.p.copy(), line.qrs.copy(), line.kind.copy()
     for beat in beats:

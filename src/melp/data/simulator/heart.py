@@ -15,7 +15,7 @@ QrsVectors = Float[np.ndarray, "wave 5"]
 # Septum from left to right and to the front; apex and free walls; base, late, to the back and up.
 NORMAL_QRS: QrsVectors = np.array(
     [
-        [0.17, 0.075, -0.17, -0.10, -0.32],
+        [0.17, 0.075, -0.11, -0.07, -0.27],
         [0.36, 0.085, 0.62, 0.45, -0.30],
         [0.48, 0.085, 0.82, 0.66, 0.36],
         [0.63, 0.085, 0.20, 0.02, 0.80],
@@ -25,11 +25,11 @@ NORMAL_QRS: QrsVectors = np.array(
 # Right atrium to the front and down, then left atrium to the left and back; centre and width in seconds.
 NORMAL_P: QrsVectors = np.array(
     [
-        [0.038, 0.017, 0.035, 0.085, -0.050],
-        [0.068, 0.018, 0.080, 0.055, 0.040],
+        [0.038, 0.017, 0.028, 0.068, -0.034],
+        [0.068, 0.018, 0.062, 0.040, 0.034],
     ]
 )
-NORMAL_T = np.array([0.33, 0.21, -0.20])
+NORMAL_T = np.array([0.36, 0.21, -0.22])
 
 
 @dataclass
@@ -55,6 +55,15 @@ class Complex:
     def area(self) -> Vector:
         """The mean QRS vector: what a secondary T wave is opposed to."""
         return np.asarray((self.qrs[:, 1:2] * self.qrs[:, 2:]).sum(0) / self.qrs[:, 1].sum())
+
+    def loop(self) -> Float[np.ndarray, "101 3"]:
+        """The QRS vector (mV) at hundredths of the duration."""
+        distance = (np.linspace(0, 1, 101)[:, None] - self.qrs[:, 0]) / self.qrs[:, 1]
+        return np.asarray(np.exp(-0.5 * distance**2) @ self.qrs[:, 2:])
+
+    def peak(self) -> float:
+        """Seconds from the onset to the greatest vector: where annotations stand."""
+        return float(np.linalg.norm(self.loop(), axis=1).argmax() / 100 * self.duration)
 
     def depolarisation(self, onsets: Float[np.ndarray, " beat"], gain: Float[np.ndarray, " beat"]) -> Waves:
         """QRS waves of beats that begin at `onsets` (s)."""
@@ -97,8 +106,8 @@ class Heart:
     def qt(self, rr: Float[np.ndarray, " beat"]) -> Float[np.ndarray, " beat"]:
         """QT of beats after a heart period `rr`, by the Framingham study's line.
 
-        Sagie et al.: An improved method for adjusting the QT interval for heart rate (Am J Cardiol 70:797, 1992),
-        QT = QTc - 0.154 (1 - RR). A wide QRS lengthens QT by what it is wider.
+        Sagie et al., An improved method for adjusting the QT interval for heart rate (Am J Cardiol
+        70:797, 1992): QT = QTc - 0.154 (1 - RR). A wide QRS lengthens QT by what it is wider.
         """
         wide = max(0.0, self.conducted.duration - 0.1)
         return np.clip(self.qtc + wide - 0.154 * (1 - rr), 0.22, 0.78)
@@ -119,4 +128,4 @@ def normal_heart(rng: np.random.Generator) -> Heart:
     beat = Complex(qrs, rng.uniform(0.082, 0.104), rng.normal(0, 0.008, 3), t)
     p = NORMAL_P.copy()
     p[:, 2:] *= rng.lognormal(0, 0.18, (2, 1))
-    return Heart(beat.scaled(rng.uniform(0.85, 1.2)), p, rng.uniform(0.13, 0.19), rng.uniform(0.385, 0.435))
+    return Heart(beat.scaled(rng.uniform(0.85, 1.2)), p, rng.uniform(0.13, 0.19), rng.uniform(0.385, 0.43))

@@ -8,7 +8,7 @@ from melp.data.simulator.heart import Heart
 
 # Where a territory lies as seen from the middle of the heart (X left, Y feet, Z back).
 TERRITORIES = {
-    "anterior": np.array([0.22, -0.18, -0.96]),
+    "anterior": np.array([0.22, -0.30, -0.93]),
     "inferior": np.array([0.0, 0.97, 0.24]),
     "lateral": np.array([0.86, -0.42, 0.30]),
 }
@@ -17,12 +17,14 @@ TERRITORIES = {
 def left_hypertrophy(heart: Heart, rng: np.random.Generator) -> None:
     """High voltages to the left and back; strain: ST and T opposed in the lateral leads."""
     beat = heart.conducted
-    beat.qrs[1:4, 2:] *= rng.uniform(1.65, 2.1)
-    beat.qrs[1:4, 3] *= 0.7
+    beat.qrs[1, 2:] *= 1.3
+    beat.qrs[2, 2:] *= rng.uniform(1.8, 2.2)
+    beat.qrs[3, 2:] *= 1.35
+    beat.qrs[1:4, 3] *= 0.55
     beat.duration = rng.uniform(0.098, 0.114)
     strain = rng.uniform(0.75, 1.25)
-    beat.st = strain * np.array([-0.11, -0.04, -0.08])
-    beat.t = strain * np.array([-0.30, -0.06, -0.26])
+    beat.st = strain * np.array([-0.09, -0.02, -0.07])
+    beat.t = strain * np.array([-0.24, -0.02, -0.16])
 
 
 def right_hypertrophy(heart: Heart, rng: np.random.Generator) -> None:
@@ -93,6 +95,6 @@ def long_qt(heart: Heart, rng: np.random.Generator) -> None:
 
 def low_voltage(heart: Heart, rng: np.random.Generator) -> None:
     """QRS under 0.5 mV in the limb leads and under 1 mV in the chest leads."""
-    peak = float(np.abs(heart.conducted.qrs[:, 2:]).max())
-    heart.conducted = heart.conducted.scaled(rng.uniform(0.2, 0.3) / peak)
+    greatest = float(np.linalg.norm(heart.conducted.loop(), axis=1).max())
+    heart.conducted = heart.conducted.scaled(rng.uniform(0.22, 0.32) / greatest)
     heart.p[:, 2:] *= 0.7

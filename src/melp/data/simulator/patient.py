@@ -14,7 +14,7 @@ BLOCK = 10  # so many records in a row share so many patients, one of each fold
 
 @dataclass(frozen=True)
 class Patient:
-    """`age` in years, `sex` 0 male and 1 female (as PTB-XL), `fold` 1 to 10, `matrix` from dipole to leads."""
+    """`age` in years, `sex` 0 male and 1 female, `fold` 1 to 10, `matrix` from dipole to leads."""
 
     number: int
     age: int

@@ -28,9 +28,10 @@ _VENTRICULAR = ("V", "e")
 
 @dataclass(frozen=True)
 class Recording:
-    """A simulated ECG: `signal` (mV), the sample of each beat's R and its WFDB symbol, what a reader would measure.
+    """A simulated ECG, with what a reader would measure.
 
-    `axis` in degrees, `rate` of the ventricles per minute, `territory` of inverted T waves.
+    `signal` in mV, `beats` the samples of the R waves, `kinds` their WFDB annotation symbols, `axis` in
+    degrees, `rate` of the ventricles per minute, `territory` that of inverted T waves.
     """
 
     signal: Float[np.ndarray, "12 time"]
@@ -103,7 +104,7 @@ def _waves(heart: Heart, line: Timeline, rng: np.random.Generator, rate: float) 
 
 def _describe(leads: np.ndarray, heart: Heart, line: Timeline, patient: Patient, rate: float) -> Recording:
     signal = twelve_leads(leads).astype(np.float32)
-    peak = np.where(line.kind == "V", _peak(heart.ectopic), _peak(heart.conducted))
+    peak = np.where(line.kind == "V", (heart.ectopic or heart.conducted).peak(), heart.conducted.peak())
     beats = np.round((line.qrs + peak) * rate).astype(np.int64)
     inside = (beats >= 0) & (beats < signal.shape[1])
     mean = twelve_leads((patient.matrix @ heart.conducted.area())[:, None])
@@ -119,13 +120,3 @@ def _describe(leads: np.ndarray, heart: Heart, line: Timeline, patient: Patient,
         float(per_minute),
         heart.territory,
     )
-
-
-def _peak(beat: object) -> float:
-    """Seconds from the onset of a beat to its greatest vector."""
-    if beat is None:
-        return 0.0
-    qrs, duration = beat.qrs, beat.duration  # type: ignore[attr-defined]
-    time = np.linspace(0, 1, 101)
-    shape = np.exp(-0.5 * ((time[:, None] - qrs[:, 0]) / qrs[:, 1]) ** 2) @ qrs[:, 2:]
-    return float(time[np.linalg.norm(shape, axis=1).argmax()] * duration)

@@ -31,7 +31,7 @@ class Timeline:
     fibrillating: bool = False
 
     def periods(self) -> Times:
-        """The heart period before each QRS, in which half counts what is usual in the record (QT lags behind)."""
+        """The heart period before each QRS, drawn to what is usual in the record, for QT lags behind."""
         rr = np.diff(self.qrs, prepend=2 * self.qrs[0] - self.qrs[1])
         return 0.7 * np.median(rr) + 0.3 * rr.clip(0.3, 1.6)
 
