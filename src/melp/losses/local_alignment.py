@@ -38,32 +38,36 @@ class LocalAlignment:
             )
 
 
+def _membership(owner: Int[Tensor, " statement"], reports: int) -> Float[Tensor, "statement report"]:
+    return torch.eye(reports, device=owner.device)[owner]
+
+
 def _report_maximum(
-    values: Float[Tensor, " statement *rest"], owner: Int[Tensor, " statement"], reports: int
-) -> Float[Tensor, " report *rest"]:
-    start = values.new_full((reports, *values.shape[1:]), -torch.inf)
-    index = owner.view(-1, *[1] * (values.dim() - 1)).expand_as(values)
-    return start.scatter_reduce(0, index, values.detach(), "amax")
+    values: Float[Tensor, "*rest statement"], owner: Int[Tensor, " statement"], reports: int
+) -> Float[Tensor, "*rest report"]:
+    start = values.new_full((*values.shape[:-1], reports), -torch.inf)
+    return start.scatter_reduce(-1, owner.expand_as(values), values.detach(), "amax")
 
 
 def _report_softmax(
-    values: Float[Tensor, " statement *rest"], owner: Int[Tensor, " statement"], reports: int
-) -> Float[Tensor, " statement *rest"]:
+    values: Float[Tensor, "*rest statement"], owner: Int[Tensor, " statement"], reports: int
+) -> Float[Tensor, "*rest statement"]:
     """Softmax over the statements of each report."""
-    exponentials = (values - _report_maximum(values, owner, reports)[owner]).exp()
-    sums = values.new_zeros(reports, *values.shape[1:]).index_add(0, owner, exponentials)
-    return exponentials / sums[owner]
+    member = _membership(owner, reports)
+    exponentials = (values - _report_maximum(values, owner, reports).index_select(-1, owner)).exp()
+    # A report's sum holds its largest exponential, exp(0); only a report without statements has less.
+    return exponentials * ((exponentials @ member).clamp(min=1).reciprocal() @ member.t())
 
 
 def _attention(
-    products: Float[Tensor, "statement *ecg beat"],
+    products: Float[Tensor, "*ecg beat statement"],
     owner: Int[Tensor, " statement"],
     reports: int,
     settings: LocalAlignment,
-) -> Float[Tensor, "statement *ecg beat"]:
+) -> Float[Tensor, "*ecg beat statement"]:
     if settings.form == "code":
         products = _report_softmax(products, owner, reports)
-    return (settings.attention_factor * products).softmax(-1)
+    return (settings.attention_factor * products).softmax(-2)
 
 
 def _cosines(
@@ -72,19 +76,18 @@ def _cosines(
     owner: Int[Tensor, " statement"],
     reports: int,
     settings: LocalAlignment,
-) -> Float[Tensor, "statement ecg"]:
+) -> Float[Tensor, "ecg statement"]:
     """Cosine between each statement and its context over the beats of each ECG.
 
     With products a_k = <b_k, s> and context c = sum_k w_k b_k: <c, s> = sum_k w_k a_k and |c|^2 = w' G w,
     where G holds the products of the ECG's beats. So no context is ever formed.
     """
-    products = (statements @ beats.flatten(0, 1).t()).unflatten(1, beats.shape[:2])
+    products = beats @ statements.t()
     weights = _attention(products, owner, reports, settings)
     gram = beats @ beats.transpose(1, 2)
-    by_ecg = weights.transpose(0, 1)
-    squared_norm = ((by_ecg @ gram) * by_ecg).sum(-1).t()
-    norms = squared_norm.clamp(min=_EPS**2).sqrt() * statements.norm(dim=1, keepdim=True)
-    return (weights * products).sum(-1) / norms.clamp(min=_EPS)
+    squared_norm = ((gram @ weights) * weights).sum(1)
+    norms = squared_norm.clamp(min=_EPS**2).sqrt() * statements.norm(dim=1)
+    return (weights * products).sum(1) / norms.clamp(min=_EPS)
 
 
 def local_similarity(
@@ -108,12 +111,11 @@ def local_similarity(
         cosines = _cosines(beats.float(), statements.float(), owner, reports, settings)
         scaled = settings.similarity_factor * cosines
         maximum = _report_maximum(scaled, owner, reports)
-        sums = scaled.new_zeros(maximum.shape).index_add(0, owner, (scaled - maximum[owner]).exp())
-        similarity = sums.log() + maximum
+        sums = (scaled - maximum.index_select(1, owner)).exp() @ _membership(owner, reports)
+        similarity = sums.clamp(min=1).log() + maximum
         if settings.aggregation == "mean":
-            counts = torch.bincount(owner, minlength=reports).clamp(min=1)
-            similarity = similarity - counts.log()[:, None]
-    return similarity.t()
+            similarity = similarity - torch.bincount(owner, minlength=reports).clamp(min=1).log()
+    return similarity
 
 
 def local_alignment_loss(
@@ -156,5 +158,5 @@ def local_attention(
     """Weights of each statement over the beats of its own ECG; they sum to 1."""
     settings = settings or LocalAlignment()
     with torch.autocast(beats.device.type, enabled=False):
-        products = torch.einsum("nkd,nd->nk", beats.float()[owner], statements.float())
-        return _attention(products, owner, beats.shape[0], settings)
+        products = torch.einsum("nkd,nd->kn", beats.float()[owner], statements.float())
+        return _attention(products, owner, beats.shape[0], settings).t()
