@@ -11,6 +11,7 @@ from melp.data.reports.waves import wave_phrase
 _RANKS = {"negation": 0, "hedge": 1, "degree": 2, "age": 3, "territory": 4, "word": 5}
 _ADVERBS = {"probable": "probably", "possible": "possibly", "definite": "definitely"}
 _MODIFIERS = ("age", "territory", "degree", "shape", "join", "before", "hedge", "negation")
+_NOTHING_ALONE = ("t", "st", "st-t", "r", "s", "p", "qrs")
 _T_SHAPES = ("inversion", "flattening", "tall", "biphasic", "peaked")
 
 
@@ -42,7 +43,8 @@ class Draft:
         return " ".join([word for _, word in ordered] + ([] if self.wave else self.shapes) + [head])
 
     def text(self) -> str:
-        if not self.core:
+        said_of_wave = self.shapes or self.places or self.after or self.before
+        if not self.core or (self.wave in _NOTHING_ALONE and not said_of_wave):
             return ""
         places = ["in " + " and ".join(dict.fromkeys(self.places))] if self.places else []
         return " ".join([self.core, *self.after, *places, *self.tail]).replace(" ,", ",")
@@ -51,8 +53,10 @@ class Draft:
 class Composer:
     """Reads items from left to right: each finding opens a statement, and what belongs to it is gathered."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, items: Sequence[Item], bare_adjectives_follow: bool = True) -> None:
+        """`bare_adjectives_follow`: an adjective without an ending stands behind its noun, as in German."""
         self.items = list(items)
+        self.bare_adjectives_follow = bare_adjectives_follow
         self.statements: list[str] = []
         self.draft = Draft()
         self.linked = ""
@@ -112,14 +116,22 @@ class Composer:
             self._overall(at, item)
             return
         self._open()
-        hedges = [pair for pair in self.draft.before if pair[0] in {"before", "hedge"}]
+        self._drop_link()
+        hedges = [pair for pair in self.draft.before if pair[0] == "hedge"]
         self.draft = Draft(before=hedges, head=item.english)
-        if self._next(at) not in {"hedge", "tail", "link"}:
+        linked = self.items[at + 1 : at + 2] and self.items[at + 1].english == "consistent with"
+        if self._next(at) not in {"hedge", "tail"} and not linked:
             self._close()
         self.last_wave = ""
 
+    def _drop_link(self) -> None:
+        if self.linked:
+            self.statements.append(self.linked.rpartition(" | ")[0].replace(" | ", " "))
+            self.linked = ""
+
     def _overall(self, at: int, item: Item) -> None:
         self._open()
+        self._drop_link()
         hedges = [word for kind, word in self.draft.before if kind == "hedge"]
         if self.heading and not self.heading_used:
             hedges.append(self.hedge_of_heading)
@@ -131,7 +143,8 @@ class Composer:
     def _heading(self, at: int, item: Item) -> None:
         self._close()
         self._end_heading()
-        self.heading, _, self.hedge_of_heading = item.english.partition("; ")
+        self.heading, _, hedge = item.english.partition(";")
+        self.hedge_of_heading = hedge.strip()
         self.heading_used = False
 
     # -- waves -----------------------------------------------------------------------------------------
@@ -144,7 +157,7 @@ class Composer:
         draft = self.draft
         leads_to = self._next(at, ("degree", "shape", "join"))
         bound = leads_to in {"wave", "head", "lesion"}
-        if draft.wave and not draft.places and not (draft.shapes and bound):
+        if draft.wave and not (draft.shapes and (bound or draft.places)):
             draft.shapes.append(item.english)
         elif bound:
             self._open()
@@ -176,21 +189,30 @@ class Composer:
         self._leads(at, Item("place", " ".join([*territories, item.english])))
 
     def _adjective(self, at: int, item: Item) -> None:
-        following = self._next(at, _MODIFIERS)
-        if self.draft.has_head and item.kind == "territory" and following == "region":
+        if self.draft.has_head and item.kind == "territory" and self._next(at, _MODIFIERS) == "region":
             self._repeat_for_next_place()
-        elif "(" not in item.before or not self.draft.has_head:
-            prefix = item.inflected or self._next(at, ("age", "territory", "degree", "join")) in {
-                "lesion", "head", "wave", "shape",
-            }  # fmt: skip
-            if prefix:
-                self._open()
+        elif self._belongs_to_next(at, item):
+            self._open()
         joined = at > 1 and self.items[at - 1].kind == "join" and self.draft.before[-1:]
         if joined and self.draft.before[-1][0] == item.kind:
             kind, word = self.draft.before.pop()
             self.draft.before.append((kind, f"{word} {self.items[at - 1].english} {item.english}"))
         else:
             self._modify(item)
+
+    def _belongs_to_next(self, at: int, item: Item) -> bool:
+        draft = self.draft
+        if "(" in item.before and draft.has_head:
+            return False
+        if item.inflected:
+            return self._next(at, _MODIFIERS) in {"lesion", "head", "wave", "whole", "region", "word"}
+        following = self._next(at, ("age", "territory", "degree", "join"))
+        if item.kind != "degree":
+            return following == "lesion"
+        abbreviated = "." in self.items[at + 1].before if at + 1 < len(self.items) else False
+        bare_wave = draft.wave and not draft.shapes and not draft.places
+        prefix = abbreviated or not self.bare_adjectives_follow
+        return prefix and not bare_wave and following in {"lesion", "head", "wave", "shape"}
 
     _territory = _age = _degree = _adjective
 

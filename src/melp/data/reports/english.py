@@ -14,7 +14,11 @@ from melp.data.reports.leads import read_leads
 _LEAD = r"(?:v ?[1-6]|av[rlf]|i{1,3})"
 _NEXT = rf"(?:{_LEAD}|(?<=\d[,\-&/])[1-6]|(?<=\d, )[1-6])\b"
 _LEADS = re.compile(rf"\b(?:leads? )?{_LEAD}\b(?:(?:[ ,]*,+ *| ?- ?| ?& ?| ?/ ?| and | to | )+{_NEXT})*")
-_SENTENCE_END = re.compile(r"(?<=[a-z)])\s?\.(?=\s|$|this|st |t w)|(?<=\d)\.(?=\s|$)|\s*[;!]\s*")
+_SENTENCE_END = re.compile(r"(?<=[a-z)])(?<!\beg)(?<!\bi\.e)\s?\.(?=\s|$|this|st |t w)|(?<=\d)\.(?=\s|$)|\s*[;!]\s*")
+_BARE_TERRITORY = re.compile(
+    r"\b((?:old|with) (?:inferior|anterior|anteroseptal|lateral|inferolateral|anterolateral))(?: myocardial)?(?: inf\w*)?$"
+)
+_KNOWN_WORDS = {word for sentence in KNOWN_SENTENCES for word in sentence.split()}
 _DANGLING = re.compile(
     r"[ ,]+(?:a|an|and|or|in|of|to|due|be|is|are|the|with|at|old|which|this|may|likely|but|consistent|suggesting"
     r"|probably|cannot|non-?specific|if|whether|heart|v|segments?|waves?)$"
@@ -33,8 +37,9 @@ def complete(sentence: str) -> str:
     if endings and len(sentence.split()) > 2:
         common = os.path.commonprefix(endings)
         sentence = common if common in endings else common.rpartition(" ")[0]
-    elif not re.search(rf"\b{_LEAD}$|,\d$", sentence):
+    elif not _BARE_TERRITORY.search(sentence) and not re.search(rf"\b{_LEAD}$|,\d$", sentence) and sentence.split()[-1] not in _KNOWN_WORDS:
         sentence = sentence.rpartition(" ")[0]
+    sentence = _BARE_TERRITORY.sub(r"\1 myocardial infarction", sentence)
     while dangling := _DANGLING.search(sentence):
         sentence = sentence[: dangling.start()]
     return sentence
@@ -45,6 +50,7 @@ def _sentences(text: str, cut: bool) -> list[str]:
     sentences = [part.strip(" .,") for part in _SENTENCE_END.split(text)]
     if cut and not text.rstrip().endswith(".") and sentences:
         sentences[-1] = complete(sentences[-1])
+        sentences[-1:] = [last for last in sentences[-1:] if " " in last]
     return [sentence for sentence in sentences if sentence]
 
 
@@ -89,7 +95,7 @@ def english_statements(text: str, cut: bool = False) -> list[str]:
             if leaning := _leaning(sentence):
                 tail, alone = map(_reword, leaning)
                 if found and tail:
-                    found[-1] = f"{found[-1]}, {tail}"
+                    found[-1] += f", {tail}" if not found[-1].endswith(tail) else ""
                 elif alone:
                     found.append(alone)
                 continue

@@ -154,6 +154,7 @@ class Glossary:
             return Item("leads", " ".join(leads), before, words=after - at)
         if match is not None:
             entry, length, inflected = match
+            inflected = inflected or (entry.kind == "degree" and words[at].text.endswith(_ENDINGS[:2]))
             return Item(entry.kind, entry.english, before, inflected, words=length)
         number = words[at].text[0].isdigit() or words[at].text == "%"
         return Item("number" if number else "word", words[at].text, before, known=number)

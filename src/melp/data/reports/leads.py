@@ -9,6 +9,7 @@ LIMB = ("i", "ii", "iii", "avr", "avl", "avf")
 CHEST = ("v1", "v2", "v3", "v4", "v5", "v6")
 ORDER = LIMB + CHEST
 _SHORT = {"f": "avf", "l": "avl", "r": "avr"}
+_LIST_SIGNS = {",", ".", "/", "+", "-"}
 _TO = ("bis", "to")
 _AND = ("und", "and", "och", "u", "samt")
 
@@ -21,12 +22,20 @@ class Word:
     before: str
 
 
+def _list_follows(words: Sequence[Word], at: int) -> bool:
+    """Whether a letter, as in "f, iii", is a lead: the next word is one too, behind a comma."""
+    if at + 1 >= len(words) or words[at + 1].before.strip() not in _LIST_SIGNS:
+        return False
+    following = words[at + 1].text
+    return following in ORDER or following in _SHORT
+
+
 def _lead(words: Sequence[Word], at: int, started: list[str]) -> str | None:
     text = words[at].text
     if text in ORDER or (text[:1] == "v" and text[1:] in "789" and len(text) == 2):
         return text
-    if started and text in _SHORT and words[at].before.strip() in {",", ".", "/", "+", "-"}:
-        return _SHORT[text]
+    if text in _SHORT and (started or _list_follows(words, at)):
+        return _SHORT[text] if not started or words[at].before.strip() in _LIST_SIGNS else None
     after_chest = bool(started) and started[-1][0] == "v"
     if after_chest and text in "123456" and words[at].before.strip() in {",", "-", ".", "/", "+", "&"}:
         return "v" + text

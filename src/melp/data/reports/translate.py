@@ -29,7 +29,7 @@ def _statements(report: str) -> tuple[str, ...]:
     if spoken == "en":
         found = english_statements(text, is_cut(report))
     else:
-        found = Composer(_items(text, spoken, is_cut(report))).compose()
+        found = Composer(_items(text, spoken, is_cut(report)), bare_adjectives_follow=spoken == "de").compose()
     return tuple(dict.fromkeys(found))
 
 
