@@ -15,9 +15,9 @@ def _tone(rng: np.random.Generator, time: Float[np.ndarray, " time"], low: float
 def fibrillatory_waves(rng: np.random.Generator, time: Float[np.ndarray, " time"]) -> Dipole:
     """f waves, 300 to 480 per minute, wandering in rate and height, greatest in V1."""
     rate = rng.uniform(5.0, 8.0)
-    drift = 1.3 * _tone(rng, time, 0.25, 0.5) + 0.8 * _tone(rng, time, 0.7, 1.3)
+    drift = 2.0 * _tone(rng, time, 0.3, 0.7) + 1.2 * _tone(rng, time, 0.9, 1.8)
     phase = 2 * np.pi * (rate * time + rng.random()) + drift
-    height = rng.uniform(0.055, 0.12) * (1 + 0.35 * _tone(rng, time, 0.2, 0.6))
+    height = rng.uniform(0.045, 0.11) * (1 + 0.35 * _tone(rng, time, 0.2, 0.6))
     direction = np.array([-0.30, 0.45, -0.75])
     second = np.array([0.30, 0.45, -0.10])
     main = height * (np.sin(phase) + 0.35 * np.sin(2 * phase + 1.0))

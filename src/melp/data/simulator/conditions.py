@@ -100,6 +100,18 @@ _NOT_PLAIN_SINUS = _SINUS | {"AFIB", "AFLT", "PACE", "3AVB"}
 # Conditions told apart more finely than by PTB-XL, and a pattern of beats that are a finding by themselves.
 _IMPLIED = {"2AVB_I": "2AVB", "2AVB_II": "2AVB", "BIGU": "PVC"}
 
+# Normal ECGs are common; what goes with little else would come too seldom.
+_OFTEN = {
+    "NORM": 3.0,
+    "PACE": 1.7,
+    "3AVB": 1.7,
+    "WPW": 1.5,
+    "CLBBB": 1.2,
+    "RVH": 1.2,
+    "INVT": 1.2,
+    "LVOLT": 1.2,
+}
+
 
 def compatible(one: str, other: str) -> bool:
     """Whether two conditions can be had together, each still to be seen."""
@@ -112,7 +124,7 @@ def draw_conditions(rng: np.random.Generator, age: float) -> frozenset[str]:
     """One condition that is typical at `age`, often with one or two others that go with it."""
     names = list(CONDITIONS)
     weight = np.array([np.exp(-0.5 * ((age - CONDITIONS[name].age) / 30) ** 2) for name in names])
-    weight[names.index("NORM")] *= 3
+    weight *= [_OFTEN.get(name, 1.0) for name in names]
     chosen = [names[rng.choice(len(names), p=weight / weight.sum())]]
     # Proposed from all and taken where it fits: what goes with little mostly stays alone.
     for proposed in rng.integers(len(names), size=rng.integers(4)):

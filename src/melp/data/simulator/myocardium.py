@@ -19,7 +19,7 @@ def left_hypertrophy(heart: Heart, rng: np.random.Generator) -> None:
     beat = heart.conducted
     beat.qrs[1, 2:] *= 1.3
     beat.qrs[2, 2:] *= rng.uniform(1.8, 2.2)
-    beat.qrs[3, 2:] *= 1.35
+    beat.qrs[3, 2:] *= 1.5
     beat.qrs[1:4, 3] *= 0.55
     beat.duration = rng.uniform(0.098, 0.114)
     strain = rng.uniform(0.75, 1.25)

@@ -1,4 +1,7 @@
-"""The words of the reports: for each finding what a machine prints, and what a doctor writes."""
+"""The words of the reports: for each finding what a machine prints, and what a doctor writes.
+
+A finding's first phrase is a noun, to which a hedge can be put.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +132,11 @@ PHRASES: dict[str, Phrases] = {
         ),
     ),
     "ISC": (
-        ("st depression, anterolateral ischemia", "st segment depression, ischemia"),
+        (
+            "ischemic st depression",
+            "st depression, anterolateral ischemia",
+            "st segment depression, ischemia",
+        ),
         (
             "st depression consistent with ischemia",
             "st segments are depressed in ii, v4, v5, v6",

@@ -71,7 +71,8 @@ def _finding(writer: _Writer, code: str, recording: Recording) -> list[str]:
     if code == "INVT":
         phrase = writer.pick(T_INVERSION[recording.territory])
     elif CONDITIONS[code].group in _HEDGED and writer.chance(0.2):
-        phrase = writer.hedge(phrase)
+        # The first phrase is a noun that a hedge fits.
+        phrase = writer.hedge(PHRASES[code][0][0])
     statements = [phrase]
     if code in DESCRIPTIONS and writer.chance(0.3):
         statements.insert(int(writer.rng.integers(2)), writer.pick(DESCRIPTIONS[code]))
