@@ -1,8 +1,8 @@
 """The beat-level loss for the whole batch at once, against the published order of work.
 
-The published order takes one report at a time: its statements attend over the beats of every ECG of the batch,
-the contexts are formed, and cosines are taken between statements and contexts. Both sides give the same loss and
-the same gradients, which is checked first.
+The published order takes one report at a time: its statements attend over the beats of every ECG of the
+batch, the contexts are formed, and cosines are taken between statements and contexts. Both sides give the
+same loss and the same gradients, which is checked first.
 
     python benchmarks/local_alignment.py [--out benchmarks/results/local_alignment.md]
 """

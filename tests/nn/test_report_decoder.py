@@ -53,7 +53,7 @@ def test_starts_near_the_loss_of_a_guess() -> None:
     decoder = ReportDecoder(64, 1000, layers=2, heads=4)
     logits = decoder(torch.randn(4, 10, 64), torch.randn(4, 8, 64))
     loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), torch.randint(1000, (40,)))
-    assert abs(float(loss) - math.log(1000)) < 1
+    assert abs(loss.item() - math.log(1000)) < 1
     loss.backward()
     assert all(
         weight.grad is not None and weight.grad.abs().max() > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import torch
 from test_reference_tensors import (
     DECODER_RULES,
@@ -23,7 +24,10 @@ from melp.nn.wav2vec2 import WAV2VEC2_PRESETS
 
 
 def published(folder: Path, prefix: str) -> dict[str, Tensor]:
-    manifest = json.loads((folder / "melp_state_dict_manifest.json").read_text())
+    path = folder / "melp_state_dict_manifest.json"
+    if not path.is_file():
+        pytest.skip(f"{folder} holds no manifest of the published model")
+    manifest = json.loads(path.read_text())
     return {
         name.removeprefix(prefix): torch.empty(shape, device="meta")
         for name, shape in manifest.items()

@@ -169,9 +169,9 @@ def test_report_decoder_step_by_step(parity: Path) -> None:
     reference = Reference(parity, "report_decoder")
     decoder = load_decoder(reference)
     states, cache = reference.given["text_states"], decoder.new_cache()
-    steps = [decoder(states[:, :4], reference.given["ecg_tokens"], cache)]
-    steps.append(decoder(states[:, 4:6], cache=cache))
-    steps += [decoder(states[:, place : place + 1], cache=cache) for place in range(6, states.shape[1])]
+    half = states.shape[1] // 2
+    steps = [decoder(states[:, :half], reference.given["ecg_tokens"], cache)]
+    steps += [decoder(states[:, place : place + 1], cache=cache) for place in range(half, states.shape[1])]
     assert_close(torch.cat(steps, dim=1), reference.wanted["logits"])
 
 
@@ -220,7 +220,7 @@ def test_text_tower(parity: Path, padding: int | None) -> None:
     with torch.no_grad():
         features = load_tower(reference)(tokens, sentences_by_full_stop(tokens, reference.meta))
     assert_close(F.normalize(features.latent, dim=-1), reference.wanted["latent"])
-    wanted = reference.wanted["token_states_first_12"]
+    (wanted,) = (value for name, value in reference.wanted.items() if name.startswith("token_states"))
     compared = min(wanted.shape[1], length)
     counted = real[:, :compared, None]
     assert_close(features.states[:, :compared] * counted, wanted[:, :compared] * counted)

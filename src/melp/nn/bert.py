@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from os import PathLike
+from typing import Any
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -57,6 +58,27 @@ def rename_hugging_face(name: str) -> str:
     return name
 
 
+def _read_hugging_face(source: str | PathLike[str]) -> tuple[Any, dict[str, Tensor]]:
+    """Config and weights of a BERT model folder or hub name."""
+    import transformers
+    from safetensors import SafetensorError
+
+    try:
+        config = transformers.AutoConfig.from_pretrained(source)
+        if config.model_type != "bert":
+            raise MelpError(f"{source}: model type {config.model_type!r} found, wanted 'bert'")
+        model, report = transformers.BertModel.from_pretrained(
+            source, add_pooling_layer=False, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, SafetensorError) as error:
+        raise MelpError(f"{source}: no BERT model could be read ({str(error).splitlines()[0]})") from error
+    if missing := sorted(report["missing_keys"]):
+        raise MelpError(f"{source}: no {missing[0]} found, wanted every weight of a BERT")
+    if config.hidden_act != "gelu":
+        raise MelpError(f"{source}: activation {config.hidden_act!r} found, wanted 'gelu'")
+    return config, model.state_dict()
+
+
 class Bert(nn.Module):
     """BERT (Devlin et al. 2019) without its pooler: embeddings and post-norm transformer layers.
 
@@ -100,19 +122,7 @@ class Bert(nn.Module):
         Raises:
             MelpError: not a BERT, or a kind of BERT that this is not.
         """
-        import transformers
-
-        try:
-            model = transformers.BertModel.from_pretrained(
-                source, add_pooling_layer=False, use_safetensors=True
-            )
-        except (OSError, ValueError) as error:
-            raise MelpError(
-                f"{source}: no BERT model could be read ({str(error).splitlines()[0]})"
-            ) from error
-        published = model.config
-        if published.hidden_act != "gelu":
-            raise MelpError(f"{source}: activation {published.hidden_act!r} found, wanted 'gelu'")
+        published, weights = _read_hugging_face(source)
         bert = cls(
             BertConfig(
                 vocabulary=published.vocab_size,
@@ -126,7 +136,7 @@ class Bert(nn.Module):
                 eps=published.layer_norm_eps,
             )
         )
-        bert.load_hugging_face(model.state_dict())
+        bert.load_hugging_face(weights)
         if vocabulary is not None and vocabulary != published.vocab_size:
             bert.resize(vocabulary)
         return bert
