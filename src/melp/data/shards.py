@@ -16,7 +16,8 @@ from jaxtyping import Float, Int16
 from melp.data.corpora import Entry, Options, get_corpus
 from melp.data.quality import CLIPPING, EMPTY_REPORT, LIMIT, signal_flags
 from melp.data.store import file_digest
-from melp.ecg import ECG, LEADS, BadRecordError
+from melp.ecg import ECG, LEADS
+from melp.errors import MelpError
 from melp.io.wfdb import check_content
 
 RECORDS = 4096
@@ -46,7 +47,7 @@ class Prepared:
     entry: Entry
     signal: Int16[np.ndarray, "12 time"] | None
     row: dict[str, Any]
-    error: BadRecordError | None = None
+    error: MelpError | None = None
 
 
 def statements_of(entry: Entry) -> list[str]:
@@ -63,7 +64,7 @@ def prepare(entry: Entry, corpus: str, options: Options) -> Prepared:
     try:
         ecg = get_corpus(corpus).load(entry).ordered()
         check_content(ecg, entry.id)
-    except BadRecordError as error:
+    except MelpError as error:
         return Prepared(entry, None, {}, error)
     told = ecg.meta
     statements = list(told["statements"]) if "statements" in told else statements_of(entry)
@@ -179,4 +180,8 @@ def _write_header(stream: BinaryIO, records: int, samples: int) -> None:
 
 def _drop(record: Prepared) -> dict[str, str]:
     assert record.error is not None
-    return {"id": record.entry.id, "reason": record.error.reason, "detail": str(record.error)}
+    return {
+        "id": record.entry.id,
+        "reason": getattr(record.error, "reason", "unreadable"),
+        "detail": str(record.error),
+    }

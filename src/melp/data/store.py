@@ -24,6 +24,7 @@ from melp.errors import MelpError
 
 FORMAT = 1
 UNFINISHED = ".building"
+_HEADER = 128  # bytes before the samples of a shard
 
 
 class Store:
@@ -123,9 +124,9 @@ class Store:
         file = self.path / shard["file"]
         if not file.is_file():
             raise MelpError(f"{file}: missing, the manifest names it")
-        least = shard["records"] * len(LEADS) * self.samples * 2
-        if file.stat().st_size < least:
-            raise MelpError(f"{file}: {file.stat().st_size} bytes, wanted more than {least}")
+        wanted = _HEADER + shard["records"] * len(LEADS) * self.samples * 2
+        if file.stat().st_size != wanted:
+            raise MelpError(f"{file}: {file.stat().st_size} bytes, wanted {wanted}")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 
 from melp.ecg import ECG, LEADS, BadRecordError, normalise_lead_name
 
-_MILLIVOLT = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
+_MILLIVOLT = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "nv": 1e-6}
+# The micro sign and the Greek letter, in UTF-8 and in Latin-1.
+_MICRO_SIGN = re.compile(rb"/(\xc2\xb5|\xce\xbc|\xb5)V")
 # Bytes a sample of the formats that are stored without compression.
 _BYTES = {
     "8": 1,
@@ -35,29 +38,32 @@ def read_wfdb(path: str | Path) -> ECG:
         BadRecordError: a file is missing or cut short, the header cannot be read, a lead is missing, a unit
             is unknown, or the signal holds NaN or nothing but zeros.
     """
+    header = _existing_header(Path(path))
+    try:
+        ecg = _read(header)
+    except BadRecordError:
+        raise
+    except Exception as error:  # wfdb raises whatever its parser meets
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise BadRecordError(f"{header}: not a readable WFDB record ({why})", "unreadable") from error
+    return check_content(ecg, str(header))
+
+
+def _read(header: Path) -> ECG:
     import wfdb
 
-    header = _existing_header(Path(path))
     stem = str(header.with_suffix(""))
-    try:
-        description = wfdb.rdheader(stem)
-    except Exception as error:  # wfdb raises whatever its parser meets
-        raise BadRecordError(f"{header}: not a WFDB header ({_first_line(error)})", "unreadable") from error
+    description = wfdb.rdheader(stem)
     channels = None
     if not isinstance(description, wfdb.MultiRecord):
         channels = _channels(header, description.sig_name)
         _check_files(header, description)
-    try:
-        record = wfdb.rdrecord(stem, channels=channels)
-    except Exception as error:
-        raise BadRecordError(
-            f"{header}: signals cannot be read ({_first_line(error)})", "unreadable"
-        ) from error
+    record = wfdb.rdrecord(stem, channels=channels)
     signal = (record.p_signal * _factors(header, record)).T
     if channels is None:
         signal = signal[_channels(header, record.sig_name)]
     meta = {"path": str(header), "comments": tuple(record.comments or ())}
-    return check_content(ECG(signal.astype(np.float32), record.fs, LEADS, meta), str(header))
+    return ECG(signal.astype(np.float32), record.fs, LEADS, meta)
 
 
 def _existing_header(path: Path) -> Path:
@@ -95,7 +101,7 @@ def check_content(ecg: ECG, source: str) -> ECG:
 
 def _channels(header: Path, names: list[str] | None) -> list[int]:
     """The channel of each standard lead."""
-    names = names or []
+    names = [name or "without name" for name in names or []]
     standard = [normalise_lead_name(name) for name in names]
     missing = [lead for lead in LEADS if lead not in standard]
     if missing:
@@ -128,11 +134,14 @@ def _check_files(header: Path, description: Any) -> None:
 
 def _factors(header: Path, record: Any) -> np.ndarray:
     """What turns each channel into mV."""
-    unknown = [unit for unit in record.units if unit.lower() not in _MILLIVOLT]
+    units = [str(unit).lower() for unit in record.units]
+    # wfdb drops what is not ASCII, and a microvolt becomes a volt.
+    text = header.read_bytes()
+    if _MICRO_SIGN.search(text):
+        if b"/V" in text:
+            raise BadRecordError(f"{header}: units V and microvolt side by side, wanted uV", "unknown unit")
+        units = ["uv" if unit == "v" else unit for unit in units]
+    unknown = [unit for unit in record.units if str(unit).lower() not in _MILLIVOLT]
     if unknown:
         raise BadRecordError(f"{header}: unit {unknown[0]!r}, wanted V, mV or uV", "unknown unit")
-    return np.array([_MILLIVOLT[unit.lower()] for unit in record.units])
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:120]
+    return np.array([_MILLIVOLT[unit] for unit in units])

@@ -37,15 +37,14 @@ def apply_filter(
 ) -> Float[Tensor, "*batch time"]:
     """Signals at `rate` Hz through the filter `name`, without delay.
 
-    Both ends are continued by their point reflection over as long as the record itself, so that neither a
-    baseline away from zero nor a slope makes a step there.
+    Both ends are continued by their mirror image over as long as the record itself, so that a baseline away
+    from zero makes no step there. (A point reflection, usual elsewhere, would shift the whole continuation
+    where a record happens to end on an R wave.)
     """
     if name == "none":
         return signal
     time = signal.shape[-1]
-    head = 2 * signal[..., :1] - signal[..., 1:].flip(-1)
-    tail = 2 * signal[..., -1:] - signal[..., :-1].flip(-1)
-    extended = torch.cat([head, signal, tail], dim=-1)
+    extended = torch.cat([signal[..., 1:].flip(-1), signal, signal[..., :-1].flip(-1)], dim=-1)
     frequency = torch.fft.rfftfreq(extended.shape[-1], 1 / rate, dtype=signal.dtype, device=signal.device)
     filtered = torch.fft.irfft(torch.fft.rfft(extended) * gain(frequency, name), n=extended.shape[-1])
     return filtered[..., time - 1 : 2 * time - 1]

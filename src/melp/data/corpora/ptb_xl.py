@@ -39,7 +39,11 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
     missing: list[Entry] = []
     for row in table.itertuples():
         source = _recording(raw, row, options.rate)
-        (missing if source is None else entries).append(_entry(row, source))
+        try:
+            entry = _entry(row, source)
+        except (ValueError, SyntaxError, TypeError) as error:
+            raise MelpError(f"{raw / _TABLE}: record {row.ecg_id} cannot be understood ({error})") from error
+        (missing if source is None else entries).append(entry)
     if not entries:
         found = ", ".join(name for name in ("records500", "records100") if (raw / name).is_dir())
         raise MelpError(

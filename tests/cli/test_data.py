@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from melp.cli import main
+from small_ptb_xl import make_tree
+
+
+def melp(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str | Path
+) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of `melp WORDS`."""
+    monkeypatch.setattr(sys, "argv", ["melp", *map(str, words)])
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as caught:
+        main()
+    out, err = capsys.readouterr()
+    return int(caught.value.code or 0), out, err
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    return lambda *words: melp(monkeypatch, capsys, *words)
+
+
+def test_build_info_verify(run, tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", 4, listed=6)
+    (raw / "records500/00000/00002_hr.dat").write_bytes(b"1234")
+    command = ("data", "build", "ptb-xl", "--raw", raw, "--out", tmp_path / "store", "--rate", "250")
+    code, out, err = run(*command, "--allow-missing")
+    assert code == 0
+    assert out.splitlines() == [
+        f"{tmp_path / 'store'}: 3 records",
+        "missing on disk: 2 (statements of 2 training reports kept)",
+        "flagged, empty report: 1",
+        "dropped: 1",
+        "  2: records500/00000/00002_hr.dat: 0 samples, the header says 5000",
+    ]
+    code, out, _ = run(*command, "--allow-missing")
+    assert code == 0 and "3 records, there already" in out
+    code, out, _ = run("data", "info", tmp_path / "store")
+    assert code == 0 and "ptb-xl, 3 records" in out and "250 Hz, 10 s" in out and "truncated" in out
+    code, out, _ = run("data", "verify", tmp_path / "store")
+    assert code == 0 and "all files are as they were written" in out
+    shard = tmp_path / "store" / "shards" / "00000.npy"
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    code, out, err = run("data", "verify", tmp_path / "store")
+    assert (code, out) == (2, "")
+    assert err == f"melp: {shard}: differs from its SHA-256 in the manifest\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("ptb-xl", "--raw", "{tmp}/empty"), "not PTB-XL, it holds no ptbxl_database.csv"),
+        (("ptb-xl", "--raw", "{tmp}/nowhere"), "not PTB-XL, it holds no ptbxl_database.csv"),
+        (("ptb-xl",), "ptb-xl: no folder given, wanted --raw with the folder of PTB-XL"),
+        (("ptb-xl", "--raw", "{tmp}/raw"), "ptb-xl: 2 of 4 recordings are missing on disk; --allow-missing"),
+        (("ptb-xl", "--raw", "{tmp}/raw", "--allow-missing", "--strict"), "0 samples, the header says 5000"),
+        (("ptb-xl", "--raw", "{tmp}/raw", "--rate", "0"), "--rate: 0, wanted more than 0"),
+        (("mimic", "--raw", "{tmp}/raw"), "corpus: 'mimic', wanted one of ptb-xl"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_exit_2_and_nothing_left(
+    run, tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    make_tree(tmp_path / "raw", 2, listed=4)
+    (tmp_path / "raw/records500/00000/00001_hr.dat").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    filled = [word.replace("{tmp}", str(tmp_path)) for word in words]
+    code, out, err = run("data", "build", *filled, "--out", tmp_path / "store")
+    said = [line for line in err.splitlines() if line.startswith("melp: ")]
+    assert code == 2 and out == "" and len(said) == 1 and message in said[0]
+    assert err.splitlines()[-1] == said[0]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_what_is_no_store(run, tmp_path: Path, command: str) -> None:
+    code, out, err = run("data", command, tmp_path / "nothing")
+    assert (code, out) == (2, "")
+    assert err == f"melp: {tmp_path / 'nothing'}: no store (no manifest.json); `melp data build` makes one\n"
+    (tmp_path / "half.building").mkdir()
+    code, out, err = run("data", command, tmp_path / "half")
+    assert code == 2 and err.count("\n") == 1 and "its build did not finish" in err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_path_that_cannot_be_opened_is_bad_input(run, tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", 1)
+    (raw / "ptbxl_database.csv").chmod(0)
+    code, _, err = run("data", "build", "ptb-xl", "--raw", raw, "--out", tmp_path / "store")
+    assert code == 2 and err == f"melp: {raw / 'ptbxl_database.csv'}: Permission denied\n"
+
+
+def test_a_path_that_cannot_be_written_is_bad_input(run, tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", 1)
+    (tmp_path / "file").write_text("x")
+    code, _, err = run("data", "build", "ptb-xl", "--raw", raw, "--out", tmp_path / "file" / "store")
+    assert code == 2 and err.splitlines()[-1].endswith("Not a directory") and len(err.splitlines()) == 1
+
+
+def test_importing_melp_brings_in_neither_torch_nor_transformers() -> None:
+    script = (
+        "import sys, melp, melp.cli, melp.cli.data\n"
+        "assert not {'torch', 'transformers', 'wfdb', 'pandas'} & set(sys.modules), 'heavy'\n"
+        "melp.read\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_synthetic_corpus(run, tmp_path: Path) -> None:
+    command = ("data", "build", "synthetic", "--records", "6", "--rate", "100", "--seconds", "4")
+    assert run(*command, "--seed", "3", "--out", tmp_path / "one")[0] == 0
+    assert run(*command, "--seed", "3", "--out", tmp_path / "two")[0] == 0
+    assert run(*command, "--seed", "4", "--out", tmp_path / "three")[0] == 0
+    one, two, three = (
+        (tmp_path / name / "shards/00000.npy").read_bytes() for name in ("one", "two", "three")
+    )
+    assert one == two != three and len(one) == 128 + 6 * 12 * 400 * 2

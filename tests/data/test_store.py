@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import melp.data.build
+from melp.data.build import build
+from melp.data.describe import describe
+from melp.data.store import Store, verify
+from melp.ecg import LEADS
+from melp.errors import MelpError
+from small_ptb_xl import beats, make_tree
+
+RECORDS = 7
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven records of PTB-XL's layout in shards of three, three more without a recording."""
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(melp.data.build, "RECORDS", 3)
+        build("ptb-xl", make_tree(folder / "raw", RECORDS, listed=10), folder / "store", allow_missing=True)
+    return folder / "store"
+
+
+@pytest.fixture
+def copy(path: Path, tmp_path: Path) -> Path:
+    """A copy that may be damaged."""
+    for file in path.rglob("*"):
+        if file.is_file():
+            target = tmp_path / "store" / file.relative_to(path)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+    return tmp_path / "store"
+
+
+def test_layout_is_readable_without_melp(path: Path) -> None:
+    shards = [np.load(path / f"shards/{number:05d}.npy") for number in range(3)]
+    assert [shard.shape for shard in shards] == [(3, 12, 5000), (3, 12, 5000), (1, 12, 5000)]
+    assert all(shard.dtype == np.int16 for shard in shards)
+    assert np.array_equal(shards[1][2], beats(6))
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest["records"] == 7 and manifest["missing"] == 3 and manifest["unit"] == "microvolt"
+    assert manifest["leads"] == list(LEADS)
+
+
+def test_index(path: Path) -> None:
+    store = Store(path)
+    index = store.index
+    assert len(store) == len(index) == RECORDS
+    assert list(index.columns) == [
+        "id", "patient", "corpus", "fold", "labels", "statements", "age", "sex", "flags", "length",
+        "shard", "row",
+    ]  # fmt: skip
+    row = index.iloc[3]
+    assert (row["id"], row["patient"], row["fold"], row["labels"]) == ("4", "104", 4, ["NORM", "PRC(S)"])
+    assert (row["age"], row["sex"], row["length"], row["shard"], row["row"]) == (44.0, "male", 5000, 1, 0)
+    assert row["statements"] == ["sinus rhythm", "normal ecg"]
+    assert index["flags"].tolist() == [[], [], ["empty report"], [], [], [], []]
+
+
+def test_texts_are_training_reports_without_recording(path: Path) -> None:
+    texts = Store(path).texts
+    assert texts["id"].tolist() == ["8"]  # 9 and 10 lie in the folds that results come from
+    assert texts["fold"].tolist() == [8] and texts["statements"].tolist() == [["sinus rhythm", "normal ecg"]]
+
+
+@settings(max_examples=30, deadline=None)
+@given(rows=st.lists(st.integers(0, RECORDS - 1), max_size=12))
+def test_signals_come_in_the_order_asked(path: Path, rows: list[int]) -> None:
+    signals = Store(path).signals(np.array(rows, dtype=int))
+    assert signals.dtype == np.int16 and signals.shape == (len(rows), 12, 5000)
+    for row, signal in zip(rows, signals, strict=True):
+        assert np.array_equal(signal, beats(row + 1))
+
+
+def test_ecg(path: Path) -> None:
+    ecg = Store(path).ecg("5")
+    assert np.array_equal(ecg.signal, beats(5) / np.float32(1000))
+    assert ecg.rate == 500 and ecg.meta["labels"] == ["NST", "SR"] and ecg.meta["patient"] == "105"
+    with pytest.raises(MelpError, match="no record '99'"):
+        Store(path).ecg("99")
+
+
+def test_pickles_as_its_path(path: Path) -> None:
+    store = Store(path)
+    store.signals(np.array([0]))
+    assert len(pickle.dumps(store)) < 500
+    assert len(pickle.loads(pickle.dumps(store))) == RECORDS
+
+
+def test_describe(path: Path) -> None:
+    tables = describe(Store(path))
+    assert tables["folds"].iloc[7].tolist() == [8, 0, 0, 1]
+    assert tables["labels"].iloc[0].tolist() == ["NST", 4]
+    assert tables["statements"]["statement"].tolist() == ["normal ecg", "sinus rhythm"]
+    assert tables["flags"].to_numpy().tolist() == [["empty report", 1]]
+    assert tables["dropped"].empty
+
+
+def test_verify_names_what_differs(copy: Path) -> None:
+    assert verify(copy) == []
+    shard = copy / "shards/00001.npy"
+    damaged = bytearray(shard.read_bytes())
+    damaged[5000] ^= 1
+    shard.write_bytes(bytes(damaged))
+    (copy / "texts.parquet").unlink()
+    assert verify(copy) == [
+        f"{shard}: differs from its SHA-256 in the manifest",
+        f"{copy / 'texts.parquet'}: missing",
+    ]
+
+
+def test_opening_what_is_no_whole_store(copy: Path, tmp_path: Path) -> None:
+    def refused(message: str) -> None:
+        with pytest.raises(MelpError, match=message) as caught:
+            Store(copy)
+        assert "\n" not in str(caught.value)
+
+    shard = copy / "shards/00002.npy"
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-10])
+    refused("00002.npy: 120118 bytes, wanted 120128")
+    shard.unlink()
+    refused("00002.npy: missing, the manifest names it")
+    shard.write_bytes(content)
+    (copy / "index.parquet").write_bytes(b"PAR1")
+    with pytest.raises(MelpError, match=r"index.parquet: cannot be read"):
+        _ = Store(copy).index
+    manifest = copy / "manifest.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace('"format": 1', '"format": 99'))
+    refused("store of format 99, this version of melp reads 1")
+    manifest.write_text(text[:50])
+    refused("not the manifest of a store")
+    manifest.unlink()
+    refused("no store .no manifest.json.; `melp data build` makes one")
+    copy.rename(tmp_path / "store.building")
+    refused("its build did not finish; run the same `melp data build` again")

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import butter, filtfilt
+
+from melp.signal.filters import FILTERS, apply_filter, gain
+
+RATE = 500
+
+
+def tone(frequency: float, seconds: float = 20) -> torch.Tensor:
+    time = torch.arange(round(seconds * RATE), dtype=torch.float64) / RATE
+    return torch.sin(2 * torch.pi * frequency * time)
+
+
+def middle(signal: torch.Tensor) -> torch.Tensor:
+    return signal[..., 5 * RATE : -5 * RATE]
+
+
+@pytest.mark.parametrize(
+    ("name", "frequency", "height"),
+    [
+        ("highpass", 0.1, 0.0), ("highpass", 0.5, 0.5), ("highpass", 5, 1.0), ("highpass", 200, 1.0),
+        ("bandpass", 0.1, 0.0), ("bandpass", 10, 1.0), ("bandpass", 40, 0.5), ("bandpass", 120, 0.0014),
+        ("diagnostic", 2, 1.0), ("diagnostic", 150, 0.5), ("none", 0.01, 1.0),
+    ],
+)  # fmt: skip
+def test_tones_keep_their_phase_and_take_the_gain(name: str, frequency: float, height: float) -> None:
+    found = middle(apply_filter(tone(frequency), RATE, name))
+    assert torch.allclose(found, height * middle(tone(frequency)), atol=0.03)
+
+
+def test_like_butterworth_run_both_ways() -> None:
+    signal = np.random.default_rng(0).standard_normal((3, 20 * RATE)).cumsum(axis=1) / 20
+    wanted = filtfilt(*butter(3, [0.67, 40], btype="bandpass", fs=RATE), signal)
+    found = middle(apply_filter(torch.tensor(signal), RATE, "bandpass")).numpy()
+    # Differences: the digital filter is warped near half the rate, and its two edges share one polynomial.
+    assert np.abs(found - wanted[:, 5 * RATE : -5 * RATE]).max() < 0.05 * wanted.std()
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_linear_and_the_same_for_one_and_for_a_batch(name: str) -> None:
+    signal = torch.randn(4, 12, 1000, dtype=torch.float64)
+    whole = apply_filter(signal, RATE, name)
+    assert whole.shape == signal.shape
+    for one, filtered in zip(signal, whole, strict=True):
+        assert torch.allclose(apply_filter(one, RATE, name), filtered, atol=1e-12)
+    assert torch.allclose(apply_filter(3 * signal, RATE, name), 3 * whole, atol=1e-10)
+
+
+def test_backwards_is_the_same() -> None:
+    signal = torch.randn(2, 1000, dtype=torch.float64)
+    there = apply_filter(signal, RATE, "bandpass")
+    assert torch.allclose(apply_filter(signal.flip(-1), RATE, "bandpass").flip(-1), there, atol=1e-9)
+
+
+def test_neither_offset_nor_slope_nor_an_r_wave_at_the_end_makes_a_step() -> None:
+    ramp = 0.4 + 0.3 * torch.arange(10 * RATE, dtype=torch.float64) / RATE
+    assert apply_filter(ramp, RATE, "highpass").abs().max() < 0.1
+    spike = torch.zeros(10 * RATE, dtype=torch.float64)
+    spike[-10:] = 1.0
+    assert apply_filter(spike, RATE, "highpass")[:-20].abs().max() < 0.1
+    assert apply_filter(torch.full((500,), 2.0), RATE, "highpass").abs().max() < 1e-5
+
+
+def test_gain_at_the_edges_and_at_zero() -> None:
+    assert gain(torch.tensor([0.0, 0.5]), "highpass").tolist() == [0.0, 0.5]
+    assert gain(torch.tensor([0.67, 40.0]), "bandpass").tolist() == pytest.approx([0.5, 0.5], abs=1e-4)

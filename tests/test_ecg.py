@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from melp.ecg import ECG, LEADS, BadRecordError, check_lead_order, limb_residuals, normalise_lead_name
+from melp.errors import MelpError
+from small_ptb_xl import beats
+
+ORDER = {lead: row for row, lead in enumerate(LEADS)}
+
+
+def ecg(rows: list[np.ndarray] | np.ndarray | None = None, leads: tuple[str, ...] = LEADS) -> ECG:
+    signal = beats(1) / 1000 if rows is None else np.asarray(rows)
+    return ECG(signal, 500, leads)
+
+
+@pytest.mark.parametrize(
+    ("written", "standard"),
+    [
+        ("I", "I"), ("ii", "II"), ("AVR", "aVR"), ("avl", "aVL"), ("aVF", "aVF"), ("v1", "V1"),
+        (" V6 ", "V6"),
+        ("MDC_ECG_LEAD_I", "I"), ("MDC_ECG_LEAD_aVR", "aVR"), ("Lead I", "I"), ("lead_V3", "V3"),
+        ("DIII", "III"),
+        ("ECG_V2", "V2"), ("ECG Lead II", "II"), ("C4", "V4"), ("D1", "I"), ("aV R", "aVR"),
+        ("V7", None), ("-aVR", None), ("", None), ("RESP", None), ("vx", None), ("IV", None),
+    ],
+)  # fmt: skip
+def test_lead_names(written: str, standard: str | None) -> None:
+    assert normalise_lead_name(written) == standard
+
+
+@given(
+    st.sampled_from(LEADS),
+    st.sampled_from(["{}", "Lead {}", "MDC_ECG_LEAD_{}", "ECG {}", " {} "]),
+    st.booleans(),
+)
+def test_lead_names_whatever_case_and_prefix(lead: str, form: str, upper: bool) -> None:
+    written = form.format(lead)
+    assert normalise_lead_name(written.upper() if upper else written.lower()) == lead
+
+
+def test_ecg_is_frozen() -> None:
+    mine = np.zeros((12, 5))
+    made = ECG(mine, 500, LEADS, {"age": 3})
+    mine[0, 0] = 1
+    assert made.signal[0, 0] == 0 and made.signal.dtype == np.float32
+    with pytest.raises(ValueError, match="read-only"):
+        made.signal[0, 0] = 1
+    with pytest.raises(AttributeError):
+        made.rate = 100  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        made.meta["age"] = 4  # type: ignore[index]
+    assert made.seconds == 0.01
+
+
+def test_ordered_takes_the_rows_by_name() -> None:
+    signal = np.arange(14)[:, None] * np.ones((1, 3))
+    names = ("vx", "V6", "V5", "V4", "V3", "V2", "V1", "AVF", "AVL", "AVR", "iii", "ii", "i", "resp")
+    ordered = ECG(signal, 500, names).ordered()
+    assert ordered.leads == LEADS
+    assert ordered.signal[:, 0].tolist() == list(range(12, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("shape", "rate", "leads", "message"),
+    [
+        ((2, 5), 500, LEADS, r"signal of shape \(2, 5\), wanted \[12 leads, time\]"),
+        ((2, 5), 500, ("I", "Lead I"), "a lead comes twice in I, I"),
+        ((2, 5), 0, ("I", "II"), "rate 0 Hz"),
+        ((2, 5), float("nan"), ("I", "II"), "rate nan Hz"),
+    ],
+)
+def test_wrong_ecgs(shape: tuple[int, int], rate: float, leads: tuple[str, ...], message: str) -> None:
+    with pytest.raises(MelpError, match=message):
+        ECG(np.zeros(shape), rate, leads)
+
+
+def test_ordered_names_what_is_missing() -> None:
+    with pytest.raises(MelpError, match=r"no lead III, aVR, .* among I, II"):
+        ECG(np.zeros((2, 5)), 500, ("I", "II")).ordered()
+
+
+def test_bad_record_error_keeps_its_reason_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(BadRecordError("x.hea: no samples", "no samples")))
+    assert str(error) == "x.hea: no samples" and error.reason == "no samples"
+
+
+def test_identities_are_zero_by_construction() -> None:
+    assert np.abs(limb_residuals(beats(3)[:6].astype(np.float32))).max() == 0
+    assert check_lead_order(ecg()) == []
+
+
+@pytest.mark.parametrize(("first", "second"), [("aVL", "aVF"), ("I", "II"), ("II", "III"), ("I", "aVR")])
+def test_swapped_limb_leads_are_named(first: str, second: str) -> None:
+    rows = list(range(12))
+    rows[ORDER[first]], rows[ORDER[second]] = rows[ORDER[second]], rows[ORDER[first]]
+    assert check_lead_order(ecg(ecg().signal[rows])) == [f"{first} and {second} look swapped"]
+
+
+@pytest.mark.parametrize("lead", LEADS[:6])
+def test_inverted_limb_leads_are_named(lead: str) -> None:
+    signal = ecg().signal.copy()
+    signal[ORDER[lead]] *= -1
+    assert check_lead_order(ecg(signal)) == [f"{lead} looks inverted"]
+
+
+def test_what_no_swap_mends_is_said_in_millivolt() -> None:
+    signal = ecg().signal.copy()
+    signal[ORDER["aVL"]] = signal[ORDER["V2"]] * 3
+    (found,) = check_lead_order(ecg(signal))
+    assert found.startswith("aVL = (I - III)/2 is 0.") and found.endswith("mV off")
+
+
+@given(st.floats(-2, 2), st.integers(0, 5))
+def test_an_offset_of_one_lead_says_nothing(offset: float, row: int) -> None:
+    signal = ecg().signal.copy()
+    signal[row] += offset
+    assert check_lead_order(ecg(signal)) == []
+
+
+def swap_electrodes(signal: np.ndarray, one: str, other: str) -> np.ndarray:
+    """What is recorded when two limb electrodes change places: from potentials, without any lead algebra."""
+    # The sum of the three potentials is free; the chest leads do not depend on which limb is which.
+    potential = {"RA": np.zeros_like(signal[0]), "LA": signal[ORDER["I"]], "LL": signal[ORDER["II"]]}
+    potential[one], potential[other] = potential[other], potential[one]
+    right, left, foot = potential["RA"], potential["LA"], potential["LL"]
+    limb = [
+        left - right, foot - right, foot - left,
+        right - (left + foot) / 2, left - (right + foot) / 2, foot - (right + left) / 2,
+    ]  # fmt: skip
+    return np.stack(limb + list(signal[6:]))
+
+
+def test_swapped_electrodes_keep_the_identities_and_are_found_by_v6() -> None:
+    arms = ecg(swap_electrodes(ecg().signal, "RA", "LA"))
+    assert np.abs(limb_residuals(arms.signal[:6])).max() < 1e-6
+    assert check_lead_order(arms) == ["lead I runs against V6: the electrodes of both arms may be swapped"]
+    foot = ecg(swap_electrodes(ecg().signal, "RA", "LL"))
+    assert check_lead_order(foot) == [
+        "lead II runs against V6: the electrodes of right arm and left leg may be swapped"
+    ]
+
+
+def test_a_flat_recording_breaks_nothing() -> None:
+    assert check_lead_order(ecg(np.zeros((12, 500)))) == []
