@@ -1,70 +1,11 @@
-"""A store of a few records and a model that needs no training."""
+"""A store of a few records and models that need no training."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
 import pytest
-import torch
-from torch import Tensor, nn
 
 from melp.data.store import Store
-from melp.signal.preprocessing import Preprocessing
-
-RATE, SECONDS = 50, 2
-FINDINGS = {"AFIB": "atrial fibrillation", "SBRAD": "sinus bradycardia", "STACH": "sinus tachycardia"}
-
-
-def direction(text: str) -> np.ndarray:
-    """The same direction in 12 dimensions for the same text."""
-    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
-    return np.random.default_rng(seed).normal(size=12)
-
-
-class HashingMethod(nn.Module):
-    """Reads each lead's mean as a dimension and a text as its hash: knows the records of `store`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.anchor = nn.Parameter(torch.zeros(1))
-
-    def embed(self, ecg: Tensor) -> Tensor:
-        return ecg.mean(-1)
-
-    def project_ecg(self, ecg: Tensor) -> Tensor:
-        return nn.functional.normalize(ecg.mean(-1), dim=-1)
-
-    def embed_text(self, texts: list[str]) -> Tensor:
-        vectors = torch.tensor(np.array([direction(text) for text in texts]), dtype=torch.float32)
-        return nn.functional.normalize(vectors, dim=-1)
-
-    def generate(self, ecg: Tensor, beams: int = 1, max_length: int = 64) -> list[str]:
-        known = self.embed_text(list(FINDINGS.values()))
-        best = (self.project_ecg(ecg) @ known.T).argmax(1)
-        return [f"sinus rhythm. {list(FINDINGS.values())[row]}." for row in best]
-
-
-class BlindMethod(HashingMethod):
-    """A method without text."""
-
-    project_ecg = embed_text = generate = property()  # type: ignore[assignment]
-
-
-@dataclass
-class FakeModel:
-    """What `melp.hub.load` gives."""
-
-    method: nn.Module = field(default_factory=HashingMethod)
-    preprocessing: Preprocessing = Preprocessing(rate=RATE, seconds=SECONDS, scaling="millivolt")  # noqa: RUF009
-    config: dict[str, Any] = field(default_factory=lambda: {"method": "hashing"})
-    name: str = "hashing"
-    folder: Path = Path("model")
+from small_judging import BlindMethod, FakeModel, write_store
 
 
 @pytest.fixture
@@ -81,52 +22,5 @@ def blind_model() -> FakeModel:
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """240 records of 120 patients in 10 folds; each finding shows as a direction over the leads."""
-    folder = tmp_path_factory.mktemp("store")
-    generator = np.random.default_rng(0)
-    rows, signals = [], []
-    for number in range(240):
-        patient = number // 2
-        code = list(FINDINGS)[int(generator.integers(3))]
-        level = direction(FINDINGS[code]) + generator.normal(size=12) * 0.6
-        wave = generator.normal(size=(12, RATE * SECONDS)) * 0.1
-        signals.append(np.round((level[:, None] + wave) * 1000).astype(np.int16))
-        labels = [code] + (["SR"] if code != "AFIB" else [])
-        rows.append(
-            {
-                "id": f"r{number:03d}",
-                "patient": f"p{patient}",
-                "corpus": "ptb-xl",
-                "fold": patient % 10 + 1,
-                "labels": labels,
-                "statements": ["sinus rhythm", FINDINGS[code]] if number % 7 else [],
-                "age": 50.0,
-                "sex": "female",
-                "flags": [],
-                "length": RATE * SECONDS,
-                "shard": 0,
-                "row": number,
-            }
-        )
-    (folder / "shards").mkdir()
-    np.save(folder / "shards" / "00000.npy", np.stack(signals))
-    pd.DataFrame(rows).to_parquet(folder / "index.parquet")
-    texts = {
-        "id": ["x1", "x2"],
-        "patient": ["q", "q"],
-        "fold": [1, 10],
-        "statements": [["pacemaker ecg"], ["x"]],
-    }
-    pd.DataFrame(texts).to_parquet(folder / "texts.parquet")
-    manifest = {
-        "format": 1,
-        "corpus": "ptb-xl",
-        "rate": RATE,
-        "seconds": SECONDS,
-        "samples": RATE * SECONDS,
-        "records": 240,
-        "shards": [{"file": "shards/00000.npy", "records": 240, "sha256": ""}],
-        "files": {},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return Store(folder)
+    """240 records of three findings; see `write_store`."""
+    return write_store(tmp_path_factory.mktemp("store"))

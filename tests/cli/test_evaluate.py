@@ -1,0 +1,138 @@
+"""The judging commands, from the command line to their files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from melp.cli import main
+from melp.errors import MelpError
+from small_judging import FakeModel, write_store
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small store."""
+    return write_store(tmp_path_factory.mktemp("store")).path
+
+
+@pytest.fixture(autouse=True)
+def known_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder `model` holds the small model; any other is none."""
+
+    def load(folder: Path) -> FakeModel:
+        if Path(folder) != Path("model"):
+            raise MelpError(f"{folder}: no model folder")
+        return FakeModel()
+
+    monkeypatch.setattr("melp.hub.load", load, raising=False)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    """The exit code of `melp WORDS`."""
+    monkeypatch.setattr(sys, "argv", ["melp", *map(str, words)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(end.value.code or 0)
+
+
+def test_zero_shot(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(
+        monkeypatch, "zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data,
+        "--out", tmp_path, "--folds", "9,10", "--min-positives", "5",
+    )  # fmt: skip
+    assert code == 0
+    assert "ptbxl-rhythm" in capsys.readouterr().out
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    (macro,) = [line for line in lines if line["metric"] == "auroc_macro"]
+    classes = {line["metric"]: line["value"] for line in lines if line["metric"] != "auroc_macro"}
+    assert macro["value"] == pytest.approx(np.mean(list(classes.values())))
+    assert macro["lo"] < macro["value"] < macro["hi"] and "PACE" in macro["left_out"]
+    predictions = pd.read_parquet(tmp_path / "predictions.parquet")
+    assert len(predictions) == 12 * macro["n"]
+
+
+def test_probe(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("probe", "model", "--task", "ptbxl-rhythm,ptbxl-super", "--data", data, "--out", tmp_path)
+    # The small store has rhythms only: the second task covers no record.
+    assert run(monkeypatch, *words) == 2
+    assert list(tmp_path.iterdir()) == []
+    words = ("probe", "model", "--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path)
+    assert run(monkeypatch, *words, "--fraction", "10,100", "--seeds", "2", "--train-folds", "1-4,6") == 0
+    lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    cells = [(line["fraction"], line["seed"]) for line in lines if line["metric"] == "auroc_macro"]
+    assert cells == [(10, 0), (10, 1), (100, 0)]
+    assert {line["train_folds"] for line in lines} == {"1,2,3,4,6"} and {line["folds"] for line in lines} == {
+        "10"
+    }
+
+
+def test_generate_and_embed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(monkeypatch, "generate", "model", "--data", data, "--out", tmp_path, "--folds", "9-10") == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"reports.parquet", "reports.txt", "results.jsonl"}
+    assert run(monkeypatch, "embed", "model", "--data", data, "--out", tmp_path / "e", "--folds", "3") == 0
+    assert np.load(tmp_path / "e" / "embeddings.npy").shape == (24, 12)
+
+
+def test_classify(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import wfdb
+
+    from melp.ecg import LEADS
+
+    signal = np.random.default_rng(0).normal(size=(100, 12))
+    wfdb.wrsamp("r", fs=50, units=["mV"] * 12, sig_name=list(LEADS), p_signal=signal, write_dir=str(tmp_path))
+    labels = ("--label", "atrial fibrillation", "--label", "sinus rhythm")
+    assert run(monkeypatch, "classify", "model", tmp_path / "r.hea", *labels, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [entry["rank"] for entry in answer["labels"]] == [1, 2]
+    assert {entry["label"] for entry in answer["labels"]} == {"atrial fibrillation", "sinus rhythm"}
+    assert "Not a medical device" in answer["note"] and "not a probability" in answer["note"]
+    assert run(monkeypatch, "classify", "model", tmp_path / "r.hea", *labels) == 0
+    assert "Not a medical device" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("zero-shot", "model", "--task", "ptbxl"), "task: found 'ptbxl', wanted one of"),
+        (("zero-shot", "nothing", "--task", "ptbxl-rhythm"), "nothing: no model folder"),
+        (("zero-shot", "model", "--task", "ptbxl-rhythm", "--folds", "x"), "folds: found 'x'"),
+        (("zero-shot", "model", "--task", "ptbxl-rhythm", "--prompts", "none.json"), "none.json: "),
+        (("probe", "model", "--task", "ptbxl-rhythm", "--fraction", "0"), "fraction: found '0'"),
+        (
+            ("probe", "model", "--task", "ptbxl-rhythm", "--train-folds", "10"),
+            "10 both judged and trained on",
+        ),
+        (("generate", "model", "--folds", "55"), "no reports in folds 55"),
+        (("embed", "model", "--space", "x"), "space: found 'x'"),
+    ],
+)
+def test_bad_input_ends_with_one_line(
+    words: tuple[str, ...],
+    message: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *words, "--data", data, "--out", tmp_path / "out") == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and message in captured.err and captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_classify_names_a_file_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "classify", "model", tmp_path / "no.hea", "--label", "a") == 2
+    assert "no.hea: no such file" in capsys.readouterr().err
