@@ -120,7 +120,7 @@ def test_classes_hold_the_codes_of_the_corpus(ptb_xl: Path) -> None:
 def test_labels_equal_the_published_ones_by_name(
     name: str, ptb_xl_index: pd.DataFrame, recordings: Path
 ) -> None:
-    """The published files follow PTB-XL 1.0.3: 38 records of 1.0.1 gone, seven relabelled, some codes moved."""
+    """The published files follow PTB-XL 1.0.3: 38 records fewer than 1.0.1, seven relabelled, codes moved."""
     task = get_task(name)
     ours = task.labels(ptb_xl_index)
     folds = ptb_xl_index.set_index("id")["fold"]
