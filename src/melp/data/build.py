@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import multiprocessing
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import melp
 from melp.data.corpora import Entry, Listing, Options, get_corpus
+from melp.data.plan import check_missing, check_options, make_plan, relative
 from melp.data.shards import (
     INDEX,
     RECORDS,
@@ -32,8 +30,7 @@ from melp.data.shards import (
     write_json,
     write_shard,
 )
-from melp.data.store import FORMAT, UNFINISHED, file_digest, read_manifest
-from melp.ecg import LEADS
+from melp.data.store import UNFINISHED, file_digest, read_manifest
 from melp.errors import MelpError
 
 _TEXTS = pa.schema(
@@ -44,7 +41,6 @@ _TEXTS = pa.schema(
         ("statements", pa.list_(pa.string())),
     ]
 )
-_PACKAGES = ("numpy", "scipy", "pyarrow", "wfdb")
 
 
 @dataclass(frozen=True)
@@ -86,29 +82,25 @@ def build(
 ) -> Summary:
     """Builds the store `out` from `corpus`; the same input gives the same bytes, whatever `workers`.
 
+    `out` is written as `out.building` and renamed when whole; a build that was killed goes on where it was.
+
     Args:
-        corpus: a name of `melp.data.corpora.list_corpora()`.
-        raw: the corpus's folder, as published; None for a simulated one.
-        out: the store; written as `out.building` and renamed when whole.
-        rate: Hz of the store.
-        seconds: length of its records; longer ones give their first window, shorter ones are padded.
+        corpus, raw: a name of `list_corpora()` and its folder as published (None: simulated).
+        rate, seconds: of the store; longer records give their first window, shorter ones are padded.
         workers: processes that read recordings.
-        allow_missing: go on where recordings are not on disk.
-        strict: make the first bad record an error.
-        records: how many records to simulate.
-        seed: seed of a simulated corpus.
+        allow_missing, strict: go on without missing recordings; end at the first bad one.
+        records, seed: of a simulated corpus.
         progress: show a bar on stderr.
 
     Raises:
-        MelpError: `raw` is not the corpus, recordings are missing, `out` holds something else, or, with
-            `strict`, a record is bad.
+        MelpError: no such corpus, recordings missing, `out` holds something else, or (`strict`) a bad record.
     """
-    out = Path(out)
+    out, raw = Path(out), Path(raw).absolute() if raw is not None else None
     options = Options(rate, seconds, records, seed)
-    _check_options(options, workers)
-    listing = get_corpus(corpus).list_entries(Path(raw) if raw is not None else None, options)
-    _check_missing(listing, allow_missing, corpus)
-    plan = _plan(corpus, options, listing, raw)
+    check_options(options, workers)
+    listing = get_corpus(corpus).list_entries(raw, options)
+    check_missing(listing, allow_missing, corpus)
+    plan = make_plan(corpus, options, listing, raw)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         return _existing(out, plan, strict)
     folder = _start(out, plan)
@@ -120,67 +112,6 @@ def build(
         raise
     folder.replace(out)
     return _summary(out, manifest)
-
-
-def _check_options(options: Options, workers: int) -> None:
-    wrong = {"rate": options.rate, "seconds": options.seconds, "workers": workers}
-    if options.records is not None:
-        wrong["records"] = options.records
-    for name, value in wrong.items():
-        if not value > 0:
-            raise MelpError(f"--{name}: {value:g}, wanted more than 0")
-
-
-def _check_missing(listing: Listing, allow_missing: bool, corpus: str) -> None:
-    missing, total = len(listing.missing), len(listing.missing) + len(listing.entries)
-    if missing and not allow_missing:
-        raise MelpError(
-            f"{corpus}: {missing} of {total} recordings are missing on disk; "
-            "--allow-missing builds without them"
-        )
-
-
-def _plan(corpus: str, options: Options, listing: Listing, raw: Path | None) -> dict[str, Any]:
-    """Everything that the bytes of the store depend on."""
-    digest = hashlib.sha256()
-    for entry in [*listing.entries, *listing.missing]:
-        # Where the corpus lies is no part of what it is.
-        digest.update(_relative(json.dumps(asdict(entry)), raw).encode())
-    return {
-        "format": FORMAT,
-        "corpus": corpus,
-        "rate": options.rate,
-        "seconds": options.seconds,
-        "samples": round(options.rate * options.seconds),
-        "unit": "microvolt",
-        "leads": list(LEADS),
-        "input": digest.hexdigest(),
-        "versions": {"melp": melp.__version__, "code": _code(), **_versions()},
-    }
-
-
-def _code() -> str:
-    """A digest of what turns reports into statements and makes simulated recordings."""
-    home = Path(__file__).parent
-    digest = hashlib.sha256()
-    for file in sorted([*(home / "reports").rglob("*"), *(home / "simulator").rglob("*")]):
-        if file.is_file() and file.suffix != ".pyc":
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "none"
-    return found
-
-
-def _relative(text: str, raw: Path | None) -> str:
-    return text.replace(f"{raw}/", "") if raw is not None else text
 
 
 def _existing(out: Path, plan: dict[str, Any], strict: bool) -> Summary:
@@ -263,9 +194,7 @@ def _finish(folder: Path, plan: dict[str, Any], listing: Listing, raw: Path | No
     parts = [finished_shard(folder, number) for number in range(-(-len(listing.entries) // RECORDS))]
     shards = [part for part in parts if part is not None]
     dropped = [
-        {**each, "detail": _relative(each["detail"], raw)}
-        for shard in shards
-        for each in shard.pop("dropped")
+        {**each, "detail": relative(each["detail"], raw)} for shard in shards for each in shard.pop("dropped")
     ]
     flags: Counter[str] = Counter()
     with pq.ParquetWriter(folder / "index.parquet", INDEX) as writer:
@@ -289,8 +218,9 @@ def _finish(folder: Path, plan: dict[str, Any], listing: Listing, raw: Path | No
     }
     write_json(folder / "manifest.json", manifest)
     (folder / "build.log").write_text(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} built\n", encoding="utf-8")
-    shutil.rmtree(folder / "parts")
+    # In this order: parts half removed must not be taken for a build to go on with.
     (folder / "plan.json").unlink()
+    shutil.rmtree(folder / "parts")
     return manifest
 
 

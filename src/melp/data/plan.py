@@ -1,0 +1,81 @@
+"""What a build is going to do: checked before anything is written, and what its bytes depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import melp
+from melp.data.corpora import Listing, Options
+from melp.data.store import FORMAT
+from melp.ecg import LEADS
+from melp.errors import MelpError
+
+_PACKAGES = ("numpy", "scipy", "pyarrow", "wfdb")
+
+
+def check_options(options: Options, workers: int) -> None:
+    """Raises `MelpError` for a number that is not above zero."""
+    wrong = {"rate": options.rate, "seconds": options.seconds, "workers": workers}
+    if options.records is not None:
+        wrong["records"] = options.records
+    for name, value in wrong.items():
+        if not value > 0:
+            raise MelpError(f"--{name}: {value:g}, wanted more than 0")
+
+
+def check_missing(listing: Listing, allow_missing: bool, corpus: str) -> None:
+    """Raises `MelpError` where recordings are missing and that was not allowed."""
+    missing, total = len(listing.missing), len(listing.missing) + len(listing.entries)
+    if missing and not allow_missing:
+        raise MelpError(
+            f"{corpus}: {missing} of {total} recordings are missing on disk; "
+            "--allow-missing builds without them"
+        )
+
+
+def make_plan(corpus: str, options: Options, listing: Listing, raw: Path | None) -> dict[str, Any]:
+    """Everything that the bytes of the store depend on."""
+    digest = hashlib.sha256()
+    for entry in [*listing.entries, *listing.missing]:
+        digest.update(relative(json.dumps(asdict(entry), default=str), raw).encode())
+    return {
+        "format": FORMAT,
+        "corpus": corpus,
+        "rate": options.rate,
+        "seconds": options.seconds,
+        "samples": round(options.rate * options.seconds),
+        "unit": "microvolt",
+        "leads": list(LEADS),
+        "input": digest.hexdigest(),
+        "versions": {"melp": melp.__version__, "code": _code(), **_versions()},
+    }
+
+
+def _code() -> str:
+    """A digest of what turns reports into statements and makes simulated recordings."""
+    home = Path(__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted([*(home / "reports").rglob("*"), *(home / "simulator").rglob("*")]):
+        if file.is_file() and file.suffix != ".pyc":
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "none"
+    return found
+
+
+def relative(text: str, raw: Path | None) -> str:
+    """`text` with every path below `raw` told from there: where a corpus lies is no part of what it is."""
+    return text.replace(f"{raw}/", "") if raw is not None else text
