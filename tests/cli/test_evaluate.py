@@ -69,6 +69,9 @@ def test_probe(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     cells = [(line["fraction"], line["seed"]) for line in lines if line["metric"] == "auroc_macro"]
     assert cells == [(10, 0), (10, 1), (100, 0)]
+    assert run(monkeypatch, *words, "--split", "validation") == 0
+    last = json.loads((tmp_path / "results.jsonl").read_text().splitlines()[-1])
+    assert (last["folds"], last["train_folds"], last["fraction"]) == ("9", "1,2,3,4,5,6,7,8", 100)
     assert {line["train_folds"] for line in lines} == {"1,2,3,4,6"} and {line["folds"] for line in lines} == {
         "10"
     }
@@ -106,6 +109,7 @@ def test_classify(
         (("zero-shot", "model", "--task", "ptbxl"), "task: found 'ptbxl', wanted one of"),
         (("zero-shot", "nothing", "--task", "ptbxl-rhythm"), "nothing: no model folder"),
         (("zero-shot", "model", "--task", "ptbxl-rhythm", "--folds", "x"), "folds: found 'x'"),
+        (("zero-shot", "model", "--task", "ptbxl-rhythm", "--split", "dev"), "split: found 'dev'"),
         (("zero-shot", "model", "--task", "ptbxl-rhythm", "--prompts", "none.json"), "none.json: "),
         (("probe", "model", "--task", "ptbxl-rhythm", "--fraction", "0"), "fraction: found '0'"),
         (

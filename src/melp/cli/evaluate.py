@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ _MODEL = typer.Argument(help="Model folder.")
 _TASK = typer.Option(help="Task, or several with commas.")
 _DATA = typer.Option(help="Store with the records.")
 _OUT = typer.Option(help="Folder for results.jsonl and predictions.parquet.")
-_FOLDS = typer.Option(None, help="Folds to judge, such as 9,10; without it the task's test folds.")
+_FOLDS = typer.Option(None, help="Folds to judge, such as 9,10, instead of a split.")
+_SPLIT = typer.Option("test", help="Split of the task to judge: test or validation.")
 _MIN_POSITIVES = typer.Option(1, min=1, help="Classes with fewer positives do not count in the macro mean.")
 
 
@@ -31,20 +33,21 @@ def zero_shot_command(
     task: str = _TASK,
     data: Path = _DATA,
     out: Path = _OUT,
+    split: str = _SPLIT,
     folds: str | None = _FOLDS,
     prompts: Path | None = typer.Option(None, help="JSON file with other prompts."),
     min_positives: int = _MIN_POSITIVES,
 ) -> None:
     """Judges a model by prompts alone: AUROC of ECG-prompt similarities."""
     from melp.data.store import Store
-    from melp.evaluation.judging import save, split
+    from melp.evaluation.judging import divide, save
     from melp.evaluation.zero_shot import read_prompts, text_embeddings, zero_shot
     from melp.hub import load
 
-    tasks, judged_folds = _tasks(task), _folds(folds)
+    tasks, judged_folds = _tasks(task, split), _folds(folds)
     wordings = {each.name: read_prompts(prompts, each) if prompts else None for each in tasks}
     store, loaded = Store(data), load(model)
-    ids = _union([split(each, store, judged_folds).judged for each in tasks])
+    ids = _union([divide(each, store, judged_folds).judged for each in tasks])
     ecg = text_embeddings(loaded, store, ids)
     judged = [
         zero_shot(
@@ -70,20 +73,21 @@ def probe_command(
     out: Path = _OUT,
     fraction: str = typer.Option("100", help="Training labels used, in per cent, such as 1,10,100."),
     seeds: int = typer.Option(1, min=1, help="Subsets drawn of each fraction below 100."),
+    split: str = _SPLIT,
     folds: str | None = _FOLDS,
     train_folds: str | None = typer.Option(None, help="Folds to train on, such as 1-7."),
     min_positives: int = _MIN_POSITIVES,
 ) -> None:
     """Judges a frozen model by linear probes on its embeddings."""
     from melp.data.store import Store
-    from melp.evaluation.judging import save, split
+    from melp.evaluation.judging import divide, save
     from melp.evaluation.probe import probe, probe_features
     from melp.hub import load
 
-    tasks, judged_folds, trained = _tasks(task), _folds(folds), _folds(train_folds)
+    tasks, judged_folds, trained = _tasks(task, split), _folds(folds), _folds(train_folds)
     fractions = _fractions(fraction)
     store, loaded = Store(data), load(model)
-    parts = [split(each, store, judged_folds, trained) for each in tasks]
+    parts = [divide(each, store, judged_folds, trained) for each in tasks]
     features = probe_features(
         loaded, store, _union([p for part in parts for p in (part.trained, part.judged)])
     )
@@ -158,10 +162,16 @@ def embed_command(
     typer.echo(f"{out}: {vectors.shape[0]} embeddings of {vectors.shape[1]} numbers")
 
 
-def _tasks(text: str) -> list[Task]:
+def _tasks(text: str, split: str) -> list[Task]:
+    """Tasks by name; for the validation split its folds stand in for the test folds."""
     from melp.data.tasks import get_task
 
-    return [get_task(name.strip()) for name in text.split(",")]
+    tasks = [get_task(name.strip()) for name in text.split(",")]
+    if split == "test":
+        return tasks
+    if split != "validation":
+        raise MelpError(f"split: found {split!r}, wanted test or validation")
+    return [replace(task, test_folds=task.validation_folds) for task in tasks]
 
 
 def _folds(text: str | None) -> tuple[int, ...] | None:

@@ -17,7 +17,7 @@ from melp.errors import MelpError
 from melp.evaluation.metrics import Auroc, judge
 from melp.evaluation.results import Cell, Result, config_hash, write_predictions, write_results
 
-__all__ = ["Judged", "Split", "judge_cell", "save", "split"]
+__all__ = ["Judged", "Split", "divide", "judge_cell", "save"]
 
 CORRECTED = "corrected"
 
@@ -61,7 +61,7 @@ class Judged:
         return Result(self.cell, metric, value, self.auroc.n, low, high, left_out, self.config_hash)
 
 
-def split(
+def divide(
     task: Task,
     store: Store,
     folds: Sequence[int] | None = None,

@@ -16,7 +16,7 @@ from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.embed import embed_rows
-from melp.evaluation.judging import Judged, Split, judge_cell, rows_of, split
+from melp.evaluation.judging import Judged, Split, divide, judge_cell, rows_of
 from melp.evaluation.logistic import fit_logistic
 from melp.evaluation.subsets import stratified_subset
 
@@ -135,7 +135,7 @@ def probe(
     Raises:
         MelpError: nothing to train on or to judge, or a patient is on both sides.
     """
-    part = split(task, store, folds, train_folds)
+    part = divide(task, store, folds, train_folds)
     patients = store.index.set_index("id")["patient"]
     _check_sides(part, patients)
     if features is None:

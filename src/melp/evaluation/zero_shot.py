@@ -16,7 +16,7 @@ from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.embed import embed_rows, require
-from melp.evaluation.judging import Judged, judge_cell, rows_of, split
+from melp.evaluation.judging import Judged, divide, judge_cell, rows_of
 
 if TYPE_CHECKING:
     from melp.hub import Model
@@ -87,7 +87,7 @@ def zero_shot(
     Raises:
         MelpError: the method knows no text, or nothing is left to judge.
     """
-    part = split(task, store, folds)
+    part = divide(task, store, folds)
     wordings = dict(prompts or task.prompts)
     vectors = embed_prompts(model, {name: wordings[name] for name in task.classes})
     if ecg is None:
