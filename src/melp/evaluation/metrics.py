@@ -6,12 +6,12 @@ libraries count it as 0 or drop it in silence (published zero-shot numbers carry
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from scipy.stats import rankdata
 
 from melp.errors import MelpError
@@ -160,31 +160,38 @@ def judge(
     if not np.isfinite(values).all():
         raise MelpError("scores: found values that are not finite numbers")
     areas, positives = auroc(values, truth), truth.sum(axis=0)
-    has_area = np.isfinite(areas)
-    counted = has_area & (positives >= min_positives)
+    counted = np.isfinite(areas) & (positives >= min_positives)
     if not counted.any():
         raise MelpError(
             f"labels: no class with {min_positives} positives and a negative in {len(labels)} records"
         )
-    names = labels.columns.to_numpy()
-    intervals: dict[str, tuple[float, float]] = {}
-    if resamples:
-        known = labels.index if patients is None else patients.loc[labels.index]
-        groups = pd.factorize(np.asarray(known))[0]
-        drawn = bootstrap_auroc(
-            values[:, has_area], truth[:, has_area], groups, resamples=resamples, seed=seed
-        )
-        intervals[MACRO] = _interval(_row_means(drawn[:, counted[has_area]]))
-        columns = zip(names[has_area], drawn.T, strict=True)
-        intervals |= {f"auroc/{name}": _interval(column) for name, column in columns}
-    by_class = zip(names[has_area], areas[has_area], strict=True)
+    names = [str(name) for name in labels.columns]
+    known = np.asarray(labels.index if patients is None else patients.loc[labels.index])
+    by_class = {f"auroc/{name}": float(area) for name, area in zip(names, areas, strict=True)}
     return Auroc(
-        values={MACRO: float(areas[counted].mean())} | {f"auroc/{name}": float(v) for name, v in by_class},
-        intervals=intervals,
-        positives={str(name): int(count) for name, count in zip(names, positives, strict=True)},
-        left_out=tuple(names[~counted].tolist()),
+        values={MACRO: float(areas[counted].mean())} | {k: v for k, v in by_class.items() if np.isfinite(v)},
+        intervals=_intervals(values, truth, known, names, counted, resamples, seed) if resamples else {},
+        positives=dict(zip(names, positives.tolist(), strict=True)),
+        left_out=tuple(name for name, counts in zip(names, counted, strict=True) if not counts),
         n=len(labels),
     )
+
+
+def _intervals(
+    scores: Float[np.ndarray, "record class"],
+    labels: Bool[np.ndarray, "record class"],
+    patients: Shaped[np.ndarray, " record"],
+    names: Sequence[str],
+    counted: Bool[np.ndarray, " class"],
+    resamples: int,
+    seed: int,
+) -> dict[str, tuple[float, float]]:
+    """Intervals of the macro mean over the classes `counted` and of each class with an area."""
+    groups = pd.factorize(patients)[0]
+    drawn = bootstrap_auroc(scores, labels, groups, resamples=resamples, seed=seed)
+    areas = {f"auroc/{name}": column for name, column in zip(names, drawn.T, strict=True)}
+    areas = {MACRO: _row_means(drawn[:, counted])} | areas
+    return {name: _interval(column) for name, column in areas.items() if np.isfinite(column).any()}
 
 
 def _row_means(values: Float[np.ndarray, "resample class"]) -> Float[np.ndarray, " resample"]:
