@@ -1,0 +1,1 @@
+"""Augmentations of batches of ECGs, on the device, whose randomness is keyed by record."""

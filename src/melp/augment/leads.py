@@ -1,0 +1,34 @@
+"""Augmentations that act on whole leads."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from melp.augment.random import uniform
+
+
+def mask_leads(
+    ecg: Float[Tensor, "batch lead time"],
+    keys: Int[Tensor, " batch"],
+    probability: float,
+    fill: str = "isoelectric",
+) -> Float[Tensor, "batch lead time"]:
+    """Random lead masking: each lead is blanked with the given probability, at least one stays.
+
+    Args:
+        ecg: preprocessed ECGs.
+        keys: randomness of each record.
+        probability: that a lead is blanked.
+        fill: `isoelectric` (the median of the lead, its baseline) or `zero` (as published).
+
+    Differences: the published code fills with 0 after scaling to [0, 1], the record's lowest value instead of its
+    baseline, and blanks all twelve leads in one record of 4,096.
+    """
+    if probability == 0:
+        return ecg
+    draw = uniform(keys, ecg.shape[1], stream=1)
+    masked = (draw < probability) & (draw < draw.amax(1, keepdim=True))
+    value = ecg.median(-1, keepdim=True).values if fill == "isoelectric" else ecg.new_zeros(())
+    return torch.where(masked[..., None], value, ecg)

@@ -1,0 +1,190 @@
+"""Batches of a store: which records a step takes, and what a method sees of them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from melp.data.store import Store
+from melp.errors import MelpError
+
+Encode = Callable[[Sequence[Sequence[str]]], Mapping[str, Tensor]]
+"""Turns reports (lists of statements) into `tokens` and `sentence`."""
+Sample = tuple[int, int]
+"""Row of a dataset and the key of its randomness in this step."""
+
+
+@dataclass(frozen=True)
+class TextAugmentation:
+    """What is done to a report's statements before a model reads them in training."""
+
+    sample: float = 0.0
+    """Probability that only some of the statements are shown: a random number of them, at least one."""
+    shuffle: bool = False
+    """Whether their order is random."""
+
+    def __call__(self, statements: Sequence[str], key: int) -> list[str]:
+        """The statements shown, a function of `key`."""
+        if len(statements) < 2 or not (self.sample or self.shuffle):
+            return list(statements)
+        generator = np.random.default_rng(key & (1 << 63) - 1)
+        order = generator.permutation(len(statements))
+        count = len(order)
+        if generator.random() < self.sample:
+            count = int(generator.integers(1, len(order) + 1))
+        chosen = order[:count] if self.shuffle else np.sort(order[:count])
+        return [statements[place] for place in chosen]
+
+
+def statement_number(statement: str) -> int:
+    """A number that tells statements apart (never 0, which is padding)."""
+    return zlib.crc32(statement.encode()) + 1
+
+
+def _numbers(reports: Sequence[Sequence[str]]) -> Int[Tensor, "batch statement"]:
+    width = max((len(report) for report in reports), default=0)
+    numbers = torch.zeros(len(reports), max(width, 1), dtype=torch.int64)
+    for row, report in enumerate(reports):
+        numbers[row, : len(report)] = torch.tensor([statement_number(text) for text in report])
+    return numbers
+
+
+class TextBatches(Dataset[dict[str, Tensor]]):
+    """Reports alone, for stage 1: batches hold `tokens`, `sentence`, `key`.
+
+    Args:
+        reports: each a list of statements; empty ones are left out.
+        encode: see `Encode`.
+        augmentation: of the statements.
+    """
+
+    def __init__(
+        self, reports: Sequence[Sequence[str]], encode: Encode, augmentation: TextAugmentation | None = None
+    ) -> None:
+        self.reports = [list(report) for report in reports if len(report)]
+        self.encode, self.augmentation = encode, augmentation or TextAugmentation()
+
+    def __len__(self) -> int:
+        return len(self.reports)
+
+    def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """The batch of these samples."""
+        shown = [self.augmentation(self.reports[row], key) for row, key in samples]
+        keys = torch.tensor([key for _, key in samples])
+        return {**self.encode(shown), "key": keys}
+
+
+class StoreBatches(Dataset[dict[str, Tensor]]):
+    """Records of a store: batches hold `signal` (microvolt), `patient`, `key`, and with text what `encode` gives.
+
+    With text there are also `shown` and `said`: the numbers of the statements that the batch shows and of all
+    that the record's report holds.
+
+    Args:
+        store: the store.
+        folds: of the records to take; all where None.
+        encode: see `Encode`; None for methods without text, which also take records without a report.
+        augmentation: of the statements.
+
+    Raises:
+        MelpError: no record is left.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        folds: Sequence[int] | None = None,
+        encode: Encode | None = None,
+        augmentation: TextAugmentation | None = None,
+    ) -> None:
+        self.store, self.encode = store, encode
+        self.augmentation = augmentation or TextAugmentation()
+        index = store.index
+        taken = np.ones(len(index), dtype=bool) if folds is None else index["fold"].isin(folds).to_numpy()
+        if encode is not None:
+            taken = taken & (index["statements"].map(len).to_numpy() > 0)
+        self.rows = np.flatnonzero(taken)
+        if not len(self.rows):
+            named = "" if folds is None else f" in folds {', '.join(map(str, folds))}"
+            raise MelpError(f"{store.path}: no record{' with a report' if encode else ''} found{named}")
+        self.patients = pd.factorize(index["patient"])[0]
+        self.statements = index["statements"].tolist()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+        """The batch of these samples."""
+        rows = self.rows[[row for row, _ in samples]]
+        batch = {
+            "signal": torch.from_numpy(self.store.signals(rows)),
+            "patient": torch.from_numpy(self.patients[rows]),
+            "key": torch.tensor([key for _, key in samples]),
+        }
+        if self.encode is None:
+            return batch
+        said = [self.statements[row] for row in rows]
+        shown = [self.augmentation(report, key) for report, (_, key) in zip(said, samples, strict=True)]
+        return {**batch, **self.encode(shown), "shown": _numbers(shown), "said": _numbers(said)}
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Which samples each step takes: a function of the seed and the step alone, so that any step can be resumed.
+
+    Every epoch is a new permutation, cut into global batches that the ranks share; the last, incomplete batch of
+    an epoch is left out.
+
+    Attributes:
+        count: records of the dataset.
+        batch_size: of each rank.
+        seed: of the permutations and keys.
+        first, last: steps `first` to `last - 1` are given.
+        rank, ranks: this process and how many there are.
+    """
+
+    count: int
+    batch_size: int
+    seed: int
+    last: int
+    first: int = 0
+    rank: int = 0
+    ranks: int = 1
+
+    def __post_init__(self) -> None:
+        if self.count < self.batch_size * self.ranks:
+            raise MelpError(
+                f"training.batch_size: {self.batch_size * self.ranks} found, wanted at most the {self.count} records"
+            )
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return self.count // (self.batch_size * self.ranks)
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __iter__(self) -> Iterator[list[Sample]]:
+        epoch, order = -1, np.empty(0, dtype=np.int64)
+        for step in range(self.first, self.last):
+            if step // self.per_epoch != epoch:
+                epoch = step // self.per_epoch
+                order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
+            start = ((step % self.per_epoch) * self.ranks + self.rank) * self.batch_size
+            rows = order[start : start + self.batch_size]
+            keys = [
+                np.random.SeedSequence((self.seed, step, int(row))).generate_state(1, np.uint64)[0]
+                for row in rows
+            ]
+            yield [
+                (int(row), int(np.int64(key.astype(np.int64)))) for row, key in zip(rows, keys, strict=True)
+            ]

@@ -1,0 +1,72 @@
+"""Recipes: YAML files that override defaults, merged with what the command line says."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from melp.errors import MelpError
+from melp.methods import get_method
+from melp.training.pretrain import Recipe, TextRecipe
+
+
+def list_recipes() -> list[str]:
+    """Names of the recipes that come with `melp`: METHOD/SETTING."""
+    home = Path(str(files("melp.recipes")))
+    return sorted(str(file.relative_to(home).with_suffix("")) for file in home.glob("*/*.yaml"))
+
+
+def load_recipe(method: str, recipe: str | None = None, overrides: Sequence[str] = ()) -> Recipe:
+    """Defaults, recipe and `key=value` options of a method, in this order.
+
+    Args:
+        method: its name.
+        recipe: a name of `list_recipes()` or a YAML file.
+        overrides: such as `method.global_weight=0`.
+
+    Raises:
+        MelpError: unknown recipe, unknown key, or a value of the wrong type.
+    """
+    options = get_method(method).Config
+    if recipe is not None and recipe in list_recipes() and not recipe.startswith(f"{method}/"):
+        raise MelpError(f"recipe: {recipe!r} found for the method {method!r}, wanted one of its own")
+    overrides = [f"text={item[12:]}" if item.startswith("method.text=") else item for item in overrides]
+    merged = _merge(Recipe(method=options()), recipe, overrides, {"method": options})
+    return Recipe(**{field.name: getattr(merged, field.name) for field in dataclasses.fields(Recipe)})
+
+
+def load_text_recipe(recipe: str | None = None, overrides: Sequence[str] = ()) -> TextRecipe:
+    """The same for stage 1."""
+    merged: TextRecipe = _merge(TextRecipe(), recipe, overrides, {})
+    return merged
+
+
+def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: dict[str, type]) -> Any:
+    schema = OmegaConf.structured(defaults)
+    for name, kind in parts.items():
+        schema[name] = OmegaConf.structured(kind())
+    try:
+        layers = [schema]
+        if recipe is not None:
+            layers.append(OmegaConf.load(_file(recipe)))
+        layers.append(OmegaConf.from_dotlist(list(overrides)))
+        return OmegaConf.to_object(OmegaConf.merge(*layers))
+    except OmegaConfBaseException as error:
+        key = getattr(error, "full_key", None) or "options"
+        message = str(getattr(error, "msg", None) or error).splitlines()[0]
+        raise MelpError(f"{key}: {message}") from error
+
+
+def _file(recipe: str) -> Path:
+    if recipe in list_recipes():
+        return Path(str(files("melp.recipes"))) / f"{recipe}.yaml"
+    file = Path(recipe)
+    if not file.is_file():
+        raise MelpError(f"recipe: {recipe!r} found, wanted a YAML file or one of {', '.join(list_recipes())}")
+    return file

@@ -1,0 +1,60 @@
+"""A language model on disk: a Hugging Face BERT folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from melp.nn.bert import Bert, BertConfig
+from melp.text.tokenizer import load_tokenizer, train_tokenizer
+
+
+@dataclass
+class LanguageModel:
+    """A BERT and its tokenizer."""
+
+    bert: Bert
+    tokenizer: Any
+
+    @classmethod
+    def load(cls, source: str | Path) -> LanguageModel:
+        """Read a local folder or a hub name (`ncbi/MedCPT-Query-Encoder`, `fuyingw/heart_bert`, stage 1's output).
+
+        Raises:
+            MelpError: it holds no BERT or no tokenizer.
+        """
+        tokenizer = load_tokenizer(source)
+        return cls(Bert.from_pretrained(source, vocabulary=len(tokenizer)), tokenizer)
+
+    @classmethod
+    def from_scratch(cls, texts: Iterable[str], size: int, config: BertConfig) -> LanguageModel:
+        """An untrained BERT with a tokenizer trained on the texts.
+
+        Args:
+            texts: what the tokenizer is trained on.
+            size: most word pieces.
+            config: sizes; `vocabulary` is set to what the tokenizer has.
+        """
+        tokenizer = train_tokenizer(texts, size)
+        return cls(Bert(replace(config, vocabulary=len(tokenizer))), tokenizer)
+
+    def folder_config(self) -> dict[str, Any]:
+        """`config.json` of a Hugging Face BERT folder."""
+        sizes = self.bert.config
+        return {
+            "architectures": ["BertForMaskedLM"],
+            "model_type": "bert",
+            "vocab_size": sizes.vocabulary,
+            "hidden_size": sizes.dim,
+            "num_hidden_layers": sizes.layers,
+            "num_attention_heads": sizes.heads,
+            "intermediate_size": sizes.feedforward,
+            "max_position_embeddings": sizes.positions,
+            "hidden_dropout_prob": sizes.dropout,
+            "attention_probs_dropout_prob": sizes.attention_dropout,
+            "layer_norm_eps": sizes.eps,
+            "hidden_act": "gelu",
+            "pad_token_id": self.tokenizer.pad_token_id,
+        }

@@ -1,0 +1,108 @@
+"""Stage 1: masked language modelling on reports and cardiology text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor, nn
+
+from melp.augment.random import uniform
+from melp.text.model import LanguageModel
+
+
+@dataclass
+class MaskedLanguageModelConfig:
+    """Options of stage 1; masking as in BERT (Devlin et al. 2019) and MELP's reproduction."""
+
+    init: str = ""
+    """Folder or hub name of the BERT to begin with (MELP: ncbi/MedCPT-Query-Encoder); empty is from scratch."""
+    vocabulary: int = 4096
+    """Most word pieces of the tokenizer trained on the corpus, from scratch only."""
+    dim: int = 128
+    """Width, from scratch only."""
+    layers: int = 2
+    """Layers, from scratch only."""
+    heads: int = 4
+    """Attention heads, from scratch only."""
+    positions: int = 512
+    """Position embeddings, from scratch only."""
+    dropout: float = 0.1
+    """Of the layers, from scratch only."""
+    max_length: int = 127
+    """Most word pieces of a text (the reproduction: 512)."""
+    masked: float = 0.15
+    """Share of word pieces to be predicted: 80 % of them masked, 10 % replaced, 10 % left."""
+
+
+class MaskedLanguageModel(nn.Module):
+    """Predicts masked word pieces from what stands around them.
+
+    [BOS], which MELP's second stage puts first, is read as [CLS], as by the bidirectional text tower.
+
+    Args:
+        language: BERT and tokenizer, trained in place.
+        masked: share of word pieces to be predicted.
+    """
+
+    def __init__(self, language: LanguageModel, masked: float = 0.15) -> None:
+        super().__init__()
+        self.language, self.masked = language, masked
+        self.bert = language.bert
+        self.dense = nn.Linear(self.bert.dim, self.bert.dim)
+        self.norm = nn.LayerNorm(self.bert.dim, self.bert.config.eps)
+        self.bias = nn.Parameter(torch.zeros(self.bert.config.vocabulary))
+        nn.init.normal_(self.dense.weight, std=0.02)
+        nn.init.zeros_(self.dense.bias)
+
+    def forward(self, batch: Mapping[str, Shaped[Tensor, "batch ..."]]) -> dict[str, Float[Tensor, ""]]:
+        """`loss`, and `accuracy` of the predictions."""
+        tokenizer = self.language.tokenizer
+        tokens = batch["tokens"]
+        chosen, inputs = self._mask(tokens, batch["key"], batch["sentence"] >= 0)
+        inputs = torch.where(inputs == tokenizer.bos_token_id, tokenizer.cls_token_id, inputs)
+        positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
+        real = (tokens != tokenizer.pad_token_id)[:, None, None, :]
+        states = self.bert(inputs, positions, mask=real)[chosen]
+        logits = self.norm(F.gelu(self.dense(states))) @ self.bert.word_embeddings.weight.t() + self.bias
+        targets = tokens[chosen]
+        loss = F.cross_entropy(logits.float(), targets, reduction="sum") / max(len(targets), 1)
+        return {"loss": loss, "accuracy": (logits.argmax(-1) == targets).float().sum() / max(len(targets), 1)}
+
+    def _mask(
+        self,
+        tokens: Int[Tensor, "batch token"],
+        key: Int[Tensor, " batch"],
+        maskable: Bool[Tensor, "batch token"],
+    ) -> tuple[Bool[Tensor, "batch token"], Int[Tensor, "batch token"]]:
+        """Which tokens are to be predicted, and what is read in their place."""
+        tokenizer, vocabulary = self.language.tokenizer, self.bert.config.vocabulary
+        draw, fate, replacement = uniform(key, 3, tokens.shape[1], stream=2).unbind(1)
+        chosen = (draw < self.masked) & maskable
+        other = (replacement * vocabulary).long()
+        inputs = torch.where(fate < 0.8, tokenizer.mask_token_id, torch.where(fate < 0.9, other, tokens))
+        return chosen, torch.where(chosen, inputs, tokens)
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Vectors are not decayed."""
+        parameters = list(self.parameters())
+        return [
+            {"params": [parameter for parameter in parameters if parameter.ndim > 1]},
+            {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
+        ]
+
+    def hugging_face_state(self) -> dict[str, Tensor]:
+        """Weights under the names of Hugging Face's BertForMaskedLM."""
+        head = "cls.predictions."
+        return {
+            **{f"bert.{name}": value for name, value in self.bert.hugging_face_state().items()},
+            f"{head}transform.dense.weight": self.dense.weight,
+            f"{head}transform.dense.bias": self.dense.bias,
+            f"{head}transform.LayerNorm.weight": self.norm.weight,
+            f"{head}transform.LayerNorm.bias": self.norm.bias,
+            f"{head}bias": self.bias,
+        }

@@ -1,0 +1,121 @@
+"""Word pieces, and reports as rows of them with the statement that each belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from melp.errors import MelpError
+
+SPECIAL_TOKENS = {
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "cls_token": "[CLS]",
+    "sep_token": "[SEP]",
+    "mask_token": "[MASK]",
+    "bos_token": "[BOS]",
+}
+FULL_STOP = "."
+
+
+def train_tokenizer(texts: Iterable[str], size: int = 4096) -> Any:
+    """Train a lower-cased WordPiece tokenizer, as BERT's.
+
+    Args:
+        texts: what it is to be trained on.
+        size: most word pieces.
+
+    Returns:
+        A `transformers.PreTrainedTokenizerFast` with the special tokens [PAD] [UNK] [CLS] [SEP] [MASK] [BOS].
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    pieces.normalizer = normalizers.BertNormalizer(lowercase=True)
+    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    pieces.decoder = decoders.WordPiece()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=list(SPECIAL_TOKENS.values()), show_progress=False
+    )
+    pieces.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=pieces, **SPECIAL_TOKENS)
+
+
+def load_tokenizer(source: str | Path) -> Any:
+    """Read the tokenizer of a model folder or hub name; [BOS] is added where it has none (MELP, A.4).
+
+    Raises:
+        MelpError: there is none, or it lacks a special token of BERT's.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise MelpError(f"{source}: no tokenizer could be read ({str(error).splitlines()[0]})") from error
+    for name in ("pad_token", "cls_token", "sep_token", "mask_token"):
+        if getattr(tokenizer, name) is None:
+            raise MelpError(f"{source}: the tokenizer has no {name}, wanted that of a BERT")
+    if tokenizer.bos_token is None:
+        tokenizer.add_special_tokens({"bos_token": "[BOS]"})
+    return tokenizer
+
+
+class ReportEncoder:
+    """Turns reports, given as statements, into `[BOS] statement . statement . [SEP]`.
+
+    Args:
+        tokenizer: a Hugging Face tokenizer with [BOS], [SEP] and [PAD].
+        max_length: most word pieces of a report. What does not fit is left out by whole statements; a first
+            statement that is too long by itself is cut.
+    """
+
+    def __init__(self, tokenizer: Any, max_length: int = 127) -> None:
+        self.tokenizer, self.max_length = tokenizer, max_length
+        self._pieces = lru_cache(maxsize=1 << 16)(self._encode_statement)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"tokenizer": self.tokenizer, "max_length": self.max_length}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
+
+    def _encode_statement(self, statement: str) -> tuple[int, ...]:
+        text = statement.strip().removesuffix(FULL_STOP) + FULL_STOP
+        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def encode(self, statements: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Word pieces of one report and the statement of each, counted from 0, -1 for specials."""
+        tokens, sentence = [self.tokenizer.bos_token_id], [-1]
+        room = self.max_length - 2
+        for number, statement in enumerate(statements):
+            pieces = self._pieces(statement)
+            if number > 0 and len(pieces) > room:
+                break
+            pieces = pieces[:room]
+            tokens += pieces
+            sentence += [number] * len(pieces)
+            room -= len(pieces)
+        return [*tokens, self.tokenizer.sep_token_id], [*sentence, -1]
+
+    def __call__(self, reports: Sequence[Sequence[str]]) -> dict[str, Int[Tensor, "batch token"]]:
+        """`tokens` and `sentence` of a batch, padded to its longest report."""
+        rows = [self.encode(report) for report in reports]
+        shape = len(rows), max(len(tokens) for tokens, _ in rows)
+        tokens = torch.full(shape, self.tokenizer.pad_token_id)
+        sentence = torch.full(shape, -1)
+        for number, (pieces, member) in enumerate(rows):
+            tokens[number, : len(pieces)] = torch.tensor(pieces)
+            sentence[number, : len(member)] = torch.tensor(member)
+        return {"tokens": tokens, "sentence": sentence}
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of generated word pieces, without specials."""
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))

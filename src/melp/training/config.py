@@ -1,0 +1,82 @@
+"""What a training run is told; the defaults are MELP's published values (methods.py of each method may differ)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from melp.errors import MelpError
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
+
+
+@dataclass
+class OptimiserConfig:
+    """AdamW with linear warm-up and one cosine down to `final` of the rate."""
+
+    lr: float = 2e-4
+    """Peak learning rate (MELP)."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """Of AdamW (MELP)."""
+    weight_decay: float = 0.2
+    """Of matrices; vectors and scalars are not decayed (MELP decays all)."""
+    warmup: float = 0.04
+    """Share of all steps in which the rate rises from 0 (MELP as published has none and collapses without)."""
+    final: float = 0.0
+    """Share of the peak rate at the last step."""
+    schedule: str = "cosine"
+    """cosine or linear."""
+    clip: float = 0.0
+    """Largest gradient norm; 0 is none."""
+
+    def __post_init__(self) -> None:
+        if self.schedule not in ("cosine", "linear"):
+            raise MelpError(f"optimiser.schedule: {self.schedule!r} found, wanted cosine or linear")
+
+
+@dataclass
+class TrainingConfig:
+    """Length, batches, precision, and when to look and save."""
+
+    epochs: int = 100
+    """Passes over the training records (MELP)."""
+    max_steps: int = 0
+    """Stop after so many steps; 0 is after `epochs`."""
+    batch_size: int = 64
+    """Of each process (MELP: 64 on each of 4)."""
+    precision: str = "bf16"
+    """bf16 (mixed) or fp32 (MELP: bf16)."""
+    seed: int = 42
+    """Of weights, order, augmentation and dropout (MELP)."""
+    workers: int = 0
+    """Processes that load data."""
+    validate_every: int = 0
+    """Steps between looks at the validation loss, each of which also saves for resuming; 0 is once an epoch."""
+    select: str = "loss"
+    """Which weights are kept: those with the least validation `loss` (or another logged scalar), or `last`."""
+    patience: int = 0
+    """Looks without improvement after which training stops; 0 is never."""
+    devices: int = 1
+    """Processes (and accelerators) of this machine."""
+    accelerator: str = "auto"
+    """As Lightning names it."""
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise MelpError(f"training.precision: {self.precision!r} found, wanted {' or '.join(PRECISIONS)}")
+        for name in ("epochs", "batch_size", "devices"):
+            if getattr(self, name) < 1:
+                raise MelpError(f"training.{name}: {getattr(self, name)} found, wanted 1 or more")
+
+
+@dataclass
+class DataConfig:
+    """Which records are trained on, and how their reports are shown."""
+
+    train_folds: list[int] = field(default_factory=lambda: [1, 2, 3, 4, 5, 6, 7])
+    """Folds trained on."""
+    validation_folds: list[int] = field(default_factory=lambda: [8])
+    """Folds whose loss selects the weights; no labels are used."""
+    statement_sampling: float = 0.0
+    """Probability that only some of a report's statements are shown."""
+    statement_shuffle: bool = False
+    """Whether statements are shown in random order."""

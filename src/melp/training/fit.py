@@ -1,0 +1,149 @@
+"""One training of one module over one dataset, resumable at any step."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from melp.data.batches import Sample, Steps
+from melp.training.callbacks import CHECKPOINT, Log, ProgressBar, Resume, Select
+from melp.training.config import PRECISIONS, TrainingConfig
+from melp.training.module import PretrainingModule
+
+Batches = Dataset[dict[str, Tensor]]
+
+
+class InTurn:
+    """Every record once, in a fixed order, for validation; the ranks share the batches."""
+
+    def __init__(self, count: int, batch_size: int, rank: int, ranks: int) -> None:
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
+        whole = [order[start : start + batch_size] for start in range(0, count, batch_size)]
+        # A contrast needs something to contrast with.
+        self.batches = [batch for batch in whole if len(batch) > 1][rank::ranks]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[Sample]]:
+        return ([(row, row) for row in batch] for batch in self.batches)
+
+
+class PretrainingData(lightning.LightningDataModule):
+    """Training batches from the step at which the training stands, and validation batches."""
+
+    def __init__(
+        self, train: Batches, validation: Batches | None, config: TrainingConfig, steps: int
+    ) -> None:
+        super().__init__()
+        self.train, self.validation, self.config, self.steps = train, validation, config, steps
+
+    def _loader(self, dataset: Batches, sampler: Any) -> Any:
+        return DataLoader(
+            dataset, batch_sampler=sampler, collate_fn=_as_it_is, num_workers=self.config.workers
+        )
+
+    def train_dataloader(self) -> Any:
+        """Batches of the steps that are still to be done."""
+        assert self.trainer is not None
+        steps = Steps(
+            len(self.train),  # type: ignore[arg-type]
+            self.config.batch_size,
+            self.config.seed,
+            last=self.steps,
+            first=self.trainer.lightning_module.first_step,  # type: ignore[union-attr, arg-type]
+            rank=self.trainer.global_rank,
+            ranks=self.trainer.world_size,
+        )
+        return self._loader(self.train, steps)
+
+    def val_dataloader(self) -> Any:
+        """Every validation record once."""
+        assert self.trainer is not None
+        if self.validation is None:
+            return []
+        sampler = InTurn(
+            len(self.validation),  # type: ignore[arg-type]
+            self.config.batch_size,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+        )
+        return self._loader(self.validation, sampler)
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def step_counts(count: int, config: TrainingConfig) -> tuple[int, int]:
+    """Steps of the whole training and of an epoch, for `count` records."""
+    per_epoch = Steps(count, config.batch_size, config.seed, 0, ranks=config.devices).per_epoch
+    return config.max_steps or config.epochs * per_epoch, per_epoch
+
+
+def fit(
+    module: PretrainingModule,
+    train: Batches,
+    validation: Batches | None,
+    config: TrainingConfig,
+    folder: Path,
+    save: Callable[[], None],
+    title: str,
+    progress: bool = True,
+) -> None:
+    """Train, from the last checkpoint in `folder` if there is one.
+
+    Args:
+        module: what is trained; `module.steps` is the length.
+        train: training batches.
+        validation: validation batches; without them the last weights are kept.
+        config: length, batches, precision.
+        folder: where the log and the checkpoint go.
+        save: writes the model folder; called for the weights that are to be kept.
+        title: of the progress bar.
+        progress: whether to show one.
+    """
+    _quiet()
+    per_epoch = step_counts(len(train), config)[1]  # type: ignore[arg-type]
+    checkpoint = folder / CHECKPOINT
+    callbacks = [
+        Log(folder),
+        Select(config.select if validation is not None else "last", config.patience, save),
+        Resume(folder),
+    ]
+    if progress:
+        callbacks.append(ProgressBar(title, module.steps))
+    trainer = lightning.Trainer(
+        max_epochs=1,
+        precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
+        accelerator=config.accelerator,
+        devices=config.devices,
+        gradient_clip_val=module.optimiser_config.clip or None,
+        val_check_interval=config.validate_every or per_epoch,
+        check_val_every_n_epoch=None,
+        limit_val_batches=None if validation is not None else 0,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+    )
+    data = PretrainingData(train, validation, config, module.steps)
+    trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True)
+
+
+def _quiet() -> None:
+    """Lightning's advice is for people who write loops."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")

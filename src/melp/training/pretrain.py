@@ -1,0 +1,208 @@
+"""From a store to a model folder: stage 1 (text) and stage 2 (any method)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+
+from melp import __version__
+from melp.data.batches import StoreBatches, TextAugmentation, TextBatches
+from melp.data.store import Store
+from melp.errors import MelpError
+from melp.hub.folder import CONFIG, WEIGHTS, save, write_text, write_weights
+from melp.methods import get_method
+from melp.methods._base import Inputs, Method
+from melp.nn.bert import BertConfig
+from melp.signal.preprocessing import Preprocessing
+from melp.text.model import LanguageModel
+from melp.text.pretraining import MaskedLanguageModel, MaskedLanguageModelConfig
+from melp.text.tokenizer import ReportEncoder
+from melp.training.callbacks import CHECKPOINT
+from melp.training.config import DataConfig, OptimiserConfig, TrainingConfig
+from melp.training.fit import fit, step_counts
+from melp.training.module import PretrainingModule
+
+RECIPE = "recipe.json"
+
+
+@dataclass
+class TextRecipe:
+    """Stage 1, as merged from defaults, recipe and command line."""
+
+    model: MaskedLanguageModelConfig = field(default_factory=MaskedLanguageModelConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+
+
+@dataclass
+class Recipe:
+    """Stage 2, as merged from defaults, recipe and command line."""
+
+    method: Any = None
+    """Options of the method: its `Config`."""
+    text: str = ""
+    """Folder or hub name of the language model; empty is stage 1 on the store's reports first."""
+    stage1: TextRecipe = field(default_factory=TextRecipe)
+    """How stage 1 is run where `text` is empty."""
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    preprocessing: dict[str, Any] = field(default_factory=dict)
+    """Fields of `melp.signal.preprocessing.Preprocessing`."""
+
+
+def pretrain_text(
+    train: Sequence[Sequence[str]],
+    validation: Sequence[Sequence[str]],
+    recipe: TextRecipe,
+    out: Path,
+    progress: bool = True,
+) -> Path:
+    """Stage 1: train a language model on texts, given as lists of statements or sentences.
+
+    Returns:
+        `out`, a Hugging Face BERT folder that `LanguageModel.load` takes.
+    """
+    settings = asdict(recipe)
+    if _finished(out, settings):
+        return out
+    lightning.seed_everything(recipe.training.seed, verbose=False)
+    config = recipe.model
+    if config.init:
+        language = LanguageModel.load(config.init)
+    else:
+        sizes = BertConfig(
+            dim=config.dim,
+            layers=config.layers,
+            heads=config.heads,
+            feedforward=4 * config.dim,
+            positions=config.positions,
+            dropout=config.dropout,
+            attention_dropout=config.dropout,
+        )
+        sentences = (sentence + "." for text in train for sentence in text)
+        language = LanguageModel.from_scratch(sentences, config.vocabulary, sizes)
+    encode = ReportEncoder(language.tokenizer, config.max_length)
+    augmentation = TextAugmentation(recipe.data.statement_sampling, recipe.data.statement_shuffle)
+    batches = TextBatches(train, encode, augmentation)
+    held_out = TextBatches(validation, encode) if len(validation) else None
+    model = MaskedLanguageModel(language, config.masked)
+
+    def write() -> None:
+        language.tokenizer.save_pretrained(out)
+        write_text(out / CONFIG, json.dumps(language.folder_config(), indent=2) + "\n")
+        write_weights(out / WEIGHTS, model.hugging_face_state())
+
+    _begin(out, settings)
+    steps, _ = step_counts(len(batches), recipe.training)
+    module = PretrainingModule(model, recipe.optimiser, steps, recipe.training.seed)
+    fit(module, batches, held_out, recipe.training, out, write, "stage 1", progress)
+    return out
+
+
+def reports_of(store: Store, folds: Sequence[int]) -> list[list[str]]:
+    """Statements of a store's reports in these folds, with those of reports whose recording is missing."""
+    tables = (store.index, store.texts)
+    rows = [table.loc[table["fold"].isin(folds), "statements"] for table in tables if len(table)]
+    return [list(statements) for column in rows for statements in column if len(statements)]
+
+
+def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool = True) -> Path:
+    """Pretrain a method on a store; a killed training is taken up where it was last saved.
+
+    Args:
+        name: of the method.
+        store: what it is trained on.
+        recipe: everything else.
+        out: becomes the model folder.
+        progress: whether to show progress bars.
+
+    Raises:
+        MelpError: `out` holds a training with other settings, or the options do not fit together.
+    """
+    kind = get_method(name)
+    settings = {"name": name, "store": str(store.path.resolve()), **asdict(recipe)}
+    if _finished(out, settings):
+        return out
+    _begin(out, settings)
+    language = _language(kind, store, recipe, out, progress)
+    preprocessing = Preprocessing.from_dict(recipe.preprocessing)
+    lightning.seed_everything(recipe.training.seed, verbose=False)
+    inputs = Inputs(len(preprocessing.leads), preprocessing.samples, preprocessing.rate, language)
+    method = kind(recipe.method, inputs)
+    encode = (
+        ReportEncoder(language.tokenizer, getattr(recipe.method, "text_length", 127)) if language else None
+    )
+    augmentation = TextAugmentation(recipe.data.statement_sampling, recipe.data.statement_shuffle)
+    train = StoreBatches(store, recipe.data.train_folds, encode, augmentation)
+    held_out = (
+        StoreBatches(store, recipe.data.validation_folds, encode) if recipe.data.validation_folds else None
+    )
+    about = {
+        "optimiser": asdict(recipe.optimiser),
+        "training": asdict(recipe.training),
+        "data": asdict(recipe.data),
+        "store": {"corpus": store.manifest.get("corpus"), "records": len(train)},
+        "versions": {"melp": __version__, "torch": torch.__version__},
+    }
+    steps, _ = step_counts(len(train), recipe.training)
+    module = PretrainingModule(
+        method, recipe.optimiser, steps, recipe.training.seed, preprocessing, store.rate
+    )
+
+    def write() -> None:
+        save(out, method, name, preprocessing, about)
+
+    fit(module, train, held_out, recipe.training, out, write, name, progress)
+    return out
+
+
+def _language(
+    kind: type[Method], store: Store, recipe: Recipe, out: Path, progress: bool
+) -> LanguageModel | None:
+    if "text" not in kind.needs:
+        return None
+    source: str | Path = recipe.text
+    if not source:
+        folds = recipe.data
+        train, validation = reports_of(store, folds.train_folds), reports_of(store, folds.validation_folds)
+        source = pretrain_text(train, validation, recipe.stage1, out / "text", progress)
+    return LanguageModel.load(source)
+
+
+def _begin(out: Path, settings: dict[str, Any]) -> None:
+    """Note the settings of a training in its folder, or see that they are those of the training already there."""
+    file = out / RECIPE
+    if out.exists() and not file.exists() and any(out.iterdir()):
+        raise MelpError(f"{out}: not empty, and no training to be taken up; wanted a new folder")
+    wanted = json.loads(json.dumps(settings))
+    if file.exists() and (found := json.loads(file.read_text(encoding="utf-8"))) != wanted:
+        field_name = next(_differences(found, wanted), "settings")
+        raise MelpError(
+            f"{out}: holds a training with another {field_name}; wanted the same settings or a new folder"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(file, json.dumps(settings, indent=2) + "\n")
+
+
+def _differences(found: Any, wanted: Any, name: str = "") -> Any:
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in sorted(found.keys() | wanted.keys()):
+            yield from _differences(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
+    elif found != wanted:
+        yield name
+
+
+def _finished(out: Path, settings: dict[str, Any]) -> bool:
+    """Whether the training with these settings is done."""
+    if not (out / RECIPE).exists() or not (out / WEIGHTS).exists() or not (out / CHECKPOINT).exists():
+        return False
+    _begin(out, settings)
+    return bool(torch.load(out / CHECKPOINT, weights_only=True, mmap=True).get("finished"))
