@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from melp.data.store import Store
+from melp.hub import Model
 from melp.signal.preprocessing import Preprocessing
 
 RATE, SECONDS = 50, 2
@@ -55,15 +54,10 @@ class BlindMethod(HashingMethod):
     project_ecg = embed_text = generate = property()  # type: ignore[assignment]
 
 
-@dataclass
-class FakeModel:
+def small_model(method: nn.Module, name: str = "hashing") -> Model:
     """What `melp.hub.load` gives."""
-
-    method: nn.Module = field(default_factory=HashingMethod)
-    preprocessing: Preprocessing = Preprocessing(rate=RATE, seconds=SECONDS, scaling="millivolt")  # noqa: RUF009
-    config: dict[str, Any] = field(default_factory=lambda: {"method": "hashing"})
-    name: str = "hashing"
-    folder: Path = Path("model")
+    preprocessing = Preprocessing(rate=RATE, seconds=SECONDS, scaling="millivolt")
+    return Model(method.eval(), preprocessing, {"name": name}, Path("model"))
 
 
 def write_store(folder: Path) -> Store:

@@ -12,7 +12,8 @@ import pytest
 
 from melp.cli import main
 from melp.errors import MelpError
-from small_judging import FakeModel, write_store
+from melp.hub import Model
+from small_judging import HashingMethod, small_model, write_store
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +26,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def known_model(monkeypatch: pytest.MonkeyPatch) -> None:
     """The folder `model` holds the small model; any other is none."""
 
-    def load(folder: Path) -> FakeModel:
+    def load(folder: Path, device: object = "cpu") -> Model:
         if Path(folder) != Path("model"):
             raise MelpError(f"{folder}: no model folder")
-        return FakeModel()
+        return small_model(HashingMethod())
 
-    monkeypatch.setattr("melp.hub.load", load, raising=False)
+    monkeypatch.setattr("melp.hub.load", load)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:

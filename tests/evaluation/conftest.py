@@ -5,19 +5,20 @@ from __future__ import annotations
 import pytest
 
 from melp.data.store import Store
-from small_judging import BlindMethod, FakeModel, write_store
+from melp.hub import Model
+from small_judging import BlindMethod, HashingMethod, small_model, write_store
 
 
 @pytest.fixture
-def model() -> FakeModel:
+def model() -> Model:
     """A model that tells the findings of `store` apart."""
-    return FakeModel()
+    return small_model(HashingMethod())
 
 
 @pytest.fixture
-def blind_model() -> FakeModel:
+def blind_model() -> Model:
     """A model that knows no text."""
-    return FakeModel(method=BlindMethod(), name="blind")
+    return small_model(BlindMethod(), "blind")
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,10 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.classify import classify
 from melp.evaluation.embed import embed_rows, write_embeddings
+from melp.hub import Model
 
 
-def test_embeddings_are_of_millivolts_in_the_order_asked(model: object, store: Store) -> None:
+def test_embeddings_are_of_millivolts_in_the_order_asked(model: Model, store: Store) -> None:
     rows = np.array([7, 3, 200, 3])
     vectors = embed_rows(model, store, rows, batch_size=3)
     expected = store.signals(rows).astype(np.float32).mean(-1) / 1000
@@ -25,7 +26,7 @@ def test_embeddings_are_of_millivolts_in_the_order_asked(model: object, store: S
     np.testing.assert_allclose(unit, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), rtol=1e-5)
 
 
-def test_a_record_whose_embedding_is_not_finite_is_named(model, store: Store) -> None:  # type: ignore[no-untyped-def]
+def test_a_record_whose_embedding_is_not_finite_is_named(model: Model, store: Store) -> None:
     plain = model.method.embed
     model.method.embed = lambda ecg: torch.where(plain(ecg) == plain(ecg)[1], torch.nan, plain(ecg))
     with pytest.raises(MelpError, match="embedding of record r001 is not finite"):
@@ -40,7 +41,7 @@ def test_written_embeddings_go_with_their_ids(store: Store, tmp_path: Path) -> N
     assert ids["id"].tolist() == ["r005", "r002", "r009"] and list(ids.columns) == ["id", "patient", "fold"]
 
 
-def test_classify_ranks_the_finding_first(model: object, store: Store) -> None:
+def test_classify_ranks_the_finding_first(model: Model, store: Store) -> None:
     labels = ["sinus tachycardia", "atrial fibrillation", "sinus bradycardia"]
     records = store.index[store.index["labels"].map(lambda codes: "AFIB" in codes)]["id"][:10]
     first = [classify(model, store.ecg(record), labels)[0][0] for record in records]
@@ -50,14 +51,14 @@ def test_classify_ranks_the_finding_first(model: object, store: Store) -> None:
     assert similarity == sorted(similarity, reverse=True) and max(map(abs, similarity)) <= 1 + 1e-6
 
 
-def test_classify_equals_the_row_of_the_store(model: object, store: Store) -> None:
+def test_classify_equals_the_row_of_the_store(model: Model, store: Store) -> None:
     vector = embed_rows(model, store, np.array([4]), space="text")[0]
-    text = model.method.embed_text(["atrial fibrillation"])[0].numpy()  # type: ignore[attr-defined]
+    text = model.method.embed_text(["atrial fibrillation"])[0].numpy()
     ((_, score),) = classify(model, store.ecg("r004"), ["atrial fibrillation"])
     assert score == pytest.approx(float(vector @ text), abs=1e-5)
 
 
-def test_classify_refuses(model: object, blind_model: object, store: Store) -> None:
+def test_classify_refuses(model: Model, blind_model: Model, store: Store) -> None:
     with pytest.raises(MelpError, match="label: found none"):
         classify(model, store.ecg("r000"), [])
     with pytest.raises(MelpError, match="has not a space shared with text"):

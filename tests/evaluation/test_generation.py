@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.generation import bleu4, generate, join_statements, rouge_l, save_generation, words
+from melp.hub import Model
 
 
 def test_words_do_not_see_how_statements_are_set_apart() -> None:
@@ -58,7 +59,7 @@ def test_rouge_l_equals_the_slow_twin(first: list[str], second: list[str]) -> No
 
 
 def test_generate_beats_baselines_that_see_other_folds_only(
-    model: object, store: Store, tmp_path: Path
+    model: Model, store: Store, tmp_path: Path
 ) -> None:
     generation = generate(model, store, (10,))
     index = store.index.set_index("id")
@@ -79,7 +80,7 @@ def test_generate_beats_baselines_that_see_other_folds_only(
     assert len(lines) == 6 and sum('"most-frequent-report"' in line for line in lines) == 2
 
 
-def test_generate_refuses(model: object, blind_model: object, store: Store) -> None:
+def test_generate_refuses(model: Model, blind_model: Model, store: Store) -> None:
     with pytest.raises(MelpError, match="blind has not a report decoder"):
         generate(blind_model, store)
     with pytest.raises(MelpError, match="no reports in folds 77"):

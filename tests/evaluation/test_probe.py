@@ -17,6 +17,7 @@ from melp.evaluation.logistic import fit_logistic
 from melp.evaluation.metrics import auroc
 from melp.evaluation.probe import STRENGTHS, _held_out_scores, fit_probe, probe
 from melp.evaluation.subsets import stratified_subset
+from melp.hub import Model
 
 
 def problem(seed: int, records: int, features: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,7 +103,7 @@ def test_subsets_keep_the_share_of_each_class() -> None:
         stratified_subset(labels, 0, 0)
 
 
-def test_probe_of_a_model(model: object, store: Store) -> None:
+def test_probe_of_a_model(model: Model, store: Store) -> None:
     task = get_task("ptbxl-rhythm")
     judged = probe(model, store, task, fractions=(10, 100), seeds=(0, 1), folds=(9, 10))
     assert [(each.cell.fraction, each.cell.seed) for each in judged] == [(10, 0), (10, 1), (100, 0)]
@@ -113,7 +114,7 @@ def test_probe_of_a_model(model: object, store: Store) -> None:
     }
 
 
-def test_probe_refuses_mixed_sides(model: object, store: Store) -> None:
+def test_probe_refuses_mixed_sides(model: Model, store: Store) -> None:
     task = get_task("ptbxl-rhythm")
     with pytest.raises(MelpError, match="8 both judged and trained on"):
         probe(model, store, task, folds=(8, 9), train_folds=(1, 8))

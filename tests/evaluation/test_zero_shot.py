@@ -14,6 +14,7 @@ from melp.data.store import Store
 from melp.data.tasks import get_task
 from melp.errors import MelpError
 from melp.evaluation.zero_shot import embed_prompts, read_prompts, similarities, zero_shot
+from melp.hub import Model
 
 
 def test_similarities_equal_the_slow_twin() -> None:
@@ -36,13 +37,13 @@ def test_similarities_do_not_see_length_order_or_repetition() -> None:
     np.testing.assert_allclose(similarities(ecg, {"A": np.tile(prompts, (2, 1))})["A"], plain)
 
 
-def test_prompts_shared_by_classes_are_embedded_alike(model: object) -> None:
+def test_prompts_shared_by_classes_are_embedded_alike(model: Model) -> None:
     vectors = embed_prompts(model, {"A": ["a", "b"], "B": ["b"]})
     np.testing.assert_array_equal(vectors["A"][1], vectors["B"][0])
     assert vectors["A"].shape == (2, 12)
 
 
-def test_zero_shot_equals_cosines_ranked_by_scikit_learn(model: object, store: Store) -> None:
+def test_zero_shot_equals_cosines_ranked_by_scikit_learn(model: Model, store: Store) -> None:
     task = get_task("ptbxl-rhythm")
     prompts = {name: ["sinus rhythm"] for name in task.classes} | {
         "AFIB": ["atrial fibrillation"],
@@ -61,12 +62,12 @@ def test_zero_shot_equals_cosines_ranked_by_scikit_learn(model: object, store: S
     assert judged.cell.folds == "9,10" and judged.cell.fraction == 0 and judged.cell.method == "hashing"
 
 
-def test_zero_shot_takes_the_test_fold_by_default(model: object, store: Store) -> None:
+def test_zero_shot_takes_the_test_fold_by_default(model: Model, store: Store) -> None:
     judged = zero_shot(model, store, get_task("ptbxl-rhythm"))
     assert set(store.index.set_index("id")["fold"].loc[judged.scores.index]) == {10}
 
 
-def test_zero_shot_refuses(model: object, blind_model: object, store: Store) -> None:
+def test_zero_shot_refuses(model: Model, blind_model: Model, store: Store) -> None:
     with pytest.raises(MelpError, match="blind has not a text tower"):
         zero_shot(blind_model, store, get_task("ptbxl-rhythm"))
     with pytest.raises(MelpError, match="no record with a label of ptbxl-rhythm in folds 77"):

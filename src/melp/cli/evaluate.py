@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from melp.data.tasks import Task
     from melp.evaluation.judging import Judged
+    from melp.hub import Model
 
 _MODEL = typer.Argument(help="Model folder.")
 _TASK = typer.Option(help="Task, or several with commas.")
@@ -24,6 +25,7 @@ _DATA = typer.Option(help="Store with the records.")
 _OUT = typer.Option(help="Folder for results.jsonl and predictions.parquet.")
 _FOLDS = typer.Option(None, help="Folds to judge, such as 9,10, instead of a split.")
 _SPLIT = typer.Option("test", help="Split of the task to judge: test or validation.")
+_DEVICE = typer.Option("auto", help="auto (a GPU where there is one), cpu, cuda.")
 _MIN_POSITIVES = typer.Option(1, min=1, help="Classes with fewer positives do not count in the macro mean.")
 
 
@@ -37,16 +39,16 @@ def zero_shot_command(
     folds: str | None = _FOLDS,
     prompts: Path | None = typer.Option(None, help="JSON file with other prompts."),
     min_positives: int = _MIN_POSITIVES,
+    device: str = _DEVICE,
 ) -> None:
     """Judges a model by prompts alone: AUROC of ECG-prompt similarities."""
     from melp.data.store import Store
     from melp.evaluation.judging import divide, save
     from melp.evaluation.zero_shot import read_prompts, text_embeddings, zero_shot
-    from melp.hub import load
 
     tasks, judged_folds = _tasks(task, split), _folds(folds)
     wordings = {each.name: read_prompts(prompts, each) if prompts else None for each in tasks}
-    store, loaded = Store(data), load(model)
+    store, loaded = Store(data), _load(model, device)
     ids = _union([divide(each, store, judged_folds).judged for each in tasks])
     ecg = text_embeddings(loaded, store, ids)
     judged = [
@@ -77,16 +79,16 @@ def probe_command(
     folds: str | None = _FOLDS,
     train_folds: str | None = typer.Option(None, help="Folds to train on, such as 1-7."),
     min_positives: int = _MIN_POSITIVES,
+    device: str = _DEVICE,
 ) -> None:
     """Judges a frozen model by linear probes on its embeddings."""
     from melp.data.store import Store
     from melp.evaluation.judging import divide, save
     from melp.evaluation.probe import probe, probe_features
-    from melp.hub import load
 
     tasks, judged_folds, trained = _tasks(task, split), _folds(folds), _folds(train_folds)
     fractions = _fractions(fraction)
-    store, loaded = Store(data), load(model)
+    store, loaded = Store(data), _load(model, device)
     parts = [divide(each, store, judged_folds, trained) for each in tasks]
     features = probe_features(
         loaded, store, _union([p for part in parts for p in (part.trained, part.judged)])
@@ -115,15 +117,15 @@ def generate_command(
     out: Path = typer.Option(help="Folder for reports.parquet, reports.txt and results.jsonl."),
     folds: str = typer.Option("10", help="Folds whose reports are written."),
     beams: int = typer.Option(1, min=1, help="Width of the beam search; 1 is greedy."),
+    device: str = _DEVICE,
 ) -> None:
     """Writes reports beside the true ones: BLEU-4 and ROUGE-L, with two baselines."""
     from melp.data.store import Store
     from melp.data.tasks import parse_folds
     from melp.evaluation.classify import DISCLAIMER
     from melp.evaluation.generation import generate, save_generation
-    from melp.hub import load
 
-    generation = generate(load(model), Store(data), parse_folds(folds), beams=beams)
+    generation = generate(_load(model, device), Store(data), parse_folds(folds), beams=beams)
     save_generation(generation, out)
     names = ("report", "BLEU-4", "ROUGE-L")
     rows = [
@@ -142,13 +144,13 @@ def embed_command(
     space: str = typer.Option(
         "features", help="features (for probes) or text (shared with text, unit length)."
     ),
+    device: str = _DEVICE,
 ) -> None:
     """Writes the embeddings of a store's records."""
     import numpy as np
 
     from melp.data.store import Store
     from melp.evaluation.embed import embed_rows, write_embeddings
-    from melp.hub import load
 
     if space not in ("features", "text"):
         raise MelpError(f"space: found {space!r}, wanted features or text")
@@ -157,7 +159,7 @@ def embed_command(
     rows = np.flatnonzero(here)
     if not len(rows):
         raise MelpError(f"{data}: no record in folds {folds}")
-    vectors = embed_rows(load(model), store, rows, space=space)
+    vectors = embed_rows(_load(model, device), store, rows, space=space)
     write_embeddings(vectors, store.index.iloc[rows], out)
     typer.echo(f"{out}: {vectors.shape[0]} embeddings of {vectors.shape[1]} numbers")
 
@@ -172,6 +174,18 @@ def _tasks(text: str, split: str) -> list[Task]:
     if split != "validation":
         raise MelpError(f"split: found {split!r}, wanted test or validation")
     return [replace(task, test_folds=task.validation_folds) for task in tasks]
+
+
+def _load(folder: Path, device: str) -> Model:
+    import torch
+
+    from melp.hub import load
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.partition(":")[0] not in ("cpu", "cuda"):
+        raise MelpError(f"device: found {device!r}, wanted auto, cpu or cuda")
+    return load(folder, device)
 
 
 def _folds(text: str | None) -> tuple[int, ...] | None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
 from melp.ecg import ECG
 from melp.errors import MelpError
-from melp.evaluation.embed import require
+from melp.evaluation.embed import device_of, require
 from melp.evaluation.zero_shot import embed_prompts, similarities
-
-if TYPE_CHECKING:
-    from melp.hub import Model
+from melp.hub import Model
 
 __all__ = ["DISCLAIMER", "classify"]
 
@@ -37,10 +34,8 @@ def classify(model: Model, ecg: ECG, labels: Sequence[str]) -> list[tuple[str, f
     if not labels or not all(label.strip() for label in labels):
         raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
     require(model, "project_ecg", "a space shared with text")
-    device = next((parameter.device for parameter in model.method.parameters()), torch.device("cpu"))
     with torch.inference_mode():
-        signal = model.preprocessing.from_ecg(ecg)[None].to(device)
-        vector = model.method.project_ecg(signal).float().cpu().numpy()
+        vector = model.method.project_ecg(model.inputs(ecg).to(device_of(model))).float().cpu().numpy()
     scores = similarities(vector, embed_prompts(model, {label: [label] for label in labels}))
     ranked = ((label, float(score[0])) for label, score in scores.items())
     return sorted(ranked, key=lambda pair: -pair[1])

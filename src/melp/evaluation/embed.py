@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,13 +16,9 @@ from torch import Tensor
 
 from melp.data.store import Store
 from melp.errors import MelpError
-
-if TYPE_CHECKING:
-    from melp.hub import Model
+from melp.hub import Model
 
 __all__ = ["embed_rows", "map_rows", "write_embeddings"]
-
-MICROVOLT_PER_MILLIVOLT = 1000
 
 
 def map_rows(
@@ -39,17 +35,12 @@ def map_rows(
     The signals pass the preprocessing that the model carries, on the model's device. A progress bar runs
     where stderr is a terminal.
     """
-    device = next((parameter.device for parameter in model.method.parameters()), torch.device("cpu"))
+    device = device_of(model)
     console = Console(stderr=True)
     batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    results = []
     bar = track(batches, title, console=console, transient=True, disable=not console.is_terminal)
     with torch.inference_mode():
-        for batch in bar:
-            signals = torch.from_numpy(np.ascontiguousarray(store.signals(batch)))
-            millivolt = signals.to(device, torch.float32) / MICROVOLT_PER_MILLIVOLT
-            results.append(function(model.preprocessing(millivolt, store.rate)))
-    return results
+        return [function(model.inputs(store.signals(batch), store.rate).to(device)) for batch in bar]
 
 
 def embed_rows(
@@ -83,6 +74,11 @@ def embed_rows(
         record = store.index["id"].iloc[rows[bad[0]]]
         raise MelpError(f"{model.folder}: embedding of record {record} is not finite ({len(bad)} in all)")
     return vectors
+
+
+def device_of(model: Model) -> torch.device:
+    """Where the weights of `model` lie."""
+    return next((parameter.device for parameter in model.method.parameters()), torch.device("cpu"))
 
 
 def require(model: Model, name: str, meaning: str) -> None:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,9 +15,7 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.embed import map_rows, require
 from melp.evaluation.results import Cell, Result, config_hash, write_results
-
-if TYPE_CHECKING:
-    from melp.hub import Model
+from melp.hub import Model
 
 __all__ = ["Generation", "bleu4", "generate", "join_statements", "rouge_l"]
 

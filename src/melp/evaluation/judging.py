@@ -16,6 +16,7 @@ from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.metrics import Auroc, judge
 from melp.evaluation.results import Cell, Result, config_hash, write_predictions, write_results
+from melp.hub import Model
 
 __all__ = ["Judged", "Split", "divide", "judge_cell", "save"]
 
@@ -104,7 +105,7 @@ def rows_of(store: Store, ids: pd.Index) -> Int[np.ndarray, " record"]:
 
 
 def judge_cell(
-    model: Any,
+    model: Model,
     store: Store,
     task: Task,
     part: Split,

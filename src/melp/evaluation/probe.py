@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,7 @@ from melp.evaluation.embed import embed_rows
 from melp.evaluation.judging import Judged, Split, divide, judge_cell, rows_of
 from melp.evaluation.logistic import fit_logistic
 from melp.evaluation.subsets import stratified_subset
-
-if TYPE_CHECKING:
-    from melp.hub import Model
+from melp.hub import Model
 
 __all__ = ["STRENGTHS", "Probe", "fit_probe", "probe", "probe_features"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,7 @@ from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.embed import embed_rows, require
 from melp.evaluation.judging import Judged, divide, judge_cell, rows_of
-
-if TYPE_CHECKING:
-    from melp.hub import Model
+from melp.hub import Model
 
 __all__ = ["embed_prompts", "read_prompts", "similarities", "text_embeddings", "zero_shot"]
 
