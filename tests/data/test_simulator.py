@@ -1,106 +1,31 @@
-"""The simulator measured as a reader measures an ECG: leads, intervals, voltages, territories, timing."""
+"""The simulated beat: leads, intervals, voltages, territories."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
-import wfdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measuring import (
+    LEAD,
+    RATE,
+    SEEDS,
+    clean,
+    median_axis,
+    median_beat,
+    periods,
+    pr_interval,
+    qrs,
+    qrs_bounds,
+    qrs_duration,
+    st_level,
+)
 
-from melp.data.corpora import Options
-from melp.data.corpora.synthetic import list_entries, load, record, records
-from melp.data.simulator.atria import flutter_waves
-from melp.data.simulator.conditions import CONDITIONS, compatible, draw_conditions
+from melp.data.corpora.synthetic import record
 from melp.data.simulator.conduction import preexcitation
 from melp.data.simulator.dipole import DOWER, Waves, project, render, twelve_leads
 from melp.data.simulator.heart import normal_heart
-from melp.data.simulator.patient import patient_of
-from melp.data.simulator.phrases import PHRASES, T_INVERSION
-from melp.data.simulator.recording import Recording, simulate
-from melp.data.simulator.rhythm import complete_block, mobitz_two, wenckebach
-from melp.data.simulator.wording import write
-from melp.data.tasks import get_task
-from melp.ecg import ECG, LEADS, check_lead_order
-
-RATE = 500
-LEAD = {name: row for row, name in enumerate(LEADS)}
-SEEDS = range(12)
-
-
-def clean(*conditions: str, seed: int = 0, rate: float = RATE) -> Recording:
-    return simulate(frozenset(conditions), patient_of(seed, 5), np.random.default_rng([seed, 9]), rate, 10.0)
-
-
-def median_beat(made: Recording, before: float = 0.45, after: float = 0.65) -> np.ndarray:
-    """The median of the beats, each lead against its level before the QRS; R lies at `before`."""
-    left, right = round(before * RATE), round(after * RATE)
-    whole = [beat for beat in made.beats if left <= beat < made.signal.shape[1] - right]
-    beat = np.median([made.signal[:, at - left : at + right] for at in whole], axis=0)
-    onset = left - round(0.02 * RATE) - qrs_bounds(beat, left)[0]
-    level = beat[:, max(onset - 6, 0) : max(onset - 6, 0) + 5].mean(1, keepdims=True)
-    return beat - level
-
-
-def qrs_bounds(beat: np.ndarray, peak: int) -> tuple[int, int]:
-    """Samples from R back to the onset and on to the end of QRS: beyond, 18 ms without a steep slope."""
-    slope = np.linalg.norm(np.gradient(beat, axis=1), axis=0)
-    steep = slope > 0.06 * slope[peak - 70 : peak + 71].max()
-    first, last = peak, peak
-    while steep[first - 9 : first].any():
-        first -= 1
-    while steep[last + 1 : last + 10].any():
-        last += 1
-    return peak - first, last - peak
-
-
-def qrs_duration(made: Recording) -> float:
-    beat = median_beat(made)
-    return sum(qrs_bounds(beat, round(0.45 * RATE))) / RATE
-
-
-def qrs(made: Recording, lead: str) -> np.ndarray:
-    beat = median_beat(made)
-    peak = round(0.45 * RATE)
-    before, after = qrs_bounds(beat, peak)
-    return beat[LEAD[lead], peak - before : peak + after + 1]
-
-
-def st_level(made: Recording, lead: str) -> float:
-    """The level 50 ms after the end of QRS, against that before it."""
-    beat = median_beat(made)
-    peak = round(0.45 * RATE)
-    junction = peak + qrs_bounds(beat, peak)[1]
-    return float(beat[LEAD[lead], junction + 23 : junction + 28].mean())
-
-
-def pr_interval(made: Recording) -> float:
-    """From the onset of P to that of QRS in a median beat."""
-    beat = median_beat(made)
-    peak = round(0.45 * RATE)
-    onset = peak - qrs_bounds(beat, peak)[0]
-    height = np.linalg.norm(beat[:, : onset + 1], axis=0)
-    top = onset - 8
-    while height[top] < 0.04 or height[top - 1] > height[top]:
-        top -= 1
-    start = top
-    while height[start] > 0.14 * height[top] and min(height[start - 1], height[start - 3]) < height[start]:
-        start -= 1
-    return (onset - start) / RATE
-
-
-def median_axis(made: Recording) -> float:
-    return float(np.degrees(np.arctan2(qrs(made, "aVF").sum() * 2 / np.sqrt(3), qrs(made, "I").sum())))
-
-
-def periods(made: Recording) -> np.ndarray:
-    return np.diff(made.beats) / RATE
-
+from melp.ecg import LEADS, check_lead_order
 
 # Leads.
 
@@ -310,228 +235,3 @@ def test_qt_interval_by_the_tangent(code: str, low: float, high: float) -> None:
         qt = (before + after + 20 + end) / RATE
         corrected = qt + 0.154 * (1 - periods(made).mean())
         assert low < corrected < high
-
-
-# Timing.
-
-
-def test_atrial_fibrillation_is_irregular_at_any_rate() -> None:
-    made = [clean("AFIB", seed=seed) for seed in range(40)]
-    assert min(periods(one).std() / periods(one).mean() for one in made) > 0.08
-    rates = np.array([one.rate for one in made])
-    assert (rates < 70).any() and (rates > 100).any()
-    for one in made:
-        order = np.diff(periods(one))
-        assert np.abs(order).mean() > 0.05
-
-
-def test_flutter_waves_fall_in_inferior_leads_and_rise_in_v1() -> None:
-    time = np.arange(2000) / RATE
-    leads = twelve_leads(project(flutter_waves(np.random.default_rng(0), time, 0.0, 0.2)))
-    for lead in ("II", "III", "aVF"):
-        assert (np.diff(leads[LEAD[lead]]) < 0).mean() > 0.55, "falls for longer than it rises"
-    v1 = leads[LEAD["V1"]]
-    assert v1.max() > -1.3 * v1.min()
-    np.testing.assert_allclose(leads[:, 100:], leads[:, :-100], atol=1e-9)
-
-
-def test_flutter_conducts_whole_numbers_of_waves() -> None:
-    for seed in SEEDS:
-        made = clean("AFLT", seed=seed)
-        fits = [
-            np.abs(periods(made) / wave - np.round(periods(made) / wave)).max()
-            for wave in np.arange(0.187, 0.2505, 0.0005)
-        ]
-        assert min(fits) < 0.05
-
-
-def test_wenckebach_lengthens_pr_until_a_beat_drops() -> None:
-    for seed in SEEDS:
-        rng = np.random.default_rng(seed)
-        line = wenckebach(normal_heart(rng), rng, 10.0)
-        # A beat's own P wave is the last one at least 0.15 s before it.
-        pr = np.array([beat - line.p[line.p < beat - 0.15].max() for beat in line.qrs[3:]])
-        skipped = np.diff(line.qrs[3:]) > 1.25 * np.median(np.diff(line.p))
-        assert (np.diff(pr)[~skipped] > 0.015).all(), "PR grows from beat to beat"
-        assert (np.diff(pr)[skipped] < 0).all(), "and is short again after the pause"
-        assert len(line.qrs) < len(line.p)
-        rr = np.diff(line.qrs)
-        assert rr.max() < 2 * np.median(np.diff(line.p)) + 0.02, "the pause is shorter than two P periods"
-        assert rr.max() > 1.3 * rr.min()
-
-
-def test_mobitz_two_keeps_pr() -> None:
-    for seed in SEEDS:
-        rng = np.random.default_rng(seed)
-        heart = normal_heart(rng)
-        line = mobitz_two(heart, rng, 10.0)
-        assert np.isin(np.round(line.qrs - heart.pr, 9), np.round(line.p, 9)).all()
-        assert 0.45 * len(line.p) <= len(line.qrs) <= 0.8 * len(line.p)
-
-
-def test_complete_block_dissociates() -> None:
-    for seed in SEEDS:
-        rng = np.random.default_rng(seed)
-        line = complete_block(normal_heart(rng), rng, 10.0)
-        pr = np.array([qrs - line.p[line.p < qrs].max() for qrs in line.qrs[line.qrs > line.p[0]]])
-        assert pr.std() > 0.06
-        assert np.diff(line.qrs).mean() > 1.15 * np.diff(line.p).mean()
-
-
-def test_premature_beats() -> None:
-    for seed in SEEDS:
-        made = clean("PVC", seed=seed)
-        kinds, rr = np.array(made.kinds), periods(made)
-        usual = np.median(rr)
-        for beat in np.flatnonzero(kinds == "V")[0:]:
-            if 0 < beat < len(rr) and set(kinds[beat - 1 : beat + 2]) == {"N", "V"}:
-                assert rr[beat - 1] < 0.85 * usual
-                assert rr[beat - 1] + rr[beat] == pytest.approx(2 * usual, rel=0.15), "compensatory"
-        assert "V" in kinds
-        kinds = "".join(clean("BIGU", seed=seed).kinds)
-        assert kinds in ("NV" * 20)[: len(kinds)] or kinds in ("VN" * 20)[: len(kinds)]
-        made = clean("PAC", seed=seed)
-        early = np.flatnonzero(np.array(made.kinds) == "A")
-        assert len(early) and (periods(made)[early - 1] < 0.92 * np.median(periods(made))).all()
-
-
-@pytest.mark.parametrize(("code", "low", "high"), [("STACH", 100, 150), ("SBRAD", 38, 60), ("3AVB", 27, 63)])
-def test_rates(code: str, low: float, high: float) -> None:
-    assert all(low < clean(code, seed=seed).rate < high for seed in SEEDS)
-
-
-# The corpus.
-
-
-def test_beats_are_where_the_qrs_is() -> None:
-    for code in ("NORM", "CLBBB", "PACE"):
-        made = clean(code, seed=2)
-        size = np.linalg.norm(made.signal, axis=0)
-        for beat in made.beats[1:-1]:
-            around = size[beat - 60 : beat + 61]
-            assert size[beat - 2 : beat + 3].max() > 0.75 * around.max()
-
-
-def test_same_seed_same_bytes_whatever_is_built_beside_it() -> None:
-    few, many = list(records(4, 11, 100)), list(records(9, 11, 100))
-    alone = [record(index, 11, 100) for index in (3, 2, 1, 0)][::-1]
-    for one, other, third in zip(few, many, alone, strict=False):
-        assert one.ecg.signal.tobytes() == other.ecg.signal.tobytes() == third.ecg.signal.tobytes()
-        assert one.statements == other.statements == third.statements
-        assert (one.codes, one.patient, one.fold) == (other.codes, other.patient, other.fold)
-    assert record(0, 12, 100).ecg.signal.tobytes() != few[0].ecg.signal.tobytes()
-
-
-def test_entries_are_the_records() -> None:
-    listing = list_entries(None, Options(rate=100, seconds=10, records=12, seed=4))
-    assert len({entry.id for entry in listing.entries}) == 12
-    for index, entry in enumerate(listing.entries):
-        made, ecg = record(index, 4, 100), load(entry)
-        assert isinstance(ecg, ECG) and ecg.signal.tobytes() == made.ecg.signal.tobytes()
-        assert ecg.meta["statements"] == list(made.statements)
-        assert ecg.meta["beats"] == made.beats.tolist()
-        assert (entry.labels, entry.patient, entry.fold) == (made.codes, made.patient, made.fold)
-        assert (entry.age, entry.sex) == (made.age, made.sex)
-
-
-def test_what_is_shown_does_not_depend_on_the_rate() -> None:
-    for code in ("NORM", "AFIB", "CRBBB", "PVC"):
-        fine, coarse = clean(code, seed=3), clean(code, seed=3, rate=100)
-        np.testing.assert_allclose(fine.signal[:, ::5], coarse.signal, atol=1e-5)
-        assert fine.kinds == coarse.kinds
-    assert record(5, 2, 500).statements == record(5, 2, 100).statements
-    assert record(5, 2, 257).ecg.signal.shape == (12, 2570)
-
-
-def test_patients_stay_in_one_fold_and_some_come_again() -> None:
-    folds, counts = defaultdict(set), defaultdict(int)
-    for index in range(500):
-        patient = patient_of(index, 1)
-        folds[patient.number].add(patient.fold)
-        counts[patient.number] += 1
-    assert all(len(fold) == 1 for fold in folds.values())
-    share = np.bincount([next(iter(fold)) for fold in folds.values()], minlength=11)[1:] / len(folds)
-    assert share.min() > 0.07
-    assert 0.05 < np.mean([count > 1 for count in counts.values()]) < 0.3
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.integers(0, 2**40), st.integers(18, 94))
-def test_drawn_conditions_go_together(seed: int, age: int) -> None:
-    drawn = draw_conditions(np.random.default_rng(seed), age)
-    assert drawn
-    assert all(
-        one == other or (compatible(one, other) and compatible(other, one))
-        for one in drawn
-        for other in drawn
-    )
-
-
-def test_every_class_of_the_task_is_drawn_and_every_condition_has_words() -> None:
-    entries = list_entries(None, Options(records=1500, seed=0)).entries
-    counts = {name: sum(name in entry.labels for entry in entries) for name in get_task("synthetic").classes}
-    assert min(counts.values()) > 25 and len(counts) >= 20
-    assert set(PHRASES) == set(CONDITIONS) - {"NORM"}
-    assert all(len({*machine, *doctor}) >= 2 for machine, doctor in PHRASES.values())
-
-
-def test_statements_are_controlled_and_say_what_is_there() -> None:
-    said = defaultdict(set)
-    for code in CONDITIONS:
-        for seed in range(15):
-            made = clean(code, seed=seed, rate=100)
-            report = write(frozenset({code}), made, np.random.default_rng([seed, 1]))
-            for statement in report:
-                assert statement == statement.lower().strip() and statement
-                assert not statement.endswith(".") and "{" not in statement
-            own = (
-                T_INVERSION[made.territory]
-                if code == "INVT"
-                else PHRASES.get(code, (("normal", "no definite"),))
-            )
-            words = [phrase for style in own for phrase in style]
-            limits = "within normal limits" if code == "NORM" else words[0]
-            assert any(phrase in statement for phrase in [*words, limits] for statement in report), (
-                code,
-                report,
-            )
-            assert ("fibrillation" in " ".join(report)) <= (code == "AFIB")
-            assert (re.search(r"infarct|scar|injury", " ".join(report)) is not None) <= ("MI" in code)
-            said[code].add(tuple(report))
-    assert min(len(reports) for reports in said.values()) >= 6, "varied wording"
-
-
-def test_heart_rate_alone_does_not_tell_the_classes() -> None:
-    from sklearn.metrics import roc_auc_score
-    from sklearn.neighbors import KNeighborsClassifier
-
-    made = list(records(900, 2, 50))
-    rate = np.array([[60 * 50 / np.diff(one.beats).mean()] for one in made])
-    classes = get_task("synthetic").classes
-    labels = np.array([[name in one.codes for name in classes] for one in made])
-    test = np.array([one.fold > 6 for one in made])
-    scores = KNeighborsClassifier(40).fit(rate[~test], labels[~test]).predict_proba(rate[test])
-    areas = [
-        roc_auc_score(labels[test, k], scores[k][:, 1]) for k in range(len(classes)) if labels[test, k].any()
-    ]
-    assert np.mean(areas) < 0.7
-
-
-@pytest.mark.data
-@pytest.mark.parametrize(("code", "few"), [("NORM", 5), ("CLBBB", 8), ("CRBBB", 4), ("LAFB", 4)])
-def test_leads_have_the_sign_of_real_recordings_of_the_code(ptb_xl: Path, code: str, few: int) -> None:
-    """Where the greatest deflection of a lead is clearly up or down in real recordings, so it is in ours."""
-    table = pd.read_csv(ptb_xl / "ptbxl_database.csv")
-    chosen = table[table.scp_codes.str.contains(f"'{code}': 100")].filename_hr
-    files = [ptb_xl / name for name in chosen if (ptb_xl / f"{name}.dat").is_file()][:25]
-    if len(files) < 10:
-        pytest.skip(f"{len(files)} recordings of {code}")
-
-    def upward(signal: np.ndarray) -> np.ndarray:
-        return np.percentile(signal, [0.5, 99.5], axis=1).sum(0) - 2 * np.median(signal, axis=1)
-
-    real = np.median([upward(wfdb.rdrecord(str(file)).p_signal.T) for file in files], axis=0)
-    own = np.median([upward(clean(code, seed=seed).signal) for seed in range(25)], axis=0)
-    clear = np.abs(real) > 0.4
-    assert clear.sum() >= few
-    assert (np.sign(own[clear]) == np.sign(real[clear])).all()
