@@ -9,11 +9,18 @@ CUT_LENGTH = 250
 
 _UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "á": "s", "é": "e", "\x8a": "", "\x8c": ""}
 _UMLAUT = re.compile("|".join(_UMLAUTS))
-_EDIT = re.compile(r"\s*\bedit\s*:.*", re.DOTALL)
+_EDIT = re.compile(r"\s*\bedit\s*:.*", re.DOTALL | re.IGNORECASE)
 _SIGNED = re.compile(r"(\s|^)4\.4\d?(\s{2,}.*)?$", re.DOTALL)
-_UNCONFIRMED = re.compile(r"\s{2,}(un?b?e?s?t?(?:ae?t?i?g?t?e?r?)?( b?e?r?i?c?h?t?)?)$|\bunbestae?tigter bericht\b")
+_UNCONFIRMED = re.compile(
+    r"\s{2,}(un?b?e?s?t?(?:ae?t?i?g?t?e?r?)?( b?e?r?i?c?h?t?)?)$|\bunbestae?tigter bericht\b"
+)
 _LOST_UMLAUT = re.compile(r"(?<=[a-z])#(?=[a-z])|(?<![\w#])#(?=berg|ber)")
 _TRACE_ONLY = re.compile(r"\s*(trace|tracing) only( requested)?[. ]*$")
+
+
+def without_edits(report: str) -> str:
+    """The report without the remarks of its later editors."""
+    return _EDIT.sub("", report)
 
 
 def fold(text: str) -> str:
@@ -27,7 +34,7 @@ def clean(report: str) -> str:
 
     Runs of spaces stay: in machine reports they mark the items of a list.
     """
-    text = _EDIT.sub("", fold(report))
+    text = fold(without_edits(report))
     text = _SIGNED.sub("", text)
     text = _UNCONFIRMED.sub("", text)
     if _TRACE_ONLY.match(text):
@@ -36,5 +43,5 @@ def clean(report: str) -> str:
 
 
 def is_cut(report: str) -> bool:
-    """Whether the report was long enough to have been cut within its last word."""
-    return len(report) >= CUT_LENGTH
+    """Whether the report, edit remarks aside, was long enough to have been cut within its last word."""
+    return len(without_edits(report)) >= CUT_LENGTH

@@ -3,51 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from melp.data.reports.draft import Draft
 from melp.data.reports.glossary import Item
-from melp.data.reports.waves import wave_phrase
 
-_RANKS = {"negation": 0, "hedge": 1, "degree": 2, "age": 3, "territory": 4, "word": 5}
 _ADVERBS = {"probable": "probably", "possible": "possibly", "definite": "definitely"}
 _MODIFIERS = ("age", "territory", "degree", "shape", "join", "before", "hedge", "negation")
-_NOTHING_ALONE = ("t", "st", "st-t", "r", "s", "p", "qrs")
+_FINDINGS = ("head", "lesion", "wave")
 _T_SHAPES = ("inversion", "flattening", "tall", "biphasic", "peaked")
-
-
-@dataclass
-class Draft:
-    """A statement being put together."""
-
-    before: list[tuple[str, str]] = field(default_factory=list)
-    """Modifiers and their kinds."""
-    head: str = ""
-    lesion: bool = False
-    wave: str = ""
-    shapes: list[str] = field(default_factory=list)
-    places: list[str] = field(default_factory=list)
-    after: list[str] = field(default_factory=list)
-    tail: list[str] = field(default_factory=list)
-
-    @property
-    def has_head(self) -> bool:
-        return bool(self.head or self.wave)
-
-    @property
-    def core(self) -> str:
-        """The finding with its modifiers, without place and tail; nothing where only modifiers were left over."""
-        head = wave_phrase(self.wave, self.shapes) if self.wave else self.head
-        if not head:
-            return ""
-        ordered = sorted(dict.fromkeys(self.before), key=lambda pair: _RANKS[pair[0]])
-        return " ".join([word for _, word in ordered] + ([] if self.wave else self.shapes) + [head])
-
-    def text(self) -> str:
-        said_of_wave = self.shapes or self.places or self.after or self.before
-        if not self.core or (self.wave in _NOTHING_ALONE and not said_of_wave):
-            return ""
-        places = ["in " + " and ".join(dict.fromkeys(self.places))] if self.places else []
-        return " ".join([self.core, *self.after, *places, *self.tail]).replace(" ,", ",")
 
 
 class Composer:
@@ -59,8 +22,9 @@ class Composer:
         self.bare_adjectives_follow = bare_adjectives_follow
         self.statements: list[str] = []
         self.draft = Draft()
-        self.linked = ""
+        self.linked = self.link = ""
         self.heading = self.hedge_of_heading = ""
+        self.heading_used = True
         self.last_wave = ""
 
     def compose(self) -> list[str]:
@@ -71,19 +35,25 @@ class Composer:
         self._end_heading()
         return self.statements
 
-    def _close(self) -> None:
+    def _said(self) -> str:
+        """The statement so far, behind its heading where it is an item of a list."""
         draft, text = self.draft, self.draft.text()
+        if not (draft.lesion and self.heading):
+            return text
+        self.heading_used = True
+        hedged = any(kind == "hedge" for kind, _ in draft.before) or "cannot be ruled out" in draft.tail
+        hedge = "" if hedged or not self.hedge_of_heading else self.hedge_of_heading + " "
+        return f"{self.heading}, {hedge}{text}"
+
+    def _close(self) -> None:
+        text = self._said()
         if self.linked:
-            text = f"{self.linked} {text}" if text else self.linked.rpartition(" | ")[0]
-            text = text.replace(" | ", " ")
-        elif draft.lesion and self.heading:
-            text = f"{self.heading}, {self.hedge_of_heading} {text}".replace("  ", " ")
-            self.heading_used = True
+            self._drop_link() if not text else self.statements.append(f"{self.linked} {text}")
         elif text:
-            self._end_heading()
-        if text:
+            if not self.draft.lesion:
+                self._end_heading()
             self.statements.append(text)
-        self.draft, self.linked = Draft(), ""
+        self.draft, self.linked, self.link = Draft(), "", ""
 
     def _end_heading(self) -> None:
         if self.heading and not self.heading_used:
@@ -125,8 +95,9 @@ class Composer:
         self.last_wave = ""
 
     def _drop_link(self) -> None:
+        """End a statement at the word that should have led on: "hypertrophy with"."""
         if self.linked:
-            self.statements.append(self.linked.rpartition(" | ")[0].replace(" | ", " "))
+            self.statements.append(self.linked.removesuffix(self.link).strip())
             self.linked = ""
 
     def _overall(self, at: int, item: Item) -> None:
@@ -156,7 +127,7 @@ class Composer:
     def _shape(self, at: int, item: Item) -> None:
         draft = self.draft
         leads_to = self._next(at, ("degree", "shape", "join"))
-        bound = leads_to in {"wave", "head", "lesion"}
+        bound = leads_to in _FINDINGS
         if draft.wave and not (draft.shapes and (bound or draft.places)):
             draft.shapes.append(item.english)
         elif bound:
@@ -205,14 +176,15 @@ class Composer:
         if "(" in item.before and draft.has_head:
             return False
         if item.inflected:
-            return self._next(at, _MODIFIERS) in {"lesion", "head", "wave", "whole", "region", "word"}
+            return self._next(at, (*_MODIFIERS, "in")) in (*_FINDINGS, "whole", "region", "word")
         following = self._next(at, ("age", "territory", "degree", "join"))
         if item.kind != "degree":
             return following == "lesion"
         abbreviated = "." in self.items[at + 1].before if at + 1 < len(self.items) else False
         bare_wave = draft.wave and not draft.shapes and not draft.places
-        prefix = abbreviated or not self.bare_adjectives_follow
-        return prefix and not bare_wave and following in {"lesion", "head", "wave", "shape"}
+        said = bool(draft.places) and following == "shape"
+        prefix = abbreviated or said or not self.bare_adjectives_follow
+        return prefix and not bare_wave and following in (*_FINDINGS, "shape")
 
     _territory = _age = _degree = _adjective
 
@@ -242,8 +214,11 @@ class Composer:
             self._modify(item)
 
     def _is_normal(self, at: int) -> bool:
-        return any("normal" in item.english.split() for item in self.items[at : at + 1] if item.kind != "head") and (
-            self.items[at].kind == "overall" or self.items[at].english.endswith(" ecg")
+        """Whether a verdict such as "normal ecg" stands there."""
+        return any(
+            item.kind == "overall" or (item.kind == "whole" and item.english.endswith(" ecg"))
+            for item in self.items[at : at + 1]
+            if "normal" in item.english.split()
         )
 
     def _after(self, at: int, item: Item) -> None:
@@ -258,13 +233,11 @@ class Composer:
 
     def _link(self, at: int, item: Item) -> None:
         if self.draft.has_head:
-            started = f"{self.linked} {self.draft.text()}".strip() if self.linked else self.draft.text()
-            self.draft, self.linked = Draft(), f"{started} | {item.english}"
+            self.linked = f"{self.linked} {self._said()} {item.english}".strip()
+            self.draft, self.link = Draft(), item.english
 
     def _join(self, at: int, item: Item) -> None:
         if item.english == "or" and self._next(at, ("age", "territory", "degree")) in {"head", "lesion"}:
-            if self.draft.lesion and self.heading:
-                return
             self._link(at, item)
 
     def _number(self, at: int, item: Item) -> None:

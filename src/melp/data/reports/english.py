@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from melp.data.reports.english_rules import KNOWN_SENTENCES, LEANING, REWRITES, SPELLING, STANDALONE
@@ -14,14 +14,18 @@ from melp.data.reports.leads import read_leads
 _LEAD = r"(?:v ?[1-6]|av[rlf]|i{1,3})"
 _NEXT = rf"(?:{_LEAD}|(?<=\d[,\-&/])[1-6]|(?<=\d, )[1-6])\b"
 _LEADS = re.compile(rf"\b(?:leads? )?{_LEAD}\b(?:(?:[ ,]*,+ *| ?- ?| ?& ?| ?/ ?| and | to | )+{_NEXT})*")
-_SENTENCE_END = re.compile(r"(?<=[a-z)])(?<!\beg)(?<!\bi\.e)\s?\.(?=\s|$|this|st |t w)|(?<=\d)\.(?=\s|$)|\s*[;!]\s*")
+_SENTENCE_END = re.compile(
+    r"(?<=[a-z)])(?<!\beg)(?<!\bi\.e)\s?\.(?=\s|$|this|st |t w)|(?<=\d)\.(?=\s|$)|\s*[;!]\s*"
+)
+_SAYS_SOMETHING = re.compile(r"\b(?!av[lrf]\b|iii\b)[a-z]{3,}")
 _BARE_TERRITORY = re.compile(
-    r"\b((?:old|with) (?:inferior|anterior|anteroseptal|lateral|inferolateral|anterolateral))(?: myocardial)?(?: inf\w*)?$"
+    r"\b((?:old|with) (?:inferior|anterior|anteroseptal|lateral|inferolateral|anterolateral))"
+    r"(?: myocardial)?(?: inf\w*)?$"
 )
 _KNOWN_WORDS = {word for sentence in KNOWN_SENTENCES for word in sentence.split()}
 _DANGLING = re.compile(
-    r"[ ,]+(?:a|an|and|or|in|of|to|due|be|is|are|the|with|at|old|which|this|may|likely|but|consistent|suggesting"
-    r"|probably|cannot|non-?specific|if|whether|heart|v|segments?|waves?)$"
+    r"[ ,]+(?:a|an|and|or|in|of|to|due|be|is|are|the|with|at|old|which|this|may|likely|but|consistent"
+    r"|suggesting|probably|cannot|non-?specific|if|whether|heart|v|segments?|waves?)$"
 )
 
 
@@ -31,13 +35,23 @@ def _canonical_leads(match: re.Match[str]) -> str:
     return " ".join(leads) if after == len(words) else match.group()
 
 
+def _common_beginning(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    length = next((at for at, letter in enumerate(first) if last[at : at + 1] != letter), len(first))
+    return first[:length]
+
+
 def complete(sentence: str) -> str:
-    """A sentence cut within a word: ended as the machine's sentences that begin so end, else at its last whole word."""
+    """A sentence cut within a word, ended as the machine ends it, or else at its last whole word."""
     endings = [known for known in KNOWN_SENTENCES if known.startswith(sentence)]
     if endings and len(sentence.split()) > 2:
-        common = os.path.commonprefix(endings)
+        common = _common_beginning(endings)
         sentence = common if common in endings else common.rpartition(" ")[0]
-    elif not _BARE_TERRITORY.search(sentence) and not re.search(rf"\b{_LEAD}$|,\d$", sentence) and sentence.split()[-1] not in _KNOWN_WORDS:
+    elif (
+        not _BARE_TERRITORY.search(sentence)
+        and not re.search(rf"\b{_LEAD}$|,\d$", sentence)
+        and sentence.split()[-1] not in _KNOWN_WORDS
+    ):
         sentence = sentence.rpartition(" ")[0]
     sentence = _BARE_TERRITORY.sub(r"\1 myocardial infarction", sentence)
     while dangling := _DANGLING.search(sentence):
@@ -46,7 +60,7 @@ def complete(sentence: str) -> str:
 
 
 def _sentences(text: str, cut: bool) -> list[str]:
-    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"\.[. ]+\.", ".", re.sub(r"\s+", " ", text))
     sentences = [part.strip(" .,") for part in _SENTENCE_END.split(text)]
     if cut and not text.rstrip().endswith(".") and sentences:
         sentences[-1] = complete(sentences[-1])
@@ -63,7 +77,7 @@ def _spell(sentence: str) -> str:
 
 
 def _split_run_on(sentence: str) -> list[str]:
-    """ "sinus rhythm normal ecg" -> its statements: those that stand alone are cut off the front, one by one."""
+    """ "sinus rhythm normal ecg" -> its statements: those that stand alone are cut off the front."""
     parts: list[str] = []
     rest = sentence
     while rest and (match := STANDALONE.match(rest)):
@@ -102,5 +116,5 @@ def english_statements(text: str, cut: bool = False) -> list[str]:
             if found and "these leads" in sentence:
                 place = re.search(r" in ([^,]+)", found[-1])
                 sentence = sentence.replace("these leads", place[1] if place else "the same leads")
-            found.extend(part for part in wave_statements(_reword(sentence)) if part)
+            found.extend(part for part in wave_statements(_reword(sentence)) if _SAYS_SOMETHING.search(part))
     return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from importlib import resources
 from typing import NamedTuple
+
+from melp.data.reports.tables import read_table
 
 
 class Rule(NamedTuple):
@@ -15,16 +16,11 @@ class Rule(NamedTuple):
     alone: str
 
 
-_TABLE = resources.files("melp.data.reports").joinpath("english.tsv").read_text(encoding="utf-8")
-
-
-def _rows(stage: str) -> list[list[str]]:
-    rows = [line.split("\t") for line in _TABLE.splitlines()]
-    return [[*row[1:], "", ""] for row in rows if row[0] == stage]
+_ROWS = read_table("english", columns=4)
 
 
 def _rules(stage: str) -> list[Rule]:
-    return [Rule(re.compile(row[0]), row[1], row[2]) for row in _rows(stage)]
+    return [Rule(re.compile(row[1]), row[2], row[3]) for row in _ROWS if row[0] == stage]
 
 
 SPELLING = _rules("spelling")
@@ -36,13 +32,18 @@ REWRITES = _rules("rewrite")
 LEANING = _rules("leaning")
 """Sentences that say something about the statement before them."""
 
-KNOWN_SENTENCES = tuple(row[0] for row in _rows("known"))
+KNOWN_SENTENCES = tuple(row[1] for row in _ROWS if row[0] == "known")
 """Sentences of the machine, by which one that was cut off is completed."""
 
+_GOES_ON = (
+    "with|and|or|at|on|is|are|has|due|which|in|of|to|but|pattern|type|criteria|suggest|rate|cannot|may|noted|seen"
+    r"|present|becomes?|by|alternating|throughout|was|consistent|persist|without|during|pause|from|\d|\("
+)
+_GOES_ON_BEHIND_COMMA = (
+    r"this|most|consistent|suggest|may|bigemin|trigemin|possib|probab|which|with|age|rate|\d"
+)
 STANDALONE = re.compile(
-    rf"({'|'.join(row[0] for row in _rows('standalone'))})"
-    r"(?:(?: (?!with|and|or|at|on|is|are|has|due|which|in|of|to|but|pattern|type|criteria|suggest|rate|cannot|may|noted"
-    r"|seen|present|becomes?|by|alternating|throughout|was|consistent|persist|without|during|pause|from|\d)"
-    r"|, (?!this|most|consistent|suggest|may|bigemin|trigemin|possib|probab|which|with|age|rate|\d))(.+))?$"
+    rf"({'|'.join(row[1] for row in _ROWS if row[0] == 'standalone')})"
+    rf"(?:(?: (?!{_GOES_ON})|, (?!{_GOES_ON_BEHIND_COMMA}))(.+))?$"
 )
 """A statement that stands at the front of a longer text without a full stop."""

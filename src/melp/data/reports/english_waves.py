@@ -10,7 +10,9 @@ _SHAPE = rf"{_DEGREE}{_WORD}(?:(?:, or |, | or |/){_DEGREE}{_WORD})*"
 _WAVE = r"(?:(st|t) (?:segments?|waves?) (?:are )?)"
 _CLAUSE = re.compile(rf"{_WAVE}?({_SHAPE})((?: in | throughout).*?)?(?:,? and |, |$)(?=$|{_WAVE}?{_SHAPE}\b)")
 _START = re.compile(r"^(?:st|t) (?:segments|waves) are ")
-_TAIL = re.compile(r",? (?:(?:this|which) (?:is|may) |probably |possible |suggesting |consistent |nonspecific ).*$")
+_TAIL = re.compile(
+    r",? (?:(?:this|which) (?:is|may) |probably |possible |suggesting |consistent |nonspecific ).*$"
+)
 _DEGREES = {
     "slightly": "slight",
     "deeply": "deep",
@@ -48,7 +50,7 @@ def _clauses(body: str) -> list[tuple[str, str]] | None:
 
 
 def wave_statements(sentence: str) -> list[str]:
-    """ "t waves are inverted in i avl and flat in v5" -> ["t wave inversion in i avl", "t wave flattening in v5"]."""
+    """ "t waves are inverted in i and flat in v5" -> ["t wave inversion in i", "t wave flattening in v5"]."""
     if not _START.match(sentence):
         return [sentence]
     tail = match.group() if (match := _TAIL.search(sentence)) else ""

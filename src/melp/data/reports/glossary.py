@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
 
 from melp.data.reports.cleaning import fold
 from melp.data.reports.leads import Word, read_leads
+from melp.data.reports.tables import read_table
 from melp.data.reports.typing_errors import Speller
 
-_GLUED = re.compile(r"\b(qs|q|rsr|rs|rqs|st|t|r|s)(iii|ii|avl|avf|avr|v\d)(?![a-z])|\b(in)(iii|ii|i)\b")
+_GLUED = re.compile(r"\b(qs|q|rsr|rs|rqs|st|t|r|s)(iii|ii|avl|avf|avr|v\d)(?![a-z])|\b(in)(iii|ii|i|v\d)\b")
 _HYPHEN_AV = re.compile(r"\ba\s*-\s*v\b")
 _HYPHENATED = re.compile(r"(?<=[a-z]{4})- +(?!und\b|oder\b|bis\b|eller\b|och\b)(?=[a-z]{4})")
 _WORD = re.compile(r"v\s?\d(?!\d)|[a-z]+|\d+[.,]\d+(?=\s*(?:se[ck]|m[vms])\b)|\d+:\d+|\d+(?:\.\d+)?|%")
@@ -58,18 +58,22 @@ def split_words(text: str) -> list[Word]:
     return words
 
 
+def _is_preposition(words: list[Word], at: int, after: int) -> bool:
+    """Swedish "i" is "in" as in "i v2" and the lead as in "i, avl" and "avl och i"."""
+    if after - at > 1:
+        return "," not in words[at + 1].before
+    return at == 0 or words[at - 1].text not in {"och", "samt"}
+
+
 class Glossary:
     """Phrases of one language, from the table `<name>.tsv`: kind, English, source wordings."""
 
     def __init__(self, name: str) -> None:
         self._root = _Node()
         vocabulary: set[str] = set()
-        table = resources.files("melp.data.reports").joinpath(f"{name}.tsv").read_text(encoding="utf-8")
-        for line in table.splitlines():
-            if line and not line.startswith("#"):
-                kind, english, sources = line.split("\t")
-                for source in sources.split(" | "):
-                    vocabulary.update(self._add(Entry(kind, english), source))
+        for kind, english, sources in read_table(name, columns=3):
+            for source in sources.split(" | "):
+                vocabulary.update(self._add(Entry(kind, english), source))
         self._vocabulary = vocabulary
         self._speller = Speller(vocabulary)
         self._known_forms: dict[str, tuple[str, ...]] = {}
@@ -89,11 +93,11 @@ class Glossary:
                 yield word[: -len(ending)]
 
     def _forms(self, word: str) -> tuple[str, ...]:
-        """The words of the glossary that a word of a report may be: itself, its stems, else what it was meant for."""
+        """The words of the glossary that a word may be: itself, its stems, else what was meant."""
         if word not in self._known_forms:
             forms = [form for form in self._stems(word) if form in self._vocabulary]
-            if not forms and (meant := next(filter(None, map(self._speller.correct, self._stems(word))), None)):
-                forms = [form for form in self._stems(meant) if form in self._vocabulary]
+            meant = map(self._speller.correct, self._stems(word)) if not forms else iter(())
+            forms += [form for form in self._stems(next(filter(None, meant), "")) if form in self._vocabulary]
             self._known_forms[word] = tuple(forms)
         return self._known_forms[word]
 
@@ -132,8 +136,8 @@ class Glossary:
     def items(self, text: str, cut: bool = False) -> list[Item]:
         """The whole of a cleaned report as items; with `cut` its last word may be the beginning of one."""
         words, found, at = split_words(text), list[Item](), 0
-        if cut and words and not self._forms(words[-1].text):
-            endings = sorted(self._completions(words), key=len)
+        if cut and words and (len(words[-1].text) < 3 or not self._forms(words[-1].text)):
+            endings = sorted(self._completions(words), key=lambda word: (len(word), word))
             whole = endings[0] if endings and all(word.startswith(endings[0]) for word in endings) else None
             words = [*words[:-1], Word(whole, words[-1].before)] if whole else words[:-1]
         while at < len(words):
@@ -148,8 +152,8 @@ class Glossary:
         match = self._longest(words, at)
         leads, after = read_leads(words, at)
         before = words[at].before
-        if match and match[0].kind == "in" and leads and not (after - at > 1 and "," in words[at + 1].before):
-            leads = leads if after - at == 1 and at and words[at - 1].text in {"och", "samt"} else []
+        if leads and match and match[0].kind == "in" and _is_preposition(words, at, after):
+            leads = []
         if leads and (match is None or after - at >= match[1]):
             return Item("leads", " ".join(leads), before, words=after - at)
         if match is not None:

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-_WORD = re.compile(r"[a-z]+")
-_SWEDISH = frozenset(
-    """sinusrytm sinusbradykardi sinustachykardi arytmi rytm foermaksflimmer normalt eljest vaenster hoeger ej och
-    ospecifik ospecifikt foerloepp foeraendring saasom aalder inget saekert ischemi eller extraslag oevervaeg boer oevervaegas avvikande sannolikt vid aeldre myokardskada
-    skaenkelblock extrasystoli slag med gammal""".split()
-)
-_ENGLISH = frozenset(
-    """rhythm the of and to is are with due otherwise wave waves pathology atrial premature left right no consistent
-    ecg bradycardia tachycardia arrhythmia normal ventricular abnormal possible probable axis bundle block infarct
-    infarction fibrillation interval prolonged voltage segments nonspecific non specific hypertrophy borderline old
-    inferior anterior lateral tracing pacemaker syndrome""".split()
-)
-_GERMAN = frozenset(
-    """sinusrhythmus lagetyp linkstyp rechtstyp steiltyp ekg und nicht oder wahrscheinlich moeglich normales sonst
-    vorhofflimmern schrittmacher infarkt abnorm abnormes unspezifisches rechtsschenkelblock linksschenkelblock
-    linkshypertrophie ableitungen verdacht auf rhythmus arrhythmie hebung senkung llt mlt slt pathologisch
-    ischaemie inferiorer anteriorer extrasystole extrasystolen chronischer leitungsstoerung sinusbradykardie
-    sinustachykardie arrhythmia""".split()
-)
+from melp.data.reports.cleaning import fold
+from melp.data.reports.tables import read_table
+
+_WORD = re.compile(r"[a-z]{2,}")
 
 
-def language(text: str) -> str:
-    """"en", "de" or "sv", by counting words that only one of them has; `text` is folded. German is the default."""
-    words = _WORD.findall(text)
-    votes = {
-        "sv": 2 * sum(word in _SWEDISH for word in words),
-        "de": 2 * sum(word in _GERMAN for word in words),
-        "en": sum(word in _ENGLISH for word in words),
+def _words(texts: Iterable[str]) -> set[str]:
+    return {word for text in texts for word in _WORD.findall(fold(text))}
+
+
+def _markers() -> dict[str, set[str]]:
+    """Words that only one of the languages has, from the glossaries."""
+    german, swedish = read_table("german", columns=3), read_table("swedish", columns=3)
+    english = _words(row[0] for row in read_table("english_words", columns=1))
+    shared = english | _words(row[1] for row in german + swedish)
+    words = {"de": _words(row[2] for row in german), "sv": _words(row[2] for row in swedish)}
+    return {
+        "de": words["de"] - words["sv"] - shared,
+        "sv": words["sv"] - words["de"] - shared,
+        "en": english - words["de"] - words["sv"],
     }
-    if votes["en"] > max(votes["de"], votes["sv"]):
-        return "en"
-    return "sv" if votes["sv"] > votes["de"] else "de"
+
+
+_MARKERS = _markers()
+
+
+def language_of(text: str) -> str:
+    """The language, "en", "de" or "sv", that most words of a folded text speak for; German where none does."""
+    words = _WORD.findall(text)
+    votes = {code: sum(word in markers for word in words) for code, markers in _MARKERS.items()}
+    return max(_MARKERS, key=lambda code: votes[code])

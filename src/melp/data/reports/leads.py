@@ -9,6 +9,7 @@ LIMB = ("i", "ii", "iii", "avr", "avl", "avf")
 CHEST = ("v1", "v2", "v3", "v4", "v5", "v6")
 ORDER = LIMB + CHEST
 _SHORT = {"f": "avf", "l": "avl", "r": "avr"}
+_BEFORE_LETTER = {"in", "leitungsstoerung", "neg", "flach", "hebung", "senkung"}
 _LIST_SIGNS = {",", ".", "/", "+", "-"}
 _TO = ("bis", "to")
 _AND = ("und", "and", "och", "u", "samt")
@@ -23,7 +24,9 @@ class Word:
 
 
 def _list_follows(words: Sequence[Word], at: int) -> bool:
-    """Whether a letter, as in "f, iii", is a lead: the next word is one too, behind a comma."""
+    """Whether a letter, as in "f, iii" or "neg in f", is a lead."""
+    if at > 0 and words[at - 1].text in _BEFORE_LETTER:
+        return True
     if at + 1 >= len(words) or words[at + 1].before.strip() not in _LIST_SIGNS:
         return False
     following = words[at + 1].text

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from melp.data.reports.cleaning import clean, is_cut
+from melp.data.reports.cleaning import clean, fold, is_cut, without_edits
 from melp.data.reports.compose import Composer
 from melp.data.reports.english import english_statements
 from melp.data.reports.glossary import Item, load_glossary
-from melp.data.reports.language import language as _language
+from melp.data.reports.language import language_of
 
 _GLOSSARIES = {"de": "german", "sv": "swedish"}
 
 
 def language(report: str) -> str:
     """The language of a report: "en", "de" or "sv"."""
-    return _language(clean(report))
+    return language_of(clean(report) or fold(without_edits(report)))
 
 
 def _items(text: str, spoken: str, cut: bool) -> list[Item]:
@@ -25,11 +25,13 @@ def _items(text: str, spoken: str, cut: bool) -> list[Item]:
 @lru_cache(maxsize=32768)
 def _statements(report: str) -> tuple[str, ...]:
     text = clean(report)
-    spoken = _language(text)
+    spoken = language_of(text)
     if spoken == "en":
         found = english_statements(text, is_cut(report))
     else:
-        found = Composer(_items(text, spoken, is_cut(report)), bare_adjectives_follow=spoken == "de").compose()
+        found = Composer(
+            _items(text, spoken, is_cut(report)), bare_adjectives_follow=spoken == "de"
+        ).compose()
     return tuple(dict.fromkeys(found))
 
 
@@ -41,11 +43,11 @@ def to_statements(report: str) -> list[str]:
 def coverage(report: str) -> tuple[int, int]:
     """(translated, all) words of a German or Swedish report; (0, 0) for an English one.
 
-    Numbers and what is removed as noise count as neither. Names of leads and words that are the same in English
-    ("st", "block") count as translated only because the glossary lists them.
+    Numbers and what is removed as noise count as neither. Names of leads and words that are the same in
+    English ("st", "block") count as translated only because the glossary lists them.
     """
     text = clean(report)
-    spoken = _language(text)
+    spoken = language_of(text)
     if spoken == "en":
         return 0, 0
     items = [item for item in _items(text, spoken, is_cut(report)) if item.kind not in {"number", "noise"}]

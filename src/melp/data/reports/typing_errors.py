@@ -16,7 +16,7 @@ def _deletions(word: str) -> Iterator[str]:
 
 
 def one_slip(first: str, second: str) -> bool:
-    """Whether a letter added, left out, replaced, or swapped with its neighbour makes one word of the other."""
+    """Whether one word is the other with a letter added, left out, replaced or swapped with the next."""
     if abs(len(first) - len(second)) > 1:
         return False
     start = 0
