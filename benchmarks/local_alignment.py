@@ -105,15 +105,15 @@ def compare(settings: LocalAlignment, rounds: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="Markdown file to write")
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     lines = [
         "# Beat-level loss: whole batch at once against one report at a time",
         "",
         f"Batch {BATCH}, {BEATS} beats, 1 to {MOST_STATEMENTS} statements, width {DIM}, float32, forward and "
-        f"backward, CPU, {arguments.threads} threads, torch {torch.__version__}; medians of "
+        f"backward, CPU, {arguments.threads} thread(s), torch {torch.__version__}; medians of "
         f"{arguments.rounds} alternating rounds in one run of `benchmarks/local_alignment.py`.",
         "",
         "| form | one report at a time (ms) | whole batch (ms) | ratio |",

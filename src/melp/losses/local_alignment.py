@@ -45,8 +45,11 @@ def _membership(owner: Int[Tensor, " statement"], reports: int) -> Float[Tensor,
 def _report_maximum(
     values: Float[Tensor, "*rest statement"], owner: Int[Tensor, " statement"], reports: int
 ) -> Float[Tensor, "*rest report"]:
-    start = values.new_full((*values.shape[:-1], reports), -torch.inf)
-    return start.scatter_reduce(-1, owner.expand_as(values), values.detach(), "amax")
+    # Statements first: torch reduces rows several times faster than single numbers.
+    rows = values.detach().flatten(0, -2).t().contiguous()
+    start = rows.new_full((reports, rows.shape[1]), -torch.inf)
+    maximum = start.scatter_reduce(0, owner[:, None].expand_as(rows), rows, "amax")
+    return maximum.t().unflatten(0, values.shape[:-1])
 
 
 def _report_softmax(
