@@ -121,9 +121,9 @@ def disagreement(pair: Pair) -> list[str]:
 def summary(database: pd.DataFrame, pairs: list[Pair]) -> str:
     """The whole page."""
     reports = database["report"].fillna("").tolist()
-    start = time.perf_counter()
+    start = time.process_time()
     statements = [to_statements(report) for report in reports]
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     kept = [pair for pair in pairs if not pair.lost]
     same = [pair for pair in kept if not pair.added]
     distinct = {statement for found in statements for statement in found}
@@ -133,7 +133,7 @@ def summary(database: pd.DataFrame, pairs: list[Pair]) -> str:
         "Made by `benchmarks/translation.py` from `ptbxl_database.csv` and 500 given translations.",
         "",
         f"{len(reports):,} reports give {sum(map(len, statements)):,} statements, {len(distinct):,} of them "
-        f"distinct, in {seconds:.1f} s on one core.",
+        f"distinct, in {seconds:.1f} s of one core.",
         "",
         "## German and Swedish words translated",
         "",

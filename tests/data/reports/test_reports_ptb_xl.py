@@ -37,7 +37,7 @@ def test_words_translated(database: pd.DataFrame) -> None:
 def test_wording_is_controlled(database: pd.DataFrame) -> None:
     statements = {said for report in database["report"].unique() for said in to_statements(report)}
     words = {word.strip(",") for said in statements for word in said.split()}
-    assert not words & {"lvh", "rbbb", "lbbb", "lahb", "ves", "sves", "infarct", "ischaemia", "ekg", "st-t"}
+    assert not words & {"lvh", "rbbb", "lbbb", "lahb", "ves", "sves", "infarct", "ischaemia", "ekg"}
     assert all(said and said == said.lower() and not said.endswith(".") for said in statements)
     assert len(statements) < 4000
 
@@ -52,8 +52,9 @@ def test_facts_of_given_translations_are_kept(database: pd.DataFrame, recordings
 
 
 REPORT = (
-    "Sinus rhythm, left axis deviation, no ischemia, possible old inferior infarction, anteroseptal myocardial"
-    " damage cannot be ruled out, likely lateral ischemia or left ventricular strain, T wave inversion in V1-V3."
+    "Sinus rhythm, left axis deviation, no ischemia, possible old inferior infarction, anteroseptal"
+    " myocardial damage cannot be ruled out, likely lateral ischemia or left ventricular strain,"
+    " T wave inversion in V1-V3."
 )
 
 

@@ -16,9 +16,11 @@ _T_SHAPES = ("inversion", "flattening", "tall", "biphasic", "peaked")
 class Composer:
     """Reads items from left to right: each finding opens a statement, and what belongs to it is gathered."""
 
-    def __init__(self, items: Sequence[Item], bare_adjectives_follow: bool = True) -> None:
-        """`bare_adjectives_follow`: an adjective without an ending stands behind its noun, as in German."""
+    def __init__(self, items: Sequence[Item], bare_adjectives_follow: bool = True, cut: bool = False) -> None:
+        """`bare_adjectives_follow`: an adjective without an ending stands behind its noun, as in German;
+        `cut`: the report may have been cut off at its end."""
         self.items = list(items)
+        self.cut = cut
         self.bare_adjectives_follow = bare_adjectives_follow
         self.statements: list[str] = []
         self.draft = Draft()
@@ -31,6 +33,8 @@ class Composer:
         """The statements, in the order of the report."""
         for at, item in enumerate(self.items):
             getattr(self, "_" + item.kind)(at, item)
+        if self.cut and self._lacks_its_hedge():
+            self.draft = Draft()
         self._close()
         self._end_heading()
         return self.statements
@@ -54,6 +58,11 @@ class Composer:
                 self._end_heading()
             self.statements.append(text)
         self.draft, self.linked, self.link = Draft(), "", ""
+
+    def _lacks_its_hedge(self) -> bool:
+        """Whether the last statement is a bare lesion: the machine always says how sure or how old it is."""
+        kinds = {kind for kind, _ in self.draft.before}
+        return self.draft.lesion and not (self.heading or self.draft.tail or kinds & {"hedge", "age"})
 
     def _end_heading(self) -> None:
         if self.heading and not self.heading_used:
@@ -206,7 +215,10 @@ class Composer:
 
     def _hedge(self, at: int, item: Item) -> None:
         towards_normal = item.english == "probable" and self._is_normal(at + 1)
-        if towards_normal or item.inflected:
+        head = self.draft.head
+        menu = self.draft.lesion or self.draft.wave or "hypertrophy" in head or "atrial" in head
+        before_finding = item.english == "probable" and not menu and self._next(at) in {"head", "lesion"}
+        if towards_normal or before_finding or item.inflected:
             self._open()
         if item.english == "cannot be ruled out":
             self.draft.tail.append(item.english)

@@ -22,6 +22,11 @@ _BARE_TERRITORY = re.compile(
     r"\b((?:old|with) (?:inferior|anterior|anteroseptal|lateral|inferolateral|anterolateral))"
     r"(?: myocardial)?(?: inf\w*)?$"
 )
+_RUN_ON_WAVES = re.compile(r"(v\d|,\d|av[lfr]|\bi{1,3}) (?=(?:t waves|st segments) are )")
+_BARE_LESION = re.compile(
+    r"(?!.*(?:possible|probable|consistent|suggest|with|due|wave|no ))(?:.* )?(?:infarct(?:ion)?|ischaemia)"
+    r"(?: of uncertain age)?(?: is| cannot| cannot be)?$"
+)
 _KNOWN_WORDS = {word for sentence in KNOWN_SENTENCES for word in sentence.split()}
 _DANGLING = re.compile(
     r"[ ,]+(?:a|an|and|or|in|of|to|due|be|is|are|the|with|at|old|which|this|may|likely|but|consistent"
@@ -42,7 +47,10 @@ def _common_beginning(texts: Sequence[str]) -> str:
 
 
 def complete(sentence: str) -> str:
-    """A sentence cut within a word, ended as the machine ends it, or else at its last whole word."""
+    """A sentence cut within a word, ended as the machine ends it, or else at its last whole word.
+
+    Nothing for a bare infarction: what was cut off is how sure it is.
+    """
     endings = [known for known in KNOWN_SENTENCES if known.startswith(sentence)]
     if endings and len(sentence.split()) > 2:
         common = _common_beginning(endings)
@@ -56,11 +64,12 @@ def complete(sentence: str) -> str:
     sentence = _BARE_TERRITORY.sub(r"\1 myocardial infarction", sentence)
     while dangling := _DANGLING.search(sentence):
         sentence = sentence[: dangling.start()]
-    return sentence
+    return "" if _BARE_LESION.match(sentence) else sentence
 
 
 def _sentences(text: str, cut: bool) -> list[str]:
     text = re.sub(r"\.[. ]+\.", ".", re.sub(r"\s+", " ", text))
+    text = _RUN_ON_WAVES.sub(r"\1. ", text)
     sentences = [part.strip(" .,") for part in _SENTENCE_END.split(text)]
     if cut and not text.rstrip().endswith(".") and sentences:
         sentences[-1] = complete(sentences[-1])

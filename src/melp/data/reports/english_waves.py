@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _DEGREE = r"(?:slightly |deeply |markedly |minimally |generally )?"
-_WORD = r"(?:depressed|elevated|inverted|flat|low|biphasic|tall|peaked)"
+_WORD = r"(?:depressed|elevated|inverted|flat(?:tened)?|low|biphasic|tall|peaked)"
 _SHAPE = rf"{_DEGREE}{_WORD}(?:(?:, or |, | or |/){_DEGREE}{_WORD})*"
 _WAVE = r"(?:(st|t) (?:segments?|waves?) (?:are )?)"
 _CLAUSE = re.compile(rf"{_WAVE}?({_SHAPE})((?: in | throughout).*?)?(?:,? and |, |$)(?=$|{_WAVE}?{_SHAPE}\b)")
@@ -26,6 +26,7 @@ _FORMS = {
     ("st", "elevated"): "st elevation",
     ("t", "inverted"): "t wave inversion",
     ("t", "flat"): "t wave flattening",
+    ("t", "flattened"): "t wave flattening",
 }
 
 

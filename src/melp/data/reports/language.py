@@ -32,7 +32,7 @@ _MARKERS = _markers()
 
 
 def language_of(text: str) -> str:
-    """The language, "en", "de" or "sv", that most words of a folded text speak for; German where none does."""
+    """The language, "en", "de" or "sv", that most words of a folded text have; German where none has."""
     words = _WORD.findall(text)
     votes = {code: sum(word in markers for word in words) for code, markers in _MARKERS.items()}
     return max(_MARKERS, key=lambda code: votes[code])

@@ -29,9 +29,9 @@ def _statements(report: str) -> tuple[str, ...]:
     if spoken == "en":
         found = english_statements(text, is_cut(report))
     else:
-        found = Composer(
-            _items(text, spoken, is_cut(report)), bare_adjectives_follow=spoken == "de"
-        ).compose()
+        cut = is_cut(report)
+        items = _items(text, spoken, cut)
+        found = Composer(items, bare_adjectives_follow=spoken == "de", cut=cut).compose()
     return tuple(dict.fromkeys(found))
 
 
