@@ -70,6 +70,8 @@ def test_zero_shot_takes_the_test_fold_by_default(model: Model, store: Store) ->
 def test_zero_shot_refuses(model: Model, blind_model: Model, store: Store) -> None:
     with pytest.raises(MelpError, match="blind has not a text tower"):
         zero_shot(blind_model, store, get_task("ptbxl-rhythm"))
+    with pytest.raises(MelpError, match="holds ptb-xl, task synthetic wants synthetic"):
+        zero_shot(model, store, get_task("synthetic"))
     with pytest.raises(MelpError, match="no record with a label of ptbxl-rhythm in folds 77"):
         zero_shot(model, store, get_task("ptbxl-rhythm"), folds=(77,))
 

@@ -77,9 +77,12 @@ def divide(
         train_folds: folds to train on instead.
 
     Raises:
-        MelpError: a fold is on both sides, or nothing is left to judge.
+        MelpError: the store holds another corpus, a fold is on both sides, or nothing is left to judge.
     """
     index = store.index
+    corpora = sorted(set(index["corpus"]))
+    if task.corpus not in corpora:
+        raise MelpError(f"{store.path}: holds {', '.join(corpora)}, task {task.name} wants {task.corpus}")
     labels = task.labels(index)
     if train_folds is None:
         train_folds = task.train_folds if folds is None else sorted(set(index["fold"].tolist()) - set(folds))
