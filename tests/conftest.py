@@ -41,3 +41,26 @@ def parity() -> Path:
     if not (folder / "meta.json").is_file():
         _absent(f"{folder} holds no reference tensors (set MELP_PARITY_DIR)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def synthetic_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of 120 simulated records at 100 Hz."""
+    from melp.data.build import build
+
+    folder = tmp_path_factory.mktemp("stores") / "synthetic"
+    build("synthetic", None, folder, rate=100, records=120, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(synthetic_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MELP model folder, trained for some seconds on the simulated records."""
+    from melp.data.store import Store
+    from melp.recipes import load_recipe
+    from melp.training.pretrain import pretrain
+
+    recipe = load_recipe("melp", "melp/tiny", ["training.epochs=1", "stage1.training.max_steps=5"])
+    return pretrain(
+        "melp", Store(synthetic_store), recipe, tmp_path_factory.mktemp("runs") / "tiny", progress=False
+    )

@@ -17,9 +17,10 @@ from test_reference_tensors import (
 from torch import Tensor, nn
 
 from melp.nn import build_encoder
-from melp.nn.bert import Bert, BertConfig, rename_hugging_face
+from melp.nn.bert import Bert, BertConfig
 from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
+from melp.text.hugging_face import to_hugging_face
 from melp.nn.wav2vec2 import WAV2VEC2_PRESETS
 
 
@@ -76,5 +77,5 @@ def test_language_model(parity: Path) -> None:
     weights = published(parity, "lm_model.bert.")
     vocabulary = weights["embeddings.word_embeddings.weight"].shape[0]
     with torch.device("meta"):
-        found = on_meta(Bert(BertConfig(vocabulary=vocabulary)))
-    assert found == shapes({rename_hugging_face(name): value for name, value in weights.items()})
+        bert = Bert(BertConfig(vocabulary=vocabulary))
+    assert shapes(to_hugging_face(bert)) == shapes(weights)

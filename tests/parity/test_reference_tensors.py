@@ -26,6 +26,7 @@ from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
 from melp.nn.resnet import ResNet1d, ResNet1dConfig
 from melp.nn.wav2vec2 import Wav2Vec2Config, Wav2Vec2Encoder
+from melp.text.hugging_face import from_hugging_face
 from melp.text.tower import SpecialTokens, TextTower
 
 
@@ -187,7 +188,7 @@ def load_tower(reference: Reference) -> TextTower:
             positions=meta["max_positions"],
         )
     )
-    bert.load_hugging_face({name: value for name, value in weights.items() if name.startswith("bert.")})
+    from_hugging_face(bert, {name: value for name, value in weights.items() if name.startswith("bert.")})
     hidden, projected = weights["proj_t.0.weight"].shape[0], weights["proj_t.2.weight"].shape[0]
     special = SpecialTokens(pad=meta["pad_id"], cls=meta["cls_id"])
     tower = TextTower(

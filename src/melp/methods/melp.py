@@ -21,6 +21,7 @@ from melp.methods._base import Batch, Inputs, Method
 from melp.nn import build_encoder
 from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
+from melp.nn.trimming import run_trimmed
 from melp.text.generation import search
 from melp.text.tokenizer import ReportEncoder
 from melp.text.tower import SpecialTokens, TextFeatures, TextTower
@@ -196,11 +197,19 @@ class MELP(Method):
         text: TextFeatures,
         tokens: Int[Tensor, "batch token"],
     ) -> Float[Tensor, ""]:
-        logits = self.decoder(
-            text.states[:, :-1], self._caption_tokens(frames), embeddings=self._word_embeddings()
-        )
-        targets, pad = tokens[:, 1:], self.text.special.pad
-        return caption_loss(logits, targets, pad, count=share_of_count((targets != pad).sum().float()))
+        ecg_tokens = self._caption_tokens(frames)
+
+        def decode(
+            states: Float[Tensor, "row token dim"], rows: Int[Tensor, " row"]
+        ) -> Float[Tensor, "row token dim"]:
+            return self.decoder.hidden(states, ecg_tokens[rows])
+
+        targets = tokens[:, 1:]
+        written = targets != self.text.special.pad
+        hidden = run_trimmed(decode, written.sum(1), text.states[:, :-1])[written]
+        logits = self.decoder.project(hidden, self._word_embeddings())
+        count = share_of_count(written.sum().float())
+        return caption_loss(logits[None], targets[written][None], self.text.special.pad, count=count)
 
     def _caption_tokens(
         self, frames: Float[Tensor, "batch frame channel"]

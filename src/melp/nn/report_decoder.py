@@ -120,6 +120,33 @@ class ReportDecoder(nn.Module):
         layers = range(len(self.self_blocks))
         return DecoderCache([AttentionCache() for _ in layers], [AttentionCache() for _ in layers])
 
+    def hidden(
+        self,
+        text_states: Float[Tensor, "batch token dim"],
+        ecg_tokens: Float[Tensor, "batch place dim"] | None = None,
+        cache: DecoderCache | None = None,
+    ) -> Float[Tensor, "batch token dim"]:
+        """What `project` makes logits of; arguments as in `forward`."""
+        x = text_states
+        for layer, (block, cross_block) in enumerate(zip(self.self_blocks, self.cross_blocks, strict=True)):
+            x = block(x, cache=cache.text[layer] if cache else None)
+            x = cross_block(x, ecg_tokens, cache.ecg[layer] if cache else None)
+        return self.norm(x)
+
+    def project(
+        self, hidden: Float[Tensor, "*place dim"], embeddings: Float[Tensor, "vocabulary dim"] | None = None
+    ) -> Float[Tensor, "*place vocabulary"]:
+        """Logits.
+
+        Raises:
+            MelpError: the decoder is tied, and no embeddings are given.
+        """
+        if self.output is not None:
+            return hidden @ self.output
+        if embeddings is None:
+            raise MelpError("report decoder: no word embeddings found, wanted them as it is tied to them")
+        return hidden @ embeddings.t()
+
     def forward(
         self,
         text_states: Float[Tensor, "batch token dim"],
@@ -138,13 +165,4 @@ class ReportDecoder(nn.Module):
         Raises:
             MelpError: ECG tokens or tied embeddings are missing.
         """
-        x = text_states
-        for layer, (block, cross_block) in enumerate(zip(self.self_blocks, self.cross_blocks, strict=True)):
-            x = block(x, cache=cache.text[layer] if cache else None)
-            x = cross_block(x, ecg_tokens, cache.ecg[layer] if cache else None)
-        x = self.norm(x)
-        if self.output is not None:
-            return x @ self.output
-        if embeddings is None:
-            raise MelpError("report decoder: no word embeddings found, wanted them as it is tied to them")
-        return x @ embeddings.t()
+        return self.project(self.hidden(text_states, ecg_tokens, cache), embeddings)

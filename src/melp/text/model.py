@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from melp.nn.bert import Bert, BertConfig
+from melp.text.hugging_face import load_bert, local_folder
 from melp.text.tokenizer import load_tokenizer, train_tokenizer
 
 
@@ -25,8 +26,8 @@ class LanguageModel:
         Raises:
             MelpError: it holds no BERT or no tokenizer.
         """
-        tokenizer = load_tokenizer(source)
-        return cls(Bert.from_pretrained(source, vocabulary=len(tokenizer)), tokenizer)
+        tokenizer = load_tokenizer(local_folder(source))
+        return cls(load_bert(source, vocabulary=len(tokenizer)), tokenizer)
 
     @classmethod
     def from_scratch(cls, texts: Iterable[str], size: int, config: BertConfig) -> LanguageModel:
@@ -39,22 +40,3 @@ class LanguageModel:
         """
         tokenizer = train_tokenizer(texts, size)
         return cls(Bert(replace(config, vocabulary=len(tokenizer))), tokenizer)
-
-    def folder_config(self) -> dict[str, Any]:
-        """`config.json` of a Hugging Face BERT folder."""
-        sizes = self.bert.config
-        return {
-            "architectures": ["BertForMaskedLM"],
-            "model_type": "bert",
-            "vocab_size": sizes.vocabulary,
-            "hidden_size": sizes.dim,
-            "num_hidden_layers": sizes.layers,
-            "num_attention_heads": sizes.heads,
-            "intermediate_size": sizes.feedforward,
-            "max_position_embeddings": sizes.positions,
-            "hidden_dropout_prob": sizes.dropout,
-            "attention_probs_dropout_prob": sizes.attention_dropout,
-            "layer_norm_eps": sizes.eps,
-            "hidden_act": "gelu",
-            "pad_token_id": self.tokenizer.pad_token_id,
-        }

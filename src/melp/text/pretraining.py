@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
+from melp.text.hugging_face import to_hugging_face
 from melp.text.model import LanguageModel
 
 
@@ -99,7 +100,7 @@ class MaskedLanguageModel(nn.Module):
         """Weights under the names of Hugging Face's BertForMaskedLM."""
         head = "cls.predictions."
         return {
-            **{f"bert.{name}": value for name, value in self.bert.hugging_face_state().items()},
+            **{f"bert.{name}": value for name, value in to_hugging_face(self.bert).items()},
             f"{head}transform.dense.weight": self.dense.weight,
             f"{head}transform.dense.bias": self.dense.bias,
             f"{head}transform.LayerNorm.weight": self.norm.weight,

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from melp.errors import MelpError
 from melp.nn.attention import AttentionCache
 from melp.nn.bert import Bert
+from melp.nn.trimming import run_trimmed
 
 ATTENTIONS = ("causal", "bidirectional", "statement")
 POOLINGS = ("cls", "tokens", "statements")
@@ -167,7 +169,12 @@ class TextTower(nn.Module):
             encoded, cls_state = self._encode_causal(tokens, real)
             states = encoded
         else:
-            encoded = self._encode_both_ways(tokens, sentence, real)
+            both_ways = self.attention == "bidirectional"
+            encoded = (
+                self._encode_both_ways(tokens, real)
+                if both_ways
+                else self._encode_statements(tokens, sentence)
+            )
             cls_state, states = encoded[:, 0], self.decoder_states(tokens)
         statements, mask = statement_means(encoded, sentence)
         return TextFeatures(
@@ -215,21 +222,36 @@ class TextTower(nn.Module):
         return encoded[:, :-1], encoded[rows, length[:, 0]]
 
     def _encode_both_ways(
-        self,
-        tokens: Int[Tensor, "batch token"],
-        sentence: Int[Tensor, "batch token"],
-        real: Bool[Tensor, "batch token"],
+        self, tokens: Int[Tensor, "batch token"], real: Bool[Tensor, "batch token"]
     ) -> Float[Tensor, "batch token dim"]:
         column = torch.arange(tokens.shape[1], device=tokens.device)
         with_cls = torch.where(column == 0, self.special.cls, tokens)
-        mask = real[:, None, None, :]
-        positions = column[None]
-        if self.attention == "statement":
-            mask = mask & (sentence[:, None, :, None] == sentence[:, None, None, :])
-            begins = torch.cat([sentence[:, :1] >= -1, sentence[:, 1:] != sentence[:, :-1]], dim=1)
-            first = torch.where(begins, column, 0).cummax(1).values
-            positions = torch.where(sentence >= 0, column - first + 1, column)
-        return self.bert(with_cls, positions, mask=mask)
+        return self.bert(with_cls, column[None], mask=real[:, None, None, :])
+
+    def _encode_statements(
+        self, tokens: Int[Tensor, "batch token"], sentence: Int[Tensor, "batch token"]
+    ) -> Float[Tensor, "batch token dim"]:
+        """Each statement by itself, and each that the batch holds more than once only once."""
+        column = torch.arange(tokens.shape[1], device=tokens.device)
+        begins = F.pad(sentence[:, 1:] != sentence[:, :-1], (1, 0), value=True)
+        place = column - torch.where(begins, column, 0).cummax(1).values
+        member = sentence >= 0
+        number = (begins & member).flatten().cumsum(0).view_as(sentence) - 1
+        rows = tokens.new_full((int(number.max()) + 1, int(place[member].max()) + 1), self.special.pad)
+        rows[number[member], place[member]] = tokens[member]
+        unique, which = rows.unique(dim=0, return_inverse=True)
+        lengths = (unique != self.special.pad).sum(1)
+        encoded = run_trimmed(self._encode_rows, lengths, unique)
+        states = encoded.new_zeros(*tokens.shape, self.dim)
+        states[member] = encoded[which[number[member]], place[member]]
+        return states
+
+    def _encode_rows(
+        self, tokens: Int[Tensor, "row token"], _: Int[Tensor, " row"]
+    ) -> Float[Tensor, "row token dim"]:
+        # Position 0 is that of [CLS] or [BOS], which a statement by itself does not have.
+        positions = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)[None]
+        return self.bert(tokens, positions, mask=(tokens != self.special.pad)[:, None, None, :])
 
     def _pool(
         self,

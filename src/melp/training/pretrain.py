@@ -20,8 +20,10 @@ from melp.methods import get_method
 from melp.methods._base import Inputs, Method
 from melp.nn.bert import BertConfig
 from melp.signal.preprocessing import Preprocessing
+from melp.text.hugging_face import folder_config
 from melp.text.model import LanguageModel
 from melp.text.pretraining import MaskedLanguageModel, MaskedLanguageModelConfig
+from melp.text.sources import read_texts
 from melp.text.tokenizer import ReportEncoder
 from melp.training.callbacks import CHECKPOINT
 from melp.training.config import DataConfig, OptimiserConfig, TrainingConfig
@@ -97,7 +99,10 @@ def pretrain_text(
 
     def write() -> None:
         language.tokenizer.save_pretrained(out)
-        write_text(out / CONFIG, json.dumps(language.folder_config(), indent=2) + "\n")
+        write_text(
+            out / CONFIG,
+            json.dumps(folder_config(language.bert.config, language.tokenizer.pad_token_id), indent=2) + "\n",
+        )
         write_weights(out / WEIGHTS, model.hugging_face_state())
 
     _begin(out, settings)
@@ -112,6 +117,28 @@ def reports_of(store: Store, folds: Sequence[int]) -> list[list[str]]:
     tables = (store.index, store.texts)
     rows = [table.loc[table["fold"].isin(folds), "statements"] for table in tables if len(table)]
     return [list(statements) for column in rows for statements in column if len(statements)]
+
+
+def texts_of(sources: Sequence[Path], recipe: TextRecipe) -> tuple[list[list[str]], list[list[str]]]:
+    """Training and validation texts of stores (by fold) and of files (every fiftieth text is held out).
+
+    Raises:
+        MelpError: a source cannot be read, or there is no text in them.
+    """
+    train: list[list[str]] = []
+    validation: list[list[str]] = []
+    for source in sources:
+        if source.suffix in (".txt", ".parquet"):
+            texts = read_texts(source)
+            train += [text for number, text in enumerate(texts) if number % 50]
+            validation += texts[::50]
+        else:
+            store = Store(source)
+            train += reports_of(store, recipe.data.train_folds)
+            validation += reports_of(store, recipe.data.validation_folds)
+    if not train:
+        raise MelpError(f"{', '.join(map(str, sources))}: no texts found to train on")
+    return train, validation
 
 
 def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool = True) -> Path:

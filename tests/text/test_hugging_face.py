@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from melp.errors import MelpError
 from melp.nn.bert import Bert, BertConfig
+from melp.text.hugging_face import from_hugging_face, load_bert
 
 
 def hugging_face_config(**changes: object) -> transformers.BertConfig:
@@ -34,7 +35,7 @@ def test_equals_hugging_face(folder: Path, causal: bool) -> None:
     theirs = transformers.BertModel.from_pretrained(
         folder, add_pooling_layer=False, is_decoder=causal, attn_implementation="eager"
     ).eval()
-    ours = Bert.from_pretrained(folder).eval()
+    ours = load_bert(folder).eval()
     tokens = torch.randint(1, 20, (3, 7))
     real = torch.arange(7) < torch.tensor([[7], [4], [6]])
     wanted = theirs(tokens, attention_mask=real.long(), use_cache=False).last_hidden_state
@@ -44,7 +45,7 @@ def test_equals_hugging_face(folder: Path, causal: bool) -> None:
 
 
 def test_more_words_keep_the_old_ones(folder: Path) -> None:
-    before, after = Bert.from_pretrained(folder), Bert.from_pretrained(folder, vocabulary=23)
+    before, after = load_bert(folder), load_bert(folder, vocabulary=23)
     assert after.config == BertConfig(vocabulary=23, dim=16, layers=2, heads=2, feedforward=32, positions=12)
     assert torch.equal(after.word_embeddings.weight[:20], before.word_embeddings.weight)
     assert 0 < float(after.word_embeddings.weight[20:].detach().std()) < 0.1
@@ -58,20 +59,20 @@ def test_broken_weights_are_refused(folder: Path, tmp_path: Path) -> None:
     whole = load_file(weights)
     save_file({name: value for name, value in whole.items() if "layer.1." not in name}, weights)
     with pytest.raises(MelpError, match=r"no encoder\.layer\.1\..* found"):
-        Bert.from_pretrained(tmp_path)
+        load_bert(tmp_path)
     weights.write_bytes(weights.read_bytes()[:200])
-    with pytest.raises(MelpError, match="no BERT model could be read"):
-        Bert.from_pretrained(tmp_path)
+    with pytest.raises(MelpError, match="no BERT could be read"):
+        load_bert(tmp_path)
 
 
 def test_what_is_no_bert_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MelpError, match="no BERT model could be read"):
-        Bert.from_pretrained(tmp_path)
-    with pytest.raises(MelpError, match=r"no embedding_norm\.bias found, wanted"):
-        Bert(BertConfig(10, 8, 1, 2, 16, 8)).load_hugging_face({})
+    with pytest.raises(MelpError, match="no BERT could be read"):
+        load_bert(tmp_path)
+    with pytest.raises(MelpError, match=r"no embeddings\..* found, wanted"):
+        from_hugging_face(Bert(BertConfig(10, 8, 1, 2, 16, 8)), {})
     transformers.GPT2Model(transformers.GPT2Config(n_embd=8, n_layer=1, n_head=2)).save_pretrained(tmp_path)
-    with pytest.raises(MelpError, match="model type 'gpt2' found, wanted 'bert'"):
-        Bert.from_pretrained(tmp_path)
+    with pytest.raises(MelpError, match="model_type 'gpt2' found, wanted 'bert'"):
+        load_bert(tmp_path)
     transformers.BertModel(hugging_face_config(hidden_act="relu")).save_pretrained(tmp_path)
-    with pytest.raises(MelpError, match="activation 'relu' found, wanted 'gelu'"):
-        Bert.from_pretrained(tmp_path)
+    with pytest.raises(MelpError, match="hidden_act 'relu' found, wanted 'gelu'"):
+        load_bert(tmp_path)

@@ -1,0 +1,146 @@
+"""BERT folders as Hugging Face writes them, to and from `melp.nn.bert.Bert`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from melp.errors import MelpError
+from melp.nn.bert import Bert, BertConfig
+
+# Our sizes and Hugging Face's names of them.
+_SIZES = {
+    "vocabulary": "vocab_size",
+    "dim": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "feedforward": "intermediate_size",
+    "positions": "max_position_embeddings",
+    "dropout": "hidden_dropout_prob",
+    "attention_dropout": "attention_probs_dropout_prob",
+    "eps": "layer_norm_eps",
+}
+# Our parts and Hugging Face's names of them; a longer name comes before one that it holds.
+_PARTS = {
+    "embedding_norm.": "embeddings.LayerNorm.",
+    "word_embeddings.": "embeddings.word_embeddings.",
+    "position_embeddings.": "embeddings.position_embeddings.",
+    "token_type_embeddings.": "embeddings.token_type_embeddings.",
+    "layers.": "encoder.layer.",
+}
+_LAYER_PARTS = {
+    "attention_norm.": "attention.output.LayerNorm.",
+    "attention.output.": "attention.output.dense.",
+    "attention.query.": "attention.self.query.",
+    "attention.key.": "attention.self.key.",
+    "attention.value.": "attention.self.value.",
+    "expand.": "intermediate.dense.",
+    "contract.": "output.dense.",
+    "output_norm.": "output.LayerNorm.",
+}
+
+
+def hugging_face_name(name: str) -> str:
+    """What Hugging Face calls a parameter of `Bert`."""
+    part = next(part for part in _PARTS if name.startswith(part))
+    name = _PARTS[part] + name.removeprefix(part)
+    if part != "layers.":
+        return name
+    prefix, rest = re.fullmatch(r"(encoder\.layer\.\d+\.)(.+)", name).groups()  # type: ignore[union-attr]
+    inner = next(inner for inner in _LAYER_PARTS if rest.startswith(inner))
+    return prefix + _LAYER_PARTS[inner] + rest.removeprefix(inner)
+
+
+def to_hugging_face(bert: Bert) -> dict[str, Tensor]:
+    """Weights under the names of Hugging Face's BertModel."""
+    return {hugging_face_name(name): value for name, value in bert.state_dict().items()}
+
+
+def from_hugging_face(bert: Bert, weights: dict[str, Tensor], source: str | Path = "BERT weights") -> None:
+    """Take weights under Hugging Face's names (any head is left behind).
+
+    Raises:
+        MelpError: one is missing, or of another shape.
+    """
+    found = {_plain(name): value for name, value in weights.items()}
+    state = {}
+    for name, value in bert.state_dict().items():
+        theirs = hugging_face_name(name)
+        if theirs not in found:
+            raise MelpError(f"{source}: no {theirs} found, wanted every weight of a BERT")
+        if found[theirs].shape != value.shape:
+            shapes = tuple(found[theirs].shape), tuple(value.shape)
+            raise MelpError(f"{source}: {theirs} of shape {shapes[0]} found, wanted {shapes[1]}")
+        state[name] = found[theirs]
+    bert.load_state_dict(state)
+
+
+def _plain(name: str) -> str:
+    """Without the prefix of models with a head; checkpoints of 2019 name layer norms after TensorFlow."""
+    name = name.removeprefix("bert.")
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
+
+
+def local_folder(source: str | Path) -> Path:
+    """The folder of a model: itself, or what the hub holds under that name (no pickles are fetched).
+
+    Raises:
+        MelpError: there is neither.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    try:
+        return Path(snapshot_download(str(source), allow_patterns=["*.json", "*.txt", "*.safetensors"]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise MelpError(f"{source}: no such folder, and the hub gives no such model") from error
+
+
+def load_bert(source: str | Path, vocabulary: int | None = None) -> Bert:
+    """Read a BERT from a folder or hub name; safetensors only.
+
+    Args:
+        source: folder with `config.json` and `model.safetensors`, or a hub name.
+        vocabulary: size of the tokenizer, where words were added to it; new rows are drawn.
+
+    Raises:
+        MelpError: not a BERT, or a kind of BERT that ours is not.
+    """
+    folder = local_folder(source)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise MelpError(f"{source}: no BERT could be read ({str(error).splitlines()[0]})") from error
+    for name, wanted in (("model_type", "bert"), ("hidden_act", "gelu")):
+        if config.get(name) != wanted:
+            raise MelpError(f"{source}: {name} {config.get(name)!r} found, wanted {wanted!r}")
+    bert = Bert(BertConfig(**{ours: config[theirs] for ours, theirs in _SIZES.items() if theirs in config}))
+    from_hugging_face(bert, weights, source)
+    if vocabulary is not None and vocabulary != bert.config.vocabulary:
+        bert.resize(vocabulary)
+    return bert
+
+
+def folder_config(config: BertConfig, pad: int) -> dict[str, Any]:
+    """`config.json` of such a folder, for a masked language model.
+
+    Args:
+        config: sizes.
+        pad: id of padding.
+    """
+    sizes = {theirs: getattr(config, ours) for ours, theirs in _SIZES.items()}
+    return {
+        "architectures": ["BertForMaskedLM"],
+        "model_type": "bert",
+        "hidden_act": "gelu",
+        "pad_token_id": pad,
+        **sizes,
+    }

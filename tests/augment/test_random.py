@@ -1,0 +1,54 @@
+"""Randomness keyed by record."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from melp.augment.leads import mask_leads
+from melp.augment.random import combine, mix, uniform
+
+
+def splitmix(state: int) -> int:
+    """splitmix64's output function in Python's unbounded integers."""
+    x = state
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) % 2**64
+    return x ^ (x >> 31)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_mix_is_splitmix64(value: int) -> None:
+    assert int(mix(torch.tensor([value]))[0]) % 2**64 == splitmix(value % 2**64)
+
+
+def test_uniform_is_uniform_and_uncorrelated() -> None:
+    draws = uniform(torch.arange(2000), 50)
+    assert abs(draws.mean() - 0.5) < 0.003
+    assert abs(draws.var() - 1 / 12) < 0.002
+    assert draws.min() >= 0
+    assert draws.max() < 1
+    between = torch.corrcoef(draws.t())
+    assert (between - torch.eye(50)).abs().max() < 0.12
+    assert abs(torch.corrcoef(torch.stack([draws[:-1].flatten(), draws[1:].flatten()]))[0, 1]) < 0.01
+
+
+def test_uniform_depends_on_key_and_stream_alone() -> None:
+    keys = torch.tensor([5, 7, 9])
+    draws = uniform(keys, 3, 4)
+    assert torch.equal(uniform(keys.flip(0), 3, 4), draws.flip(0))
+    assert not torch.equal(uniform(keys, 3, 4, stream=1), draws)
+    assert int(combine(1, 2)) != int(combine(2, 1))
+
+
+def test_mask_leads_blanks_leads_to_their_baseline_and_never_all() -> None:
+    ecg = torch.randn(500, 12, 101)
+    masked = mask_leads(ecg, torch.arange(500), 0.9)
+    blank = (masked == ecg.median(-1, keepdim=True).values).all(-1)
+    kept = (masked == ecg).all(-1)
+    assert (blank | kept).all()
+    assert kept.any(1).all()
+    assert 0.86 < blank.float().mean() < 0.92
+    assert torch.equal(mask_leads(ecg, torch.arange(500), 0.0), ecg)
+    assert (mask_leads(ecg, torch.arange(500), 0.9, "zero")[blank] == 0).all()
