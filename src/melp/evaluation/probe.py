@@ -7,24 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from jaxtyping import Bool, Float, Shaped
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
+from sklearn.preprocessing import StandardScaler
 
 from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.embed import embed_rows
 from melp.evaluation.judging import Judged, Split, divide, judge_cell, rows_of
-from melp.evaluation.logistic import fit_logistic
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
 
 __all__ = ["STRENGTHS", "Probe", "fit_probe", "probe", "probe_features"]
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 _PARTS = 5
-_COARSE, _FINE = 1e-2, 1e-4  # where the optimiser stops, to compare strengths and for the probe itself
 
 
 @dataclass(frozen=True)
@@ -63,23 +62,20 @@ def fit_probe(
     if len(strengths) > 1 and len(set(patients)) >= 2:
         held_out = _held_out_scores(features, labels, patients, strengths, seed)
         strength = strengths[int(np.argmin(_log_losses(held_out, labels)))]
-    return _fit(features, labels, (strength,), _FINE)[0]
+    return _fit(features, labels, strength)
 
 
 def _fit(
-    features: Float[np.ndarray, "record feature"],
-    labels: Bool[np.ndarray, "record class"],
-    strengths: tuple[float, ...],
-    tolerance: float,
-) -> list[Probe]:
-    mean, scale = features.mean(axis=0, dtype=float), features.std(axis=0, dtype=float)
-    scale = np.where(scale > 1e-6 * np.maximum(1, np.abs(mean)), scale, 1)  # a constant feature stays 0
-    standardised = torch.from_numpy((features - mean) / scale)
-    weights, bias = fit_logistic(standardised, torch.tensor(labels), strengths, tolerance)
-    return [
-        Probe(mean, scale, weights[number].T.numpy(), bias[number].numpy(), strength)
-        for number, strength in enumerate(strengths)
-    ]
+    features: Float[np.ndarray, "record feature"], labels: Bool[np.ndarray, "record class"], strength: float
+) -> Probe:
+    scaler = StandardScaler().fit(features)
+    weights, bias = np.zeros((features.shape[1], labels.shape[1])), np.zeros(labels.shape[1])
+    for column in np.flatnonzero(labels.any(axis=0) & ~labels.all(axis=0)):
+        model = LogisticRegression(C=strength, max_iter=2000).fit(
+            scaler.transform(features), labels[:, column]
+        )
+        weights[:, column], bias[column] = model.coef_[0], model.intercept_[0]
+    return Probe(scaler.mean_, scaler.scale_, weights, bias, strength)
 
 
 def _held_out_scores(
@@ -93,8 +89,8 @@ def _held_out_scores(
     scores = np.zeros((len(strengths), *labels.shape))
     parts = GroupKFold(min(_PARTS, len(set(patients))), shuffle=True, random_state=seed)
     for trained, held_out in parts.split(features, groups=patients):
-        probes = _fit(features[trained], labels[trained], strengths, _COARSE)
-        scores[:, held_out] = [probe(features[held_out]) for probe in probes]
+        for number, strength in enumerate(strengths):
+            scores[number, held_out] = _fit(features[trained], labels[trained], strength)(features[held_out])
     return scores
 
 

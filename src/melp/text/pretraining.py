@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
+from melp.nn.trimming import run_trimmed
 from melp.text.hugging_face import to_hugging_face
 from melp.text.model import LanguageModel
 
@@ -66,13 +67,18 @@ class MaskedLanguageModel(nn.Module):
         tokens = batch["tokens"]
         chosen, inputs = self._mask(tokens, batch["key"], batch["sentence"] >= 0)
         inputs = torch.where(inputs == tokenizer.bos_token_id, tokenizer.cls_token_id, inputs)
-        positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
-        real = (tokens != tokenizer.pad_token_id)[:, None, None, :]
-        states = self.bert(inputs, positions, mask=real)[chosen]
+        lengths = (tokens != tokenizer.pad_token_id).sum(1)
+        states = run_trimmed(self._encode, lengths, inputs)[chosen]
         logits = self.norm(F.gelu(self.dense(states))) @ self.bert.word_embeddings.weight.t() + self.bias
         targets = tokens[chosen]
         loss = F.cross_entropy(logits.float(), targets, reduction="sum") / max(len(targets), 1)
         return {"loss": loss, "accuracy": (logits.argmax(-1) == targets).float().sum() / max(len(targets), 1)}
+
+    def _encode(
+        self, tokens: Int[Tensor, "row token"], _: Int[Tensor, " row"]
+    ) -> Float[Tensor, "row token dim"]:
+        real = (tokens != self.language.tokenizer.pad_token_id)[:, None, None, :]
+        return self.bert(tokens, torch.arange(tokens.shape[1], device=tokens.device)[None], mask=real)
 
     def _mask(
         self,
