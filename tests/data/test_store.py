@@ -56,9 +56,10 @@ def test_index(path: Path) -> None:
     index = store.index
     assert len(store) == len(index) == RECORDS
     assert list(index.columns) == [
-        "id", "patient", "corpus", "fold", "labels", "statements", "age", "sex", "flags", "length",
-        "shard", "row",
+        "id", "patient", "corpus", "fold", "labels", "statements", "age", "sex", "flags", "beats",
+        "beat_kinds", "length", "shard", "row",
     ]  # fmt: skip
+    assert index["beats"].tolist() == index["beat_kinds"].tolist() == [[]] * RECORDS
     row = index.iloc[3]
     assert (row["id"], row["patient"], row["fold"], row["labels"]) == ("4", "104", 4, ["NORM", "PRC(S)"])
     assert (row["age"], row["sex"], row["length"], row["shard"], row["row"]) == (44.0, "male", 5000, 1, 0)

@@ -22,6 +22,7 @@ from melp.data.simulator.conditions import CONDITIONS, compatible, draw_conditio
 from melp.data.simulator.patient import patient_of
 from melp.data.simulator.phrases import PHRASES, T_INVERSION
 from melp.data.simulator.wording import write
+from melp.data.store import Store
 from melp.data.tasks import get_task
 from melp.ecg import ECG
 
@@ -55,6 +56,15 @@ def test_entries_are_the_records() -> None:
         assert ecg.meta["beats"] == made.beats.tolist()
         assert (entry.labels, entry.patient, entry.fold) == (made.codes, made.patient, made.fold)
         assert (entry.age, entry.sex) == (made.age, made.sex)
+
+
+def test_store_keeps_beats_and_their_kinds(synthetic_store: Path) -> None:
+    index = Store(synthetic_store).index
+    for row in range(0, 120, 17):
+        made = record(row, 0, 100)
+        assert index["beats"][row] == made.beats.tolist() and len(made.beats) > 2
+        assert index["beat_kinds"][row] == list(made.kinds)
+    assert {kind for kinds in index["beat_kinds"] for kind in kinds} >= {"N", "V"}
 
 
 def test_what_is_shown_does_not_depend_on_the_rate() -> None:

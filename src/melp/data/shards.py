@@ -33,6 +33,8 @@ INDEX = pa.schema(
         ("age", pa.float32()),
         ("sex", pa.string()),
         ("flags", pa.list_(pa.string())),
+        ("beats", pa.list_(pa.int32())),
+        ("beat_kinds", pa.list_(pa.string())),
         ("length", pa.int32()),
         ("shard", pa.int32()),
         ("row", pa.int32()),
@@ -74,6 +76,7 @@ def prepare(entry: Entry, corpus: str, options: Options) -> Prepared:
         flags.append(CLIPPING)
     if not statements:
         flags.append(EMPTY_REPORT)
+    beats, kinds = _beats(ecg, options, length)
     row = {
         "id": entry.id,
         "patient": entry.patient,
@@ -84,9 +87,19 @@ def prepare(entry: Entry, corpus: str, options: Options) -> Prepared:
         "age": told.get("age", entry.age),
         "sex": told.get("sex", entry.sex),
         "flags": flags,
+        "beats": beats,
+        "beat_kinds": kinds,
         "length": length,
     }
     return Prepared(entry, signal, row)
+
+
+def _beats(ecg: ECG, options: Options, length: int) -> tuple[list[int], list[str]]:
+    """Samples of the R waves at the store's rate and their WFDB symbols, where the corpus knows them."""
+    samples = [round(beat * options.rate / ecg.rate) for beat in ecg.meta.get("beats", ())]
+    known = zip(samples, ecg.meta.get("kinds", ()), strict=True)
+    kept = [(sample, kind) for sample, kind in known if sample < length]
+    return [sample for sample, _ in kept], [kind for _, kind in kept]
 
 
 def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time"], int, bool]:

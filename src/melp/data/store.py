@@ -69,9 +69,12 @@ class Store:
         """A row a record, in the order of the shards.
 
         Columns: id, patient, corpus, fold, labels and statements (lists), age, sex ("female", "male", ""),
-        flags (list), length in samples, shard and row (where its signal lies).
+        flags (list), beats and beat_kinds (lists: samples of the R waves and their WFDB symbols; empty where
+        the corpus does not know them), length in samples, shard and row (where its signal lies).
         """
-        return _read_table(self.path / "index.parquet", ("labels", "statements", "flags"))
+        return _read_table(
+            self.path / "index.parquet", ("labels", "statements", "flags", "beats", "beat_kinds")
+        )
 
     @cached_property
     def texts(self) -> pd.DataFrame:
@@ -180,5 +183,6 @@ def _read_table(file: Path, lists: tuple[str, ...]) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise MelpError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
     for column in lists:
-        table[column] = [list(values) for values in table[column]]
+        found = table[column] if column in table else [()] * len(table)
+        table[column] = [list(values) for values in found]
     return table

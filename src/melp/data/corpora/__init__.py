@@ -7,7 +7,8 @@ A file of this folder is a corpus; its name, with `-` for `_`, is the corpus's. 
         is not the corpus.
     load(entry: Entry) -> ECG
         One recording. Raises `BadRecordError` where it cannot be used. What only the recording tells
-        (`statements`, `labels`, `age`, `sex`) may be given in `ECG.meta` and then stands for the entry's.
+        (`statements`, `labels`, `age`, `sex`) may be given in `ECG.meta` and then stands for the entry's;
+        `beats` (samples of the R waves) and `kinds` (their WFDB symbols) may be given there alone.
 """
 
 from __future__ import annotations
