@@ -66,3 +66,24 @@ def test_pooler_ignores_the_order_of_frames() -> None:
     frames = torch.randn(2, 7, 6)
     torch.testing.assert_close(pooler(frames), pooler(frames.flip(1)))
     assert pooler(frames).shape == (2, 3, 8)
+
+
+def test_weights_are_those_that_forward_uses() -> None:
+    torch.manual_seed(0)
+    attention = MultiHeadAttention(8, 2, 6).eval()
+    x, context = torch.randn(3, 4, 8), torch.randn(3, 5, 6)
+    weights = attention.weights(x, context)
+    assert torch.allclose(weights.sum(-1), torch.ones(3, 2, 4))
+    values = attention.value(context)
+    heads = [weights[:, head] @ values[..., 4 * head : 4 * head + 4] for head in range(2)]
+    assert torch.allclose(attention.output(torch.cat(heads, -1)), attention(x, context), atol=1e-6)
+
+
+def test_weights_of_a_pooler_are_those_that_forward_uses() -> None:
+    torch.manual_seed(0)
+    pooler = AttentionPooler(dim=8, context_dim=6, queries=3, heads=1)
+    frames = torch.randn(2, 7, 6)
+    weights = pooler.weights(frames)
+    assert weights.shape == (2, 3, 7)
+    values = pooler.attention.value(pooler.context_norm(frames))
+    assert torch.allclose(pooler.attention.output(weights @ values), pooler(frames), atol=1e-6)

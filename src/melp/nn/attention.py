@@ -122,6 +122,13 @@ class MultiHeadAttention(nn.Module):
             keys, values = cache.extend(keys, values)
         return self.attend(x, keys, values, causal, mask)
 
+    def weights(
+        self, x: Float[Tensor, "batch query dim"], context: Float[Tensor, "batch key context_dim"]
+    ) -> Float[Tensor, "batch head query key"]:
+        """How much each query takes from each place of `context`, without dropout; sums to 1 over the places."""
+        queries, keys = self._split(self.query(x)), self._split(self.key(context))
+        return (queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5).softmax(-1)
+
 
 class PostNormBlock(nn.Module):
     """Transformer block whose layer norms follow the residual sums, as in BERT and wav2vec 2.0.

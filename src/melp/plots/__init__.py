@@ -1,0 +1,1 @@
+"""Pictures: ECG paper, attention over beats, loss curves; each a `<svg>` element."""
