@@ -31,9 +31,14 @@ class TextAugmentation:
     shuffle: bool = False
     """Whether their order is random."""
 
+    @property
+    def active(self) -> bool:
+        """Whether anything is done."""
+        return self.sample > 0 or self.shuffle
+
     def __call__(self, statements: Sequence[str], key: int) -> list[str]:
         """The statements shown, a function of `key`."""
-        if len(statements) < 2 or not (self.sample or self.shuffle):
+        if len(statements) < 2 or not self.active:
             return list(statements)
         generator = np.random.default_rng(key & (1 << 63) - 1)
         order = generator.permutation(len(statements))
@@ -86,7 +91,8 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     """Records of a store: batches hold `signal` (microvolt), `patient`, `key`, and with text what `encode` gives.
 
     With text there are also `shown` and `said`: the numbers of the statements that the batch shows and of all
-    that the record's report holds.
+    that the record's report holds; and `report`, the tokens of the whole report in its own order, where the
+    augmentation shows something else.
 
     Args:
         store: the store.
@@ -133,7 +139,8 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
             return batch
         said = [self.statements[row] for row in rows]
         shown = [self.augmentation(report, key) for report, (_, key) in zip(said, samples, strict=True)]
-        return {**batch, **self.encode(shown), "shown": _numbers(shown), "said": _numbers(said)}
+        whole = {"report": self.encode(said)["tokens"]} if self.augmentation.active else {}
+        return {**batch, **self.encode(shown), **whole, "shown": _numbers(shown), "said": _numbers(said)}
 
 
 @dataclass(frozen=True)

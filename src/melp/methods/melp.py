@@ -13,18 +13,40 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from melp.augment.leads import mask_leads
+from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.caption import caption_loss
 from melp.losses.contrastive import global_contrastive
-from melp.losses.gather import gather, rows_before, share_of_count
+from melp.losses.gather import gather, gather_padded, rows_before, share_of_count
 from melp.losses.local_alignment import LocalAlignment, local_alignment_loss
 from melp.methods._base import Batch, Inputs, Method
 from melp.nn import build_encoder
+from melp.nn.encoders import list_encoders
 from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
 from melp.nn.trimming import run_trimmed
 from melp.text.generation import search
 from melp.text.tokenizer import ReportEncoder
-from melp.text.tower import SpecialTokens, TextFeatures, TextTower
+from melp.text.tower import ATTENTIONS, POOLINGS, SpecialTokens, TextFeatures, TextTower
+
+_CHOICES = {
+    "encoder": list_encoders(),
+    "text_attention": ATTENTIONS,
+    "text_pooling": POOLINGS,
+    "local_form": ("paper", "code"),
+    "local_aggregation": ("mean", "sum"),
+    "identical_reports": ("negatives", "positives", "implied"),
+    "lead_fill": ("isoelectric", "zero"),
+    "probe": ("beats", "frames"),
+}
+_POSITIVE = (
+    "dim",
+    "beats",
+    "caption_tokens",
+    "pooler_heads",
+    "decoder_layers",
+    "decoder_heads",
+    "temperature",
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +104,15 @@ class MELPConfig:
     probe: str = "beats"
     """What `embed` gives: beats (mean beat vector before the projection, C) or frames (mean encoder frame)."""
 
+    def __post_init__(self) -> None:
+        check_choices("method", self, _CHOICES)
+        weights = ("global_weight", "caption_weight", "local_weight")
+        limits = {**dict.fromkeys(weights, (0, math.inf)), "lead_masking": (0, 1), "decoder_dropout": (0, 1)}
+        limits |= {"text_length": (3, math.inf), "frozen_layers": (0, math.inf)}
+        check_ranges("method", self, limits, above=_POSITIVE)
+        if not any(getattr(self, name) for name in weights):
+            raise MelpError("method: all three losses have weight 0, wanted at least one")
+
 
 class MELP(Method):
     """Reads an ECG on three scales, each against its report.
@@ -123,6 +154,11 @@ class MELP(Method):
             cls_position=config.text_length,
             frozen_layers=config.frozen_layers,
         )
+        if config.text_length > self.text.max_tokens:
+            raise MelpError(
+                f"method.text_length: {config.text_length} found, wanted at most {self.text.max_tokens}, "
+                "the positions of the language model"
+            )
         self.local = LocalAlignment(form=config.local_form, aggregation=config.local_aggregation)
         self.beat_pooler = AttentionPooler(config.dim, self.encoder.dim, config.beats, config.pooler_heads)
         self.beat_norm = nn.LayerNorm(config.dim)
@@ -158,19 +194,22 @@ class MELP(Method):
             for beats in (self.beat_pooler, self.beat_norm):
                 beats.requires_grad_(False)
             self.beat_projection.requires_grad_(False)
+            if config.text_attention != "causal":
+                # The decoder reads word embeddings alone.
+                self.text.bert.layers.requires_grad_(False)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Weighted sum of the three losses, and each of them."""
-        ecg, tokens = batch["ecg"], batch["tokens"]
+        ecg = batch["ecg"]
         if self.training:
             ecg = mask_leads(ecg, batch["key"], self.config.lead_masking, self.config.lead_fill)
         frames = self.encoder(ecg)
-        text = self.text(tokens, batch["sentence"])
+        text = self.text(batch["tokens"], batch["sentence"])
         beats = self._beats(frames)
         same = self._matching(batch)
         losses = {
             "global": lambda: self._global_loss(beats, text, same),
-            "caption": lambda: self._caption_loss(frames, text, tokens),
+            "caption": lambda: self._caption_loss(frames, text, batch),
             "local": lambda: self._local_loss(beats, text, same),
         }
         weights = {name: getattr(self.config, f"{name}_weight") for name in losses}
@@ -195,8 +234,11 @@ class MELP(Method):
         self,
         frames: Float[Tensor, "batch frame channel"],
         text: TextFeatures,
-        tokens: Int[Tensor, "batch token"],
+        batch: Batch,
     ) -> Float[Tensor, ""]:
+        """Of the whole report, whatever part of it the contrasts are shown."""
+        report = batch.get("report", batch["tokens"])
+        states = self.text.decoder_states(report) if "report" in batch else text.states
         ecg_tokens = self._caption_tokens(frames)
 
         def decode(
@@ -204,9 +246,9 @@ class MELP(Method):
         ) -> Float[Tensor, "row token dim"]:
             return self.decoder.hidden(states, ecg_tokens[rows])
 
-        targets = tokens[:, 1:]
+        targets = report[:, 1:]
         written = targets != self.text.special.pad
-        hidden = run_trimmed(decode, written.sum(1), text.states[:, :-1])[written]
+        hidden = run_trimmed(decode, written.sum(1), states[:, :-1])[written]
         logits = self.decoder.project(hidden, self._word_embeddings())
         count = share_of_count(written.sum().float())
         return caption_loss(logits[None], targets[written][None], self.text.special.pad, count=count)
@@ -240,7 +282,7 @@ class MELP(Method):
         """Which ECGs (rows) and texts (columns) of the joined batch match, beside the diagonal."""
         if self.config.identical_reports == "negatives":
             return None
-        shown, said = gather(batch["shown"]), gather(batch["said"])
+        shown, said = gather_padded(batch["shown"]), gather_padded(batch["said"])
         if self.config.identical_reports == "positives":
             said = shown
         # [ECG, text, statement of the text]: is it among the statements of the ECG's report?
