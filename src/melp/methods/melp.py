@@ -36,7 +36,7 @@ _CHOICES = {
     "local_aggregation": ("mean", "sum"),
     "identical_reports": ("negatives", "positives", "implied"),
     "lead_fill": ("isoelectric", "zero"),
-    "probe": ("beats", "frames"),
+    "probe": ("beats", "frames", "stages"),
 }
 _POSITIVE = (
     "dim",
@@ -102,7 +102,8 @@ class MELPConfig:
     temperature: float = 0.07
     """Of the global loss at the start; learned, at least 0.01 (C)."""
     probe: str = "beats"
-    """What `embed` gives: beats (mean beat vector before the projection, C) or frames (mean encoder frame)."""
+    """What `embed` gives: beats (mean beat vector before the projection, C), frames (mean frame of the encoder) or
+    stages (mean output of each stage of the encoder, side by side)."""
 
     def __post_init__(self) -> None:
         check_choices("method", self, _CHOICES)
@@ -291,12 +292,12 @@ class MELP(Method):
         return matching & matching.t() if self.config.identical_reports == "positives" else matching
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """Mean beat vector before the projection, or the mean frame (option `probe`)."""
+        """Mean beat vector before the projection, or of the encoder (option `probe`)."""
+        if self.config.probe == "stages":
+            return torch.cat([stage.mean(-1) for stage in self.encoder.stages(ecg)], dim=1)
         frames = self.encoder(ecg)
         beats_trained = self.config.global_weight or self.config.local_weight
-        return (
-            self._beats(frames).mean(1) if self.config.probe == "beats" and beats_trained else frames.mean(1)
-        )
+        return self._beats(frames).mean(1) if self.config.probe == "beats" and beats_trained else frames.mean(1)
 
     def project_ecg(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """Rhythm vectors of unit length, in the common space."""

@@ -24,3 +24,7 @@ class Encoder(nn.Module):
     @abstractmethod
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         """Frames of the whole encoder; frame i of n covers the i-th n-th of the recording."""
+
+    def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
+        """Outputs on the way to the frames, from the first to the last: the last alone unless there are stages."""
+        return [self(ecg).transpose(1, 2)]

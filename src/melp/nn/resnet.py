@@ -90,7 +90,7 @@ class ResNet1d(Encoder):
             nn.ReLU(),
         )
         before = (config.widths[0], *config.widths)
-        self.stages = nn.ModuleList(
+        self.residual_stages = nn.ModuleList(
             nn.Sequential(
                 *(
                     BasicBlock(
@@ -106,12 +106,17 @@ class ResNet1d(Encoder):
             for stage, width in enumerate(config.widths)
         )
 
+    def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
+        """Output of each stage."""
+        x, outputs = self.stem(ecg), []
+        for stage in self.residual_stages:
+            x = stage(x)
+            outputs.append(x)
+        return outputs
+
     def conv_features(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
         """Output of the last stage."""
-        x = self.stem(ecg)
-        for stage in self.stages:
-            x = stage(x)
-        return x
+        return self.stages(ecg)[-1]
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         """The last stage's output as a sequence of frames."""
