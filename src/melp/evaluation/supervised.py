@@ -78,7 +78,7 @@ class LabelledBatches(StoreBatches):
 
 
 def untrained(model: Model, folder: Path, seed: int = 0) -> Model:
-    """The same architecture and preprocessing with new random weights; `folder` is what results name it by."""
+    """The same architecture and preprocessing with new random weights; results name it by `folder`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         method = type(model.method)(model.method.config, copy.deepcopy(model.method.inputs))

@@ -106,7 +106,7 @@ class _Axes:
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
-    """Round numbers (1, 2 or 5 times a power of ten) from at or below `low` to at or above `high`, about `most`."""
+    """About `most` round numbers (1, 2 or 5 times a power of ten), from `low` or below to `high` or above."""
     span = max(high - low, abs(high) * 1e-3, 1e-9)
     power = 10.0 ** np.floor(np.log10(span / most))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= most)
@@ -140,4 +140,5 @@ def _validation(pairs: Sequence[tuple[int, float]], axes: _Axes) -> str:
         for step, value in pairs
     )
     line = _points(pairs, axes)
-    return f'<polyline class="validation" points="{line}" fill="none" stroke="{VALIDATION}" stroke-width="1.6"/>{dots}'
+    style = f'fill="none" stroke="{VALIDATION}" stroke-width="1.6"'
+    return f'<polyline class="validation" points="{line}" {style}/>{dots}'

@@ -15,13 +15,13 @@ __all__ = ["LAYOUT", "ecg_paper"]
 SPEED = 25.0  # mm/s
 GAIN = 10.0  # mm/mV
 LAYOUT = (("I", "aVR", "V1", "V4"), ("II", "aVL", "V2", "V5"), ("III", "aVF", "V3", "V6"))
-"""Leads of each row, each for a quarter of the time; the rows are simultaneous (IEC 60601-2-25's usual print)."""
+"""Leads of each row, each shown for a quarter of the time; the rows are simultaneous."""
 RHYTHM = "II"
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 10.0, 5.0, 10.0, 10.0  # mm of paper around the traces
 _BIG = 5.0  # mm
 _LEAST_GAP, _MOST_GAP = 20.0, 40.0  # mm between two rows
-_FINE, _HEAVY, _INK, _SHADE = "#f8dcdc", "#eeb0b0", "#14181d", "#1d6fb8"
+_PAPER, _FINE, _HEAVY, _INK, _SHADE = "#fffdfc", "#f8dcdc", "#eeb0b0", "#14181d", "#1d6fb8"
 _DEEPEST = 0.5  # opacity where a layer is 1
 
 
@@ -59,7 +59,7 @@ def ecg_paper(
     return (
         f'<svg class="ecg" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" '
         f'aria-label="{label or "12-lead ECG"}" font-family="system-ui, sans-serif">'
-        f"<rect width='{width:g}' height='{height:g}' fill='#fffdfc'/>{''.join(parts)}</svg>"
+        f"<rect width='{width:g}' height='{height:g}' fill='{_PAPER}'/>{''.join(parts)}</svg>"
     )
 
 
@@ -131,8 +131,8 @@ def _trace(row: int, lead: str, start: float, trace: np.ndarray, baseline: float
 def _text(x: float, y: float, text: str, size: float, weight: str) -> str:
     # A rim of paper keeps the letters readable where a trace runs through them.
     return (
-        f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" font-weight="{weight}" fill="{_INK}" stroke="#fffdfc" '
-        f'stroke-width="0.8" paint-order="stroke" xml:space="preserve">{text}</text>'
+        f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" font-weight="{weight}" fill="{_INK}" '
+        f'stroke="{_PAPER}" stroke-width="0.8" paint-order="stroke" xml:space="preserve">{text}</text>'
     )
 
 
@@ -146,8 +146,10 @@ def _layer(
         f'stop-opacity="{_DEEPEST * min(max(float(value), 0.0), 1.0):.3f}"/>'
         for frame, value in enumerate(relevance)
     )
+    gradient = f"{name}-{number}"
+    span = f'gradientUnits="userSpaceOnUse" x1="{_LEFT:g}" x2="{right:g}" y1="0" y2="0"'
+    place = f'x="{_LEFT:g}" width="{right - _LEFT:g}" height="{height:g}"'
     return (
-        f'<g class="layer layer-{number}"><linearGradient id="{name}-{number}" gradientUnits="userSpaceOnUse" '
-        f'x1="{_LEFT:g}" x2="{right:g}" y1="0" y2="0">{stops}</linearGradient>'
-        f'<rect x="{_LEFT:g}" width="{right - _LEFT:g}" height="{height:g}" fill="url(#{name}-{number})"/></g>'
+        f'<g class="layer layer-{number}"><linearGradient id="{gradient}" {span}>{stops}</linearGradient>'
+        f'<rect {place} fill="url(#{gradient})"/></g>'
     )

@@ -1,0 +1,1 @@
+"""The whole path in one command, ending in a page that a person can look at."""

@@ -1,0 +1,169 @@
+"""From nothing, or from PTB-XL, to a judged model and a page about it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from melp.data.build import build
+from melp.data.store import Store
+from melp.data.tasks import get_task
+from melp.errors import MelpError
+from melp.evaluation.generation import generate, save_generation
+from melp.evaluation.judging import save
+from melp.evaluation.probe import probe, probe_features
+from melp.evaluation.results import PREDICTIONS, RESULTS
+from melp.evaluation.supervised import supervised, untrained
+from melp.evaluation.zero_shot import text_embeddings, zero_shot
+from melp.hub import Model, load
+from melp.hub import save as save_model
+from melp.hub.folder import CONFIG, WEIGHTS
+from melp.quickstart.page import PAGE, write_page
+from melp.quickstart.results import comparison, terminal_table
+from melp.quickstart.steps import NOTES, Steps, digest
+from melp.recipes import load_recipe
+from melp.signal.preprocessing import Preprocessing
+from melp.training.pretrain import Recipe, pretrain
+
+__all__ = ["quickstart"]
+
+SYNTHETIC_RECORDS = 2000
+PTB_XL_TASKS = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
+
+
+def quickstart(
+    out: Path,
+    *,
+    ptb_xl: Path | None = None,
+    allow_missing: bool = False,
+    records: int | None = None,
+    recipe: str | None = None,
+    options: list[str] | None = None,
+) -> Path:
+    """The whole path: store, both stages of training, judging beside two references, and a page about it.
+
+    Every step leaves its files in `out`; started again, it goes on where it was.
+
+    Args:
+        out: folder of all that is made.
+        ptb_xl: PTB-XL as published; None for simulated recordings.
+        allow_missing: go on where recordings of PTB-XL are not on disk.
+        records: how many recordings to simulate; 2,000 where None.
+        recipe: name or file; None is `melp/laptop` on PTB-XL and the shorter `melp/quickstart` otherwise.
+        options: `key=value` options of the recipe.
+
+    Returns:
+        The page, `out/report.html`.
+
+    Raises:
+        MelpError: `out` holds something else, or what a step cannot use.
+    """
+    if ptb_xl is not None and records is not None:
+        raise MelpError("records: found with --ptb-xl, wanted only for simulated recordings")
+    if out.is_dir() and any(out.iterdir()) and not (out / NOTES).is_file() and not _begun(out):
+        raise MelpError(f"{out}: not empty, and no quickstart; wanted a new folder")
+    merged = load_recipe("melp", recipe or ("melp/laptop" if ptb_xl else "melp/quickstart"), options or [])
+    path = _Path(out, ptb_xl, merged, records or SYNTHETIC_RECORDS, allow_missing)
+    return path.go()
+
+
+def _begun(out: Path) -> bool:
+    return all(file.name.startswith("store") for file in out.iterdir())
+
+
+class _Path:
+    def __init__(
+        self, out: Path, raw: Path | None, recipe: Recipe, records: int, allow_missing: bool
+    ) -> None:
+        self.out, self.raw, self.recipe = out, raw, recipe
+        self.records, self.allow_missing = records, allow_missing
+        self.run, self.results, self.reports = out / "run", out / "results", out / "reports"
+        self.tasks = [get_task(name) for name in (PTB_XL_TASKS if raw else ("synthetic",))]
+        self.steps = Steps(out, 7, Console(stderr=True))
+
+    def go(self) -> Path:
+        self.steps.do("store", "Recordings and reports into a store", self._build)
+        self.store = Store(self.out / "store")
+        self.folds = judged_folds(self.store, self.recipe)
+        self.steps.do("training", "Training: words first, then ECGs with their reports", self._pretrain)
+        self.model = load(self.run)
+        self._judge()
+        write_page(self.out, self.store, self.model, self.tasks, self.steps.done)
+        Console().print(terminal_table(comparison(self.results, self.tasks)))
+        return self.out / PAGE
+
+    def _build(self) -> None:
+        build(
+            "ptb-xl" if self.raw else "synthetic",
+            self.raw,
+            self.out / "store",
+            rate=Preprocessing.from_dict(self.recipe.preprocessing).rate,
+            workers=os.cpu_count() or 1,
+            allow_missing=self.allow_missing,
+            records=None if self.raw else self.records,
+            progress=True,
+        )
+
+    def _pretrain(self) -> None:
+        pretrain("melp", self.store, self.recipe, self.run)
+
+    def _judge(self) -> None:
+        manifest = self.out / "store" / "manifest.json"
+        origin = digest(self.run / WEIGHTS, self.run / CONFIG, manifest, self.folds)
+        results = [self.results / RESULTS, self.results / PREDICTIONS]
+        do = self.steps.do
+        do("zero-shot", "Zero-shot: ECGs against words", self._zero_shot, origin, results)
+        do("probe", "Linear probe", lambda: self._probe(self.model), origin, results)
+        do("untrained", "Linear probe of the same network untrained", self._untrained, origin, results)
+        do("supervised", "The same encoder trained with labels", self._supervised, origin, results)
+        do(
+            "reports",
+            "Reports written by the model",
+            self._generate,
+            origin,
+            [self.reports / "reports.parquet"],
+        )
+
+    @property
+    def _ids(self) -> pd.Index:
+        return pd.Index(self.store.index["id"])
+
+    def _zero_shot(self) -> None:
+        ecg = text_embeddings(self.model, self.store, self._ids[self.store.index["fold"].isin(self.folds)])
+        judged = [zero_shot(self.model, self.store, task, folds=self.folds, ecg=ecg) for task in self.tasks]
+        save(judged, self.results)
+
+    def _probe(self, model: Model) -> None:
+        features = probe_features(model, self.store, self._ids)
+        for task in self.tasks:
+            save(probe(model, self.store, task, folds=self.folds, features=features), self.results)
+
+    def _untrained(self) -> None:
+        folder = self.out / "untrained"
+        model = untrained(self.model, folder)
+        save_model(folder, model.method, model.name, model.preprocessing)
+        self._probe(model)
+
+    def _supervised(self) -> None:
+        for task in self.tasks:
+            folder = self.out / "supervised" / task.name
+            save([supervised(self.model, self.store, task, folder, folds=self.folds)], self.results)
+
+    def _generate(self) -> None:
+        save_generation(generate(self.model, self.store, self.folds), self.reports)
+
+
+def judged_folds(store: Store, recipe: Recipe) -> tuple[int, ...]:
+    """The folds of a store that a recipe neither trains on nor selects by.
+
+    Raises:
+        MelpError: there is none.
+    """
+    seen = {*recipe.data.train_folds, *recipe.data.validation_folds}
+    folds = tuple(sorted(set(store.index["fold"].tolist()) - seen))
+    if not folds:
+        raise MelpError(f"{store.path}: data.train_folds and data.validation_folds leave no fold to judge")
+    return folds
