@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-
 from jaxtyping import install_import_hook
 
 with install_import_hook("melp", "beartype.beartype"):
     import melp  # noqa: F401
+
+REAL = {"recordings", "ptb_xl", "parity"}
+"""Fixtures of files that lie outside the repository."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what asks for real data, whether its author thought of it or not."""
+    for item in items:
+        if REAL & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.data)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where the data must be there, a test on them that skips, for whatever reason, fails."""
+    report = yield
+    wanted = os.environ.get("MELP_REQUIRE_DATA") == "1" and item.get_closest_marker("data") is not None
+    if report.skipped and wanted:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped although MELP_REQUIRE_DATA=1: {report.longrepr}"
+    return report
 
 
 def _absent(reason: str) -> None:
