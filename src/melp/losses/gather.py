@@ -74,6 +74,14 @@ def gather(rows: Shaped[Tensor, " row *rest"]) -> Shaped[Tensor, " total *rest"]
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
 
+def gather_padded(rows: Shaped[Tensor, "row column"]) -> Shaped[Tensor, "total widest"]:
+    """The same for rows whose width differs between the processes: narrower ones get zeros at their end."""
+    if world_size() == 1:
+        return rows
+    widest = max(_row_counts(rows.shape[1], rows.device))
+    return gather(torch.cat([rows, rows.new_zeros(len(rows), widest - rows.shape[1])], dim=1))
+
+
 def rows_before(count: int, device: torch.device) -> int:
     """How many of the joined rows come before this process's own `count`: the shift of its row numbers."""
     if world_size() == 1:
