@@ -21,6 +21,9 @@ from rich.progress import (
 )
 from torch import Tensor
 
+from melp.errors import MelpError
+from melp.hub.folder import write_text
+
 LOG = "log.jsonl"
 CHECKPOINT = "last.ckpt"
 
@@ -39,7 +42,7 @@ class Log(lightning.Callback):
             kept = [
                 line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= pl_module.step
             ]
-            self.file.write_text("".join(kept))
+            write_text(self.file, "".join(kept))
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
@@ -54,6 +57,10 @@ class Log(lightning.Callback):
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Writes the validation means."""
         self._waiting.append({"step": pl_module.step, **trainer.callback_metrics})
+        self._flush(trainer)
+
+    def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
+        """Writes the lines of all steps that the checkpoint holds."""
         self._flush(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
@@ -92,6 +99,13 @@ class Select(lightning.Callback):
         """Takes it up again."""
         self.best, self.waited, self.step = state_dict["best"], state_dict["waited"], state_dict["step"]
 
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Ends at the first step where there will be nothing to select by."""
+        if self.scalar != "last" and self.scalar not in outputs:
+            raise MelpError(f"training.select: {self.scalar!r} found, wanted last, {', '.join(outputs)}")
+
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Compares with the best so far."""
         if self.scalar == "last":
@@ -113,10 +127,20 @@ class Select(lightning.Callback):
 
 
 class Resume(lightning.Callback):
-    """Writes `last.ckpt` after each look at the validation data and at the end."""
+    """Writes `last.ckpt` after each look at the validation data and at the end.
 
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / CHECKPOINT
+    Args:
+        folder: where to.
+        every: steps between two checkpoints where there is no validation data.
+    """
+
+    def __init__(self, folder: Path, every: int = 0) -> None:
+        self.file, self.every = folder / CHECKPOINT, every
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Saves what the step before left: at its own end, the method has not yet followed it."""
+        if self.every and pl_module.global_step and pl_module.step % self.every == 0:
+            self._save(trainer)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Saves."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
-from melp.errors import MelpError
+from melp.errors import MelpError, check_choices, check_ranges
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed"}
 
@@ -29,8 +30,11 @@ class OptimiserConfig:
     """Largest gradient norm; 0 is none."""
 
     def __post_init__(self) -> None:
-        if self.schedule not in ("cosine", "linear"):
-            raise MelpError(f"optimiser.schedule: {self.schedule!r} found, wanted cosine or linear")
+        check_choices("optimiser", self, {"schedule": ("cosine", "linear")})
+        limits = {"weight_decay": (0, math.inf), "warmup": (0, 1), "final": (0, 1), "clip": (0, math.inf)}
+        check_ranges("optimiser", self, limits, above=["lr"])
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise MelpError(f"optimiser.betas: {self.betas} found, wanted two below 1")
 
 
 @dataclass
@@ -61,11 +65,12 @@ class TrainingConfig:
     """As Lightning names it."""
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise MelpError(f"training.precision: {self.precision!r} found, wanted {' or '.join(PRECISIONS)}")
-        for name in ("epochs", "batch_size", "devices"):
-            if getattr(self, name) < 1:
-                raise MelpError(f"training.{name}: {getattr(self, name)} found, wanted 1 or more")
+        check_choices("training", self, {"precision": list(PRECISIONS)})
+        some, none = (
+            ("epochs", "batch_size", "devices"),
+            ("max_steps", "workers", "validate_every", "patience"),
+        )
+        check_ranges("training", self, dict.fromkeys((*none, "seed"), (0, math.inf)), above=some)
 
 
 @dataclass
@@ -80,3 +85,6 @@ class DataConfig:
     """Probability that only some of a report's statements are shown."""
     statement_shuffle: bool = False
     """Whether statements are shown in random order."""
+
+    def __post_init__(self) -> None:
+        check_ranges("data", self, {"statement_sampling": (0, 1)})

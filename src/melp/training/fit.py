@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from melp.data.batches import Sample, Steps
+from melp.errors import MelpError
 from melp.training.callbacks import CHECKPOINT, Log, ProgressBar, Resume, Select
 from melp.training.config import PRECISIONS, TrainingConfig
 from melp.training.module import PretrainingModule
@@ -21,14 +24,22 @@ from melp.training.module import PretrainingModule
 Batches = Dataset[dict[str, Tensor]]
 
 
+def least_for_validation(ranks: int) -> int:
+    """Records of a validation batch, at the least: a contrast needs something to contrast with."""
+    return max(2, ranks)
+
+
 class InTurn:
-    """Every record once, in a fixed order, for validation; the ranks share the batches."""
+    """Every record once, in a fixed order, for validation; the ranks share each batch, as their losses do.
+
+    A last batch with fewer records than a contrast needs, or than ranks, is left out.
+    """
 
     def __init__(self, count: int, batch_size: int, rank: int, ranks: int) -> None:
         order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
-        whole = [order[start : start + batch_size] for start in range(0, count, batch_size)]
-        # A contrast needs something to contrast with.
-        self.batches = [batch for batch in whole if len(batch) > 1][rank::ranks]
+        size = batch_size * ranks
+        whole = [order[start : start + size] for start in range(0, count, size)]
+        self.batches = [batch[rank::ranks] for batch in whole if len(batch) >= least_for_validation(ranks)]
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -59,7 +70,7 @@ class PretrainingData(lightning.LightningDataModule):
             self.config.batch_size,
             self.config.seed,
             last=self.steps,
-            first=self.trainer.lightning_module.first_step,  # type: ignore[union-attr, arg-type]
+            first=self.trainer.lightning_module.first_step,
             rank=self.trainer.global_rank,
             ranks=self.trainer.world_size,
         )
@@ -104,42 +115,67 @@ def fit(
     Args:
         module: what is trained; `module.steps` is the length.
         train: training batches.
-        validation: validation batches; without them the last weights are kept.
+        validation: validation batches; without them, or with too few records, the last weights are kept.
         config: length, batches, precision.
         folder: where the log and the checkpoint go.
         save: writes the model folder; called for the weights that are to be kept.
         title: of the progress bar.
         progress: whether to show one.
+
+    Raises:
+        MelpError: no such accelerator here, or no such scalar to select by.
+        KeyboardInterrupt: stopped by the user.
     """
     _quiet()
-    per_epoch = step_counts(len(train), config)[1]  # type: ignore[arg-type]
-    checkpoint = folder / CHECKPOINT
-    callbacks = [
+    interval = config.validate_every or step_counts(len(train), config)[1]  # type: ignore[arg-type]
+    if validation is not None and len(validation) < least_for_validation(config.devices):  # type: ignore[arg-type]
+        validation = None
+    callbacks: list[lightning.Callback] = [
         Log(folder),
         Select(config.select if validation is not None else "last", config.patience, save),
-        Resume(folder),
+        Resume(folder, 0 if validation is not None else interval),
     ]
     if progress:
         callbacks.append(ProgressBar(title, module.steps))
-    trainer = lightning.Trainer(
-        max_epochs=1,
-        precision=PRECISIONS[config.precision],  # type: ignore[arg-type]
-        accelerator=config.accelerator,
-        devices=config.devices,
-        gradient_clip_val=module.optimiser_config.clip or None,
-        val_check_interval=config.validate_every or per_epoch,
-        check_val_every_n_epoch=None,
-        limit_val_batches=None if validation is not None else 0,
-        callbacks=callbacks,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        use_distributed_sampler=False,
-    )
+    trainer = _trainer(config, module.optimiser_config.clip, interval, validation is not None, callbacks)
     data = PretrainingData(train, validation, config, module.steps)
-    trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True)
+    checkpoint = folder / CHECKPOINT
+    try:
+        trainer.fit(
+            module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True
+        )
+    except SystemExit as stopped:
+        # Lightning makes exit code 1 of Ctrl-C, and leaves the process deaf to it.
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise KeyboardInterrupt from None
+
+
+def _trainer(
+    config: TrainingConfig, clip: float, interval: int, validate: bool, callbacks: list[lightning.Callback]
+) -> lightning.Trainer:
+    try:
+        return lightning.Trainer(
+            max_epochs=1,
+            precision=PRECISIONS[config.precision],
+            accelerator=config.accelerator,
+            devices=config.devices,
+            gradient_clip_val=clip or None,
+            val_check_interval=interval,
+            check_val_every_n_epoch=None,
+            limit_val_batches=None if validate else 0,
+            callbacks=callbacks,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+    except (ValueError, MisconfigurationException) as error:
+        why = " ".join(str(error).split())
+        raise MelpError(f"training.accelerator: {config.accelerator!r} found; {why}") from error
 
 
 def _quiet() -> None:

@@ -84,19 +84,19 @@ class PretrainingModule(lightning.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Lets the method follow the step."""
-        if hasattr(self.method, "after_step"):
-            self.method.after_step()
+        after_step = getattr(self.method, "after_step", None)
+        if after_step is not None:
+            after_step()
 
     def configure_optimizers(self) -> Any:
         """AdamW, its rate set anew at every step."""
         config = self.optimiser_config
-        groups = (
-            self.method.param_groups() if hasattr(self.method, "param_groups") else self._all_parameters()
-        )
+        groups = getattr(self.method, "param_groups", self._all_parameters)()
         for group in groups:
             group["lr"] = config.lr * group.pop("lr_factor", 1.0)
+        first, second = config.betas
         optimiser = torch.optim.AdamW(
-            groups, lr=config.lr, betas=tuple(config.betas), weight_decay=config.weight_decay
+            groups, lr=config.lr, betas=(first, second), weight_decay=config.weight_decay
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimiser, lambda step: rate_factor(step, self.steps, config)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning
@@ -91,6 +94,11 @@ def pretrain_text(
         )
         sentences = (sentence + "." for text in train for sentence in text)
         language = LanguageModel.from_scratch(sentences, config.vocabulary, sizes)
+    positions = language.bert.config.positions
+    if config.max_length > positions:
+        raise MelpError(
+            f"model.max_length: {config.max_length} found, wanted at most BERT's {positions} positions"
+        )
     encode = ReportEncoder(language.tokenizer, config.max_length)
     augmentation = TextAugmentation(recipe.data.statement_sampling, recipe.data.statement_shuffle)
     batches = TextBatches(train, encode, augmentation)
@@ -105,11 +113,24 @@ def pretrain_text(
         )
         write_weights(out / WEIGHTS, model.hugging_face_state())
 
-    _begin(out, settings)
     steps, _ = step_counts(len(batches), recipe.training)
     module = PretrainingModule(model, recipe.optimiser, steps, recipe.training.seed)
-    fit(module, batches, held_out, recipe.training, out, write, "stage 1", progress)
+    with _nothing_left_behind(out):
+        _begin(out, settings)
+        fit(module, batches, held_out, recipe.training, out, write, "stage 1", progress)
     return out
+
+
+@contextmanager
+def _nothing_left_behind(out: Path) -> Iterator[None]:
+    """Takes a new folder away again where its training cannot be begun, or fails before it first saved."""
+    new = not out.exists()
+    try:
+        yield
+    except (MelpError, OSError):
+        if new and not (out / CHECKPOINT).exists():
+            shutil.rmtree(out, ignore_errors=True)
+        raise
 
 
 def reports_of(store: Store, folds: Sequence[int]) -> list[list[str]]:
@@ -154,16 +175,28 @@ def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool 
     Raises:
         MelpError: `out` holds a training with other settings, or the options do not fit together.
     """
-    kind = get_method(name)
     settings = {"name": name, "store": str(store.path.resolve()), **asdict(recipe)}
-    if _finished(out, settings):
-        return out
-    _begin(out, settings)
-    language = _language(kind, store, recipe, out, progress)
-    preprocessing = Preprocessing.from_dict(recipe.preprocessing)
+    kind, preprocessing = get_method(name), Preprocessing.from_dict(recipe.preprocessing)
+    if not _finished(out, settings):
+        with _nothing_left_behind(out):
+            _begin(out, settings)
+            language = _language(kind, store, recipe, out, progress)
+            _train(name, store, recipe, preprocessing, language, out, progress)
+    return out
+
+
+def _train(
+    name: str,
+    store: Store,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    language: LanguageModel | None,
+    out: Path,
+    progress: bool,
+) -> None:
     lightning.seed_everything(recipe.training.seed, verbose=False)
     inputs = Inputs(len(preprocessing.leads), preprocessing.samples, preprocessing.rate, language)
-    method = kind(recipe.method, inputs)
+    method = get_method(name)(recipe.method, inputs)
     encode = (
         ReportEncoder(language.tokenizer, getattr(recipe.method, "text_length", 127)) if language else None
     )
@@ -188,7 +221,6 @@ def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool 
         save(out, method, name, preprocessing, about)
 
     fit(module, train, held_out, recipe.training, out, write, name, progress)
-    return out
 
 
 def _language(
@@ -232,4 +264,7 @@ def _finished(out: Path, settings: dict[str, Any]) -> bool:
     if not (out / RECIPE).exists() or not (out / WEIGHTS).exists() or not (out / CHECKPOINT).exists():
         return False
     _begin(out, settings)
-    return bool(torch.load(out / CHECKPOINT, weights_only=True, mmap=True).get("finished"))
+    try:
+        return bool(torch.load(out / CHECKPOINT, weights_only=True, mmap=True).get("finished"))
+    except (RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        raise MelpError(f"{out / CHECKPOINT}: cannot be read; remove it to begin anew") from error
