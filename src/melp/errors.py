@@ -1,5 +1,11 @@
 """The one error that `melp` raises at people."""
 
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 
 class MelpError(Exception):
     """Input that `melp` cannot use.
@@ -7,3 +13,31 @@ class MelpError(Exception):
     The message is one line: the file or field, what was found, what was wanted. The command line prints it
     as it is and ends with exit code 2.
     """
+
+
+def check_choices(where: str, values: Any, choices: Mapping[str, Sequence[str]]) -> None:
+    """That the attributes of `values` are among their choices.
+
+    Raises:
+        MelpError: one is not; `where` says whose attributes they are.
+    """
+    for name, wanted in choices.items():
+        if (found := getattr(values, name)) not in wanted:
+            raise MelpError(f"{where}.{name}: {found!r} found, wanted one of {', '.join(wanted)}")
+
+
+def check_ranges(
+    where: str, values: Any, ranges: Mapping[str, tuple[float, float]], above: Sequence[str] = ()
+) -> None:
+    """That the attributes of `values` lie between two bounds, and those in `above` above 0.
+
+    Raises:
+        MelpError: one does not, or is not finite; `where` says whose attributes they are.
+    """
+    for name in above:
+        if not 0 < (found := getattr(values, name)) < math.inf:
+            raise MelpError(f"{where}.{name}: {found} found, wanted more than 0")
+    for name, (low, high) in ranges.items():
+        if not low <= (found := getattr(values, name)) <= high or math.isinf(found):
+            wanted = f"{low:g} or more" if math.isinf(high) else f"{low:g} to {high:g}"
+            raise MelpError(f"{where}.{name}: {found} found, wanted {wanted}")

@@ -113,7 +113,11 @@ def write_text(file: Path, text: str) -> None:
 def write_weights(file: Path, state: Mapping[str, Tensor]) -> None:
     """Write a safetensors file in one move."""
     partial = file.with_name(file.name + ".partial")
-    save_file({name: value.detach().cpu().clone().contiguous() for name, value in state.items()}, partial)
+    try:
+        save_file({name: value.detach().cpu().clone().contiguous() for name, value in state.items()}, partial)
+    except SafetensorError as error:
+        partial.unlink(missing_ok=True)
+        raise MelpError(f"{file}: cannot be written ({error})") from error
     os.replace(partial, file)
 
 
@@ -155,15 +159,15 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     folder = Path(folder)
     config = read_config(folder)
     kind = get_method(config["name"])
-    language = None
-    if config["text"]:
-        language = LanguageModel(Bert(BertConfig(**config["text"])), load_tokenizer(folder))
     try:
+        language = None
+        if config["text"]:
+            language = LanguageModel(Bert(BertConfig(**config["text"])), load_tokenizer(folder))
         options = kind.Config(**config["method"])
         method = kind(options, Inputs(**config["inputs"], language=language))
         preprocessing = Preprocessing.from_dict(config["preprocessing"])
-    except (TypeError, KeyError) as error:
-        raise MelpError(f"{folder / CONFIG}: not the options of {config['name']} ({error})") from error
+    except (TypeError, KeyError, ValueError, AttributeError, RuntimeError) as error:
+        raise MelpError(f"{folder / CONFIG}: not the options of {config['name']} ({error!r})") from error
     _load_weights(method, folder / WEIGHTS)
     return Model(method.to(device).eval(), preprocessing, config, folder)
 

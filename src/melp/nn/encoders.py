@@ -43,4 +43,7 @@ def build_encoder(name: str, leads: int = 12, **overrides: Any) -> Encoder:
             f"encoder {name}: option {unknown[0]!r} found, wanted one of {', '.join(sorted(fields))}"
         )
     sequences = {key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()}
-    return build(dataclasses.replace(preset, **{"leads": leads, **sequences}))
+    try:
+        return build(dataclasses.replace(preset, **{"leads": leads, **sequences}))
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise MelpError(f"encoder {name}: {overrides} found, not sizes of one ({error})") from error

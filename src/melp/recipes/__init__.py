@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from melp.errors import MelpError
 from melp.methods import get_method
@@ -57,6 +58,9 @@ def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: d
             layers.append(OmegaConf.load(_file(recipe)))
         layers.append(OmegaConf.from_dotlist(list(overrides)))
         return OmegaConf.to_object(OmegaConf.merge(*layers))
+    except (YAMLError, UnicodeDecodeError, OSError) as error:
+        why = " ".join(str(error).split())
+        raise MelpError(f"recipe {recipe}, options {' '.join(overrides)}: not to be read ({why})") from error
     except OmegaConfBaseException as error:
         key = getattr(error, "full_key", None) or "options"
         message = str(getattr(error, "msg", None) or error).splitlines()[0]

@@ -108,8 +108,12 @@ class Preprocessing:
         unknown = sorted(set(values) - {each.name for each in fields(cls)})
         if unknown:
             raise MelpError(f"preprocessing: unknown key {', '.join(unknown)}")
-        leads = tuple(values.get("leads", LEADS))
-        return cls(**{**values, "leads": leads})
+        try:
+            return cls(**{**values, "leads": tuple(values.get("leads", LEADS))})
+        except (TypeError, AttributeError) as error:
+            raise MelpError(
+                f"preprocessing: {dict(values)} found, wanted numbers and names ({error})"
+            ) from error
 
 
 def scale(signal: Float[Tensor, "*batch lead time"], scaling: str) -> Float[Tensor, "*batch lead time"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
+from melp.errors import check_ranges
 from melp.nn.trimming import run_trimmed
 from melp.text.hugging_face import to_hugging_face
 from melp.text.model import LanguageModel
@@ -39,6 +41,12 @@ class MaskedLanguageModelConfig:
     """Most word pieces of a text (the reproduction: 512)."""
     masked: float = 0.15
     """Share of word pieces to be predicted: 80 % of them masked, 10 % replaced, 10 % left."""
+
+    def __post_init__(self) -> None:
+        sizes = ("vocabulary", "dim", "layers", "heads", "positions", "max_length", "masked")
+        check_ranges(
+            "model", self, {"masked": (0, 1), "dropout": (0, 1), "max_length": (3, inf)}, above=sizes
+        )
 
 
 class MaskedLanguageModel(nn.Module):

@@ -40,4 +40,7 @@ def _read_parquet(file: Path) -> list[list[str]]:
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise MelpError(f"{file}: cannot be read as Parquet ({str(error).splitlines()[0]})") from error
     rows = [[value] if isinstance(value, str) else value for value in values if value]
+    for row in rows:
+        if not isinstance(row, list) or not all(isinstance(part, str | None) for part in row):
+            raise MelpError(f"{file}: {row!r} found in column {column}, wanted strings or lists of them")
     return [[statement for statement in row if statement] for row in rows if any(row)]

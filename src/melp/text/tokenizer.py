@@ -58,8 +58,9 @@ def load_tokenizer(source: str | Path) -> Any:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        raise MelpError(f"{source}: no tokenizer could be read ({str(error).splitlines()[0]})") from error
+    except Exception as error:  # transformers and tokenizers raise whatever they meet
+        why = (str(error).splitlines() or [""])[0][:120]
+        raise MelpError(f"{source}: no tokenizer could be read ({type(error).__name__}: {why})") from error
     for name in ("pad_token", "cls_token", "sep_token", "mask_token"):
         if getattr(tokenizer, name) is None:
             raise MelpError(f"{source}: the tokenizer has no {name}, wanted that of a BERT")
