@@ -36,18 +36,18 @@ COMMANDS = ("data", "text", "pretrain", "evaluate", "classify", "quickstart")
 
 
 def main() -> None:
-    """Runs `melp`; input that cannot be used ends with one line on stderr and exit code 2."""
-    for name in COMMANDS:
-        importlib.import_module(f"melp.cli.{name}")
+    """Runs `melp`; input that cannot be used ends with a line on stderr and exit code 2, Ctrl-C with 130."""
     try:
+        for name in COMMANDS:
+            importlib.import_module(f"melp.cli.{name}")
         app()
     except MelpError as error:
         _fail(str(error))
     except OSError as error:
-        # A path that cannot be opened is bad input; an error without a path is a fault of ours.
-        if error.filename is None:
-            raise
-        _fail(f"{error.filename}: {error.strerror}")
+        # A path that cannot be opened, or a disk that is full; some writers do not name the path.
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _fail(message: str) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -174,7 +175,9 @@ def _mapper(workers: int) -> Iterator[Mapper]:
         yield map
         return
     # A fork of a process with torch's threads may hang.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    # Ctrl-C reaches every process of a terminal; this one alone answers it.
+    silent = (signal.SIGINT, signal.SIG_IGN)
+    with multiprocessing.get_context("spawn").Pool(workers, signal.signal, silent) as pool:
         yield partial(pool.imap, chunksize=16)
 
 
