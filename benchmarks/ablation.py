@@ -1,6 +1,6 @@
 """Which of MELP's losses count: the paper's Table 5 and its missing pair, on the PTB-XL recordings at hand.
 
-    python benchmarks/ablation.py --data STORE --runs DIR [--seeds 0,1,2] [--rows all,global] [key=value ...]
+    python benchmarks/ablation.py --data STORE --runs DIR [--seeds 0] [--rows all,global] training.epochs=12
     python benchmarks/ablation.py --table --runs DIR
 
 Every run has the recipe melp/laptop and the same language model (DIR/text, made first). Trained on folds 1-7,
@@ -16,13 +16,10 @@ import time
 from pathlib import Path
 
 import pandas as pd
+from ptb_xl_judging import cell, judge
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
-from melp.evaluation.judging import save
-from melp.evaluation.probe import probe
 from melp.evaluation.results import read_results
-from melp.evaluation.zero_shot import zero_shot
 from melp.hub import load
 from melp.recipes import load_recipe
 from melp.training.pretrain import pretrain, pretrain_text, texts_of
@@ -39,7 +36,6 @@ ROWS = {
 }
 TASKS = {"ptbxl-super": 1, "ptbxl-rhythm": 5}
 """Tasks, and the least positives of a class that counts."""
-TRAINED, JUDGED = tuple(range(1, 8)), (9, 10)
 
 
 def train(row: str, seed: int, store: Store, runs: Path, options: list[str]) -> Path:
@@ -54,27 +50,6 @@ def train(row: str, seed: int, store: Store, runs: Path, options: list[str]) -> 
     if not (out / "seconds.json").exists():
         (out / "seconds.json").write_text(json.dumps(time.monotonic() - start))
     return out
-
-
-def judge(run: Path, row: str, store: Store) -> None:
-    """Probe, and zero-shot where the global loss has made a common space."""
-    model = load(run)
-    judged = []
-    for name, least in TASKS.items():
-        task = get_task(name)
-        if "global" in ROWS[row]:
-            judged.append(zero_shot(model, store, task, folds=JUDGED, min_positives=least))
-        judged += probe(
-            model,
-            store,
-            task,
-            fractions=(100,),
-            seeds=(0,),
-            folds=JUDGED,
-            train_folds=TRAINED,
-            min_positives=least,
-        )
-    save(judged, run)
 
 
 def table(runs: Path) -> str:
@@ -100,17 +75,13 @@ def table(runs: Path) -> str:
         mine = frame[frame["row"] == row]
         if mine.empty:
             continue
-        cells = [_cell(mine.loc[mine["cell"] == column, "value"]) for column in columns]
+        cells = [cell(mine.loc[mine["cell"] == column, "value"]) for column in columns]
         text.append(
             f"| {row} | "
             + " | ".join(cells)
             + f" | {mine['run'].nunique()} | {mine['seconds'].max():.0f} at most |"
         )
     return "\n".join(text)
-
-
-def _cell(values: pd.Series[float]) -> str:
-    return "-" if values.empty else f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})"
 
 
 def main() -> None:
@@ -130,7 +101,7 @@ def main() -> None:
             for row in arguments.rows.split(","):
                 run = train(row, seed, store, arguments.runs, arguments.options)
                 if not (run / "results.jsonl").exists():
-                    judge(run, row, store)
+                    judge(load(run), store, TASKS, run)
     print(table(arguments.runs))
 
 
