@@ -70,7 +70,7 @@ class LabelledBatches(StoreBatches):
     def __init__(self, store: Store, labels: pd.DataFrame) -> None:
         super().__init__(store)
         self.rows = rows_of(store, labels.index)
-        self.labels = torch.from_numpy(labels.to_numpy(dtype=np.float32))
+        self.labels = torch.tensor(labels.to_numpy(dtype=np.float32))
 
     def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """The batch of these samples."""

@@ -135,8 +135,8 @@ def _examples_note(shown: Sequence[Any]) -> str:
     if any(example.relevance is not None for example in shown):
         note += (
             " Choose a statement of the true report to see in blue where in time it looks: its attention "
-            "over the model's beats, times theirs over the recording, where it is above an even spread. It shows "
-            "where the vectors that are compared come from, and is no explanation of a finding."
+            "over the model's beats, times theirs over the recording, where it is above an even spread. "
+            "It shows where the vectors that are compared come from, and is no explanation of a finding."
         )
     return note
 
