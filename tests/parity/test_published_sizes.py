@@ -20,8 +20,8 @@ from melp.nn import build_encoder
 from melp.nn.bert import Bert, BertConfig
 from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
-from melp.text.hugging_face import to_hugging_face
 from melp.nn.wav2vec2 import WAV2VEC2_PRESETS
+from melp.text.hugging_face import to_hugging_face
 
 
 def published(folder: Path, prefix: str) -> dict[str, Tensor]:

@@ -23,8 +23,8 @@ def mask_leads(
         probability: that a lead is blanked.
         fill: `isoelectric` (the median of the lead, its baseline) or `zero` (as published).
 
-    Differences: the published code fills with 0 after scaling to [0, 1], the record's lowest value instead of its
-    baseline, and blanks all twelve leads in one record of 4,096.
+    Differences: the published code fills with 0 after scaling to [0, 1], the record's lowest value instead of
+    its baseline, and blanks all twelve leads in one record of 4,096.
     """
     if probability == 0:
         return ecg

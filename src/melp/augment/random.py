@@ -1,7 +1,7 @@
-"""Random numbers that are a function of a key, so that a record's augmentation does not depend on its neighbours.
+"""Random numbers that are a function of a key, so that a record's augmentation does not hang on others.
 
-A generator has a state that the order of its calls changes; a hash has none. A step's randomness can then be had
-again from (seed, step, record) alone, on any device, which makes resuming exact.
+A generator has a state that the order of its calls changes; a hash has none. A step's randomness can then be
+had again from (seed, step, record) alone, on any device, which makes resuming exact.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def combine(*keys: Int[Tensor, "*shape"] | int) -> Int[Tensor, "*shape"]:
     return state
 
 
-def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, "record *shape"]:
+def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, record *shape]:
     """Numbers in [0, 1), independent between keys, places and streams.
 
     Args:

@@ -12,7 +12,9 @@ from melp.cli import app
 @app.command(context_settings={"allow_interspersed_args": True})
 def pretrain(
     method: str = typer.Argument(help="Name of the method, such as melp."),
-    options: list[str] = typer.Argument(None, help="key=value options of the recipe, such as method.beats=12."),
+    options: list[str] = typer.Argument(
+        None, help="key=value options of the recipe, such as method.beats=12."
+    ),
     data: Path = typer.Option(..., "--data", help="Store to train on."),
     out: Path = typer.Option(..., "--out", help="Folder of the run, which becomes the model."),
     recipe: str = typer.Option(None, "--recipe", help="Recipe by name (melp/laptop) or YAML file."),

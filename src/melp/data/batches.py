@@ -88,7 +88,7 @@ class TextBatches(Dataset[dict[str, Tensor]]):
 
 
 class StoreBatches(Dataset[dict[str, Tensor]]):
-    """Records of a store: batches hold `signal` (microvolt), `patient`, `key`, and with text what `encode` gives.
+    """Records of a store: batches hold `signal` (microvolt), `patient`, `key`, with text what `encode` gives.
 
     With text there are also `shown` and `said`: the numbers of the statements that the batch shows and of all
     that the record's report holds; and `report`, the tokens of the whole report in its own order, where the
@@ -145,10 +145,10 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
 
 @dataclass(frozen=True)
 class Steps:
-    """Which samples each step takes: a function of the seed and the step alone, so that any step can be resumed.
+    """Which samples each step takes: a function of seed and step alone, so that any step can be resumed.
 
-    Every epoch is a new permutation, cut into global batches that the ranks share; the last, incomplete batch of
-    an epoch is left out.
+    Every epoch is a new permutation, cut into global batches that the ranks share; the last, incomplete batch
+    of an epoch is left out.
 
     Attributes:
         count: records of the dataset.
@@ -169,7 +169,8 @@ class Steps:
     def __post_init__(self) -> None:
         if self.count < self.batch_size * self.ranks:
             raise MelpError(
-                f"training.batch_size: {self.batch_size * self.ranks} found, wanted at most the {self.count} records"
+                f"training.batch_size: {self.batch_size * self.ranks} found, "
+                f"wanted at most the {self.count} records"
             )
 
     @property

@@ -26,8 +26,8 @@ tags: [ecg, {config["name"]}]
 
 Paper: {method.paper}. Made with melp {config["version"]}.
 
-Input: {len(preprocessing["leads"])} leads at {preprocessing["rate"]:g} Hz for {preprocessing["seconds"]:g} s, filter
-{preprocessing["filter"]}, scaling {preprocessing["scaling"]}; `melp` applies this by itself.
+Input: {len(preprocessing["leads"])} leads at {preprocessing["rate"]:g} Hz for {preprocessing["seconds"]:g} s,
+filter {preprocessing["filter"]}, scaling {preprocessing["scaling"]}; `melp` applies this by itself.
 
 ```python
 import melp

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,7 +34,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 @dataclass
 class Model:
-    """A trained method, ready to be used: in evaluation mode, with the preprocessing that it was trained with."""
+    """A trained method, ready to be used: in evaluation mode, with the preprocessing of its training."""
 
     method: Any
     preprocessing: Preprocessing
@@ -50,7 +49,7 @@ class Model:
     def inputs(
         self, signals: Int16[np.ndarray, "record lead time"] | ECG, rate: float = 0.0
     ) -> Float[Tensor, "record model_lead samples"]:
-        """What the method reads: of an ECG, or of a store's signals (microvolt, standard lead order) at `rate` Hz."""
+        """What the method reads: of an ECG, or of a store's signals (microvolt) at `rate` Hz."""
         if isinstance(signals, ECG):
             return self.preprocessing.from_ecg(signals)[None]
         return self.preprocessing(torch.from_numpy(signals).float() / 1000, rate, LEADS)
@@ -107,7 +106,7 @@ def write_text(file: Path, text: str) -> None:
     """Write a file in one move."""
     partial = file.with_name(file.name + ".partial")
     partial.write_text(text, encoding="utf-8")
-    os.replace(partial, file)
+    partial.replace(file)
 
 
 def write_weights(file: Path, state: Mapping[str, Tensor]) -> None:
@@ -118,7 +117,7 @@ def write_weights(file: Path, state: Mapping[str, Tensor]) -> None:
     except SafetensorError as error:
         partial.unlink(missing_ok=True)
         raise MelpError(f"{file}: cannot be written ({error})") from error
-    os.replace(partial, file)
+    partial.replace(file)
 
 
 def read_config(folder: Path) -> dict[str, Any]:

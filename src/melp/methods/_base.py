@@ -36,7 +36,7 @@ class Inputs:
 class Method(nn.Module, ABC):
     """A pretraining method: its networks, its loss, its embedding.
 
-    A file of `melp/methods/` holds one subclass. Its docstring is its documentation, its `Config` its options.
+    A file of `melp/methods/` holds one subclass. Its docstring documents it, its `Config` has its options.
 
     Attributes:
         paper: where it is described.
@@ -69,7 +69,7 @@ class Method(nn.Module, ABC):
         """Called after each optimiser step: momentum encoders, queues, clamps."""
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Groups for the optimiser, each with an optional `lr_factor`; all trainable parameters in one by default."""
+        """Groups for the optimiser, each with an optional `lr_factor`; one of all that is trainable."""
         return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
 
 

@@ -94,7 +94,7 @@ class MELPConfig:
     local_over_ranks: bool = False
     """Whether the local loss sees the batches of all processes (C: no)."""
     identical_reports: str = "negatives"
-    """Pairs of a batch with the same text: negatives (C), positives, or implied (also reports that say more)."""
+    """Pairs of a batch with the same text: negatives (C), positives, or implied (reports that say more)."""
     lead_masking: float = 0.5
     """Probability that a lead is blanked in training (A, random lead masking)."""
     lead_fill: str = "isoelectric"
@@ -102,8 +102,8 @@ class MELPConfig:
     temperature: float = 0.07
     """Of the global loss at the start; learned, at least 0.01 (C)."""
     probe: str = "beats"
-    """What `embed` gives: beats (mean beat vector before the projection, C), frames (mean frame of the encoder) or
-    stages (mean output of each stage of the encoder, side by side)."""
+    """What `embed` gives: beats (mean beat vector before the projection, C), frames (mean frame of the
+    encoder) or stages (mean output of each stage of the encoder, side by side)."""
 
     def __post_init__(self) -> None:
         check_choices("method", self, _CHOICES)
@@ -119,17 +119,18 @@ class MELP(Method):
     """Reads an ECG on three scales, each against its report.
 
     An encoder turns the ECG into frames. Learned queries pool them into caption tokens, from which a decoder
-    writes the report (token scale, cross entropy), and into beats. Each statement of the report attends to the
-    beats, and the contexts are contrasted over the batch (beat scale, `local_alignment_loss`). The mean beat is
-    contrasted with the whole report's vector (rhythm scale, `global_contrastive`). The loss is their weighted sum.
+    writes the report (token scale, cross entropy), and into beats. Each statement of the report attends to
+    the beats, and the contexts are contrasted over the batch (beat scale, `local_alignment_loss`). The mean
+    beat is contrasted with the whole report's vector (rhythm scale, `global_contrastive`). The loss is their
+    weighted sum.
 
     Paper: "From Token to Rhythm: A Multi-Scale Approach for ECG-Language Pretraining", ICML 2025.
 
     Differences:
         * A report's statements come from its source, not from a search for full stops; one without statements
           leaves the local loss instead of shifting the others.
-        * The local loss has one softmax, as the paper describes, and a mean over statements, so that it does not
-          favour long reports; `local_form=code local_aggregation=sum` is the published code.
+        * The local loss has one softmax, as the paper describes, and a mean over statements, so that it does
+          not favour long reports; `local_form=code local_aggregation=sum` is the published code.
         * The decoder is initialised; blanked leads hold their baseline and never all twelve are blanked.
         * No output depends on the padding of the batch.
         * With attention other than causal, the decoder reads word embeddings, which cannot know later words.
@@ -297,7 +298,8 @@ class MELP(Method):
             return torch.cat([stage.mean(-1) for stage in self.encoder.stages(ecg)], dim=1)
         frames = self.encoder(ecg)
         beats_trained = self.config.global_weight or self.config.local_weight
-        return self._beats(frames).mean(1) if self.config.probe == "beats" and beats_trained else frames.mean(1)
+        by_beats = self.config.probe == "beats" and beats_trained
+        return self._beats(frames).mean(1) if by_beats else frames.mean(1)
 
     def project_ecg(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """Rhythm vectors of unit length, in the common space."""

@@ -125,7 +125,7 @@ class MultiHeadAttention(nn.Module):
     def weights(
         self, x: Float[Tensor, "batch query dim"], context: Float[Tensor, "batch key context_dim"]
     ) -> Float[Tensor, "batch head query key"]:
-        """How much each query takes from each place of `context`, without dropout; sums to 1 over the places."""
+        """How much each query takes from each place of `context`, without dropout; its sum over them is 1."""
         queries, keys = self._split(self.query(x)), self._split(self.key(context))
         return (queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5).softmax(-1)
 

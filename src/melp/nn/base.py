@@ -26,5 +26,5 @@ class Encoder(nn.Module):
         """Frames of the whole encoder; frame i of n covers the i-th n-th of the recording."""
 
     def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
-        """Outputs on the way to the frames, from the first to the last: the last alone unless there are stages."""
+        """Outputs on the way to the frames, first to last: the last alone unless there are stages."""
         return [self(ecg).transpose(1, 2)]

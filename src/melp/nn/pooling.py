@@ -34,9 +34,7 @@ class AttentionPooler(nn.Module):
         queries = self.query_norm(self.query).expand(frames.shape[0], -1, -1)
         return self.attention(queries, self.context_norm(frames))
 
-    def weights(
-        self, frames: Float[Tensor, "batch frame context_dim"]
-    ) -> Float[Tensor, "batch query frame"]:
-        """How much each query takes from each frame, as the mean over the heads; sums to 1 over the frames."""
+    def weights(self, frames: Float[Tensor, "batch frame context_dim"]) -> Float[Tensor, "batch query frame"]:
+        """How much each query takes from each frame, as the mean over the heads; they sum to 1."""
         queries = self.query_norm(self.query).expand(frames.shape[0], -1, -1)
         return self.attention.weights(queries, self.context_norm(frames)).mean(1)

@@ -18,11 +18,11 @@ def run_trimmed(
 ) -> Shaped[Tensor, "row place *rest"]:
     """Apply a network to the rows in parts of like length, each cut to its longest row.
 
-    Reports are short but for a few, so that most of a padded batch is padding. The network must give the same for
-    a row whatever its padding; where a part was cut, the result is 0.
+    Reports are short but for a few, so that most of a padded batch is padding. The network must give the same
+    for a row whatever its padding; where a part was cut, the result is 0.
 
     Args:
-        network: from inputs [row, short, ...] and, last, the numbers of the rows, to an output [row, short, ...].
+        network: from inputs [row, short, ...] and, last, the numbers of the rows, to [row, short, ...].
         lengths: places of each row that count, from the left.
         inputs: padded rows.
         parts: how many.

@@ -21,7 +21,7 @@ class LanguageModel:
 
     @classmethod
     def load(cls, source: str | Path) -> LanguageModel:
-        """Read a local folder or a hub name (`ncbi/MedCPT-Query-Encoder`, `fuyingw/heart_bert`, stage 1's output).
+        """Read stage 1's output or another folder, or a hub name (`ncbi/MedCPT-Query-Encoder`).
 
         Raises:
             MelpError: it holds no BERT or no tokenizer.

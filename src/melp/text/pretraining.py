@@ -24,7 +24,7 @@ class MaskedLanguageModelConfig:
     """Options of stage 1; masking as in BERT (Devlin et al. 2019) and MELP's reproduction."""
 
     init: str = ""
-    """Folder or hub name of the BERT to begin with (MELP: ncbi/MedCPT-Query-Encoder); empty is from scratch."""
+    """Folder or hub name of the BERT to begin with (MELP: ncbi/MedCPT-Query-Encoder); empty: from scratch."""
     vocabulary: int = 4096
     """Most word pieces of the tokenizer trained on the corpus, from scratch only."""
     dim: int = 128

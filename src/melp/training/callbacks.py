@@ -1,10 +1,9 @@
-"""What happens around the steps: the log, the choice of weights, the checkpoint for resuming, the progress bar."""
+"""What happens around the steps: log, choice of weights, checkpoint for resuming, progress bar."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,7 +157,7 @@ class Resume(lightning.Callback):
         partial = self.file.with_suffix(".partial")
         trainer.save_checkpoint(partial)
         if trainer.is_global_zero:
-            os.replace(partial, self.file)
+            partial.replace(self.file)
 
 
 class ProgressBar(lightning.Callback):

@@ -1,4 +1,4 @@
-"""What a training run is told; the defaults are MELP's published values (methods.py of each method may differ)."""
+"""What a training run is told; the defaults are MELP's published values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OptimiserConfig:
     weight_decay: float = 0.2
     """Of matrices; vectors and scalars are not decayed (MELP decays all)."""
     warmup: float = 0.04
-    """Share of all steps in which the rate rises from 0 (MELP as published has none and collapses without)."""
+    """Share of all steps in which the rate rises from 0 (as published there is none, and MELP collapses)."""
     final: float = 0.0
     """Share of the peak rate at the last step."""
     schedule: str = "cosine"
@@ -33,7 +33,7 @@ class OptimiserConfig:
         check_choices("optimiser", self, {"schedule": ("cosine", "linear")})
         limits = {"weight_decay": (0, math.inf), "warmup": (0, 1), "final": (0, 1), "clip": (0, math.inf)}
         check_ranges("optimiser", self, limits, above=["lr"])
-        if not all(0 <= beta < 1 for beta in self.betas):
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise MelpError(f"optimiser.betas: {self.betas} found, wanted two below 1")
 
 
@@ -54,9 +54,9 @@ class TrainingConfig:
     workers: int = 0
     """Processes that load data."""
     validate_every: int = 0
-    """Steps between looks at the validation loss, each of which also saves for resuming; 0 is once an epoch."""
+    """Steps between looks at the validation loss, each of which saves for resuming; 0 is once an epoch."""
     select: str = "loss"
-    """Which weights are kept: those with the least validation `loss` (or another logged scalar), or `last`."""
+    """Which weights are kept: those of the least validation `loss` (or other logged scalar), or `last`."""
     patience: int = 0
     """Looks without improvement after which training stops; 0 is never."""
     devices: int = 1

@@ -63,7 +63,7 @@ class PretrainingModule(lightning.LightningModule):
         return {**batch, "ecg": self.preprocessing(signal, self.rate)}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Makes dropout a function of (seed, step, rank), so that a resumed step is the step it would have been."""
+        """Makes dropout a function of (seed, step, rank), so that a resumed step is as it would be."""
         torch.manual_seed(int(combine(self.seed, self.step, self.global_rank)))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
@@ -108,7 +108,7 @@ class PretrainingModule(lightning.LightningModule):
 
 
 def rate_factor(step: int, steps: int, config: OptimiserConfig) -> float:
-    """Learning rate at a step as a share of the peak: linear warm-up, then a cosine or a line down to `final`."""
+    """Learning rate at a step as a share of the peak: linear warm-up, then cosine or line down to `final`."""
     warmup = config.warmup * steps
     if step < warmup:
         return (step + 1) / (warmup + 1)

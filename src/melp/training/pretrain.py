@@ -237,7 +237,7 @@ def _language(
 
 
 def _begin(out: Path, settings: dict[str, Any]) -> None:
-    """Note the settings of a training in its folder, or see that they are those of the training already there."""
+    """Note the settings of a training in its folder, or see that they are those of the training there."""
     file = out / RECIPE
     if out.exists() and not file.exists() and any(out.iterdir()):
         raise MelpError(f"{out}: not empty, and no training to be taken up; wanted a new folder")
