@@ -38,7 +38,7 @@ def combine(*keys: Int[Tensor, "*shape"] | int) -> Int[Tensor, "*shape"]:
     return state
 
 
-def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, record *shape]:
+def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, "record *shape"]:
     """Numbers in [0, 1), independent between keys, places and streams.
 
     Args:
