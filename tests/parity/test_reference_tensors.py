@@ -269,7 +269,7 @@ def test_global_and_caption(parity: Path) -> None:
 RESNET_RULES = {
     r"^conv1\.": "stem.0.",
     r"^bn1\.": "stem.1.",
-    r"^layer(\d+)\.": lambda match: f"stages.{int(match[1]) - 1}.",
+    r"^layer(\d+)\.": lambda match: f"residual_stages.{int(match[1]) - 1}.",
     r"\.bn(\d)\.": r".norm\1.",
 }
 
