@@ -69,7 +69,8 @@ def examples(
 
 def _joined(results: Path, tasks: Sequence[Task]) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     """Scores and labels over the classes of all tasks; a class that several have counts once."""
-    scores, labels, wordings = pd.DataFrame(), pd.DataFrame(), {}
+    scores, labels = pd.DataFrame(), pd.DataFrame()
+    wordings: dict[str, str] = {}
     for task in tasks:
         own_scores, own_labels = predictions(results, task.name)
         new = [name for name in task.classes if name not in wordings and name in own_scores]
@@ -88,18 +89,18 @@ def _example(
     model: Model,
 ) -> Example:
     record, statements = str(ecg.meta["id"]), list(ecg.meta["statements"])
-    own = scores.loc[record].dropna().sort_values(ascending=False)
+    own, true = scores.T[record].dropna().sort_values(ascending=False), labels.T[record]
     ranking = [
         Ranked(
             str(name),
             wordings[str(name)],
             float(score),
             float((scores[name] < score).sum() / scores[name].notna().sum()),
-            bool(labels.loc[record, name]),
+            bool(true[str(name)]),
         )
         for name, score in own.head(TOP).items()
     ]
-    findings = [wordings[str(name)] for name in labels.columns[labels.loc[record]]]
+    findings = [wordings[name] for name in labels.columns if true[name]]
     relevance = _relevance(model, ecg, statements)
     return Example(record, ecg, statements, generated, ranking, findings, relevance)
 

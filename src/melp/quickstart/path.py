@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -88,7 +89,9 @@ class _Path:
         self.steps.do("store", "Recordings and reports into a store", self._build)
         self.store = Store(self.out / "store")
         self.folds = judged_folds(self.store, self.recipe)
-        self.steps.do("training", "Training: words first, then ECGs with their reports", self._pretrain)
+        origin = digest(asdict(self.recipe), self.out / "store" / "manifest.json")
+        weights = [self.run / WEIGHTS]
+        self.steps.do("training", "Training: words, then ECGs with reports", self._pretrain, origin, weights)
         self.model = load(self.run)
         self._judge()
         write_page(self.out, self.store, self.model, self.tasks, self.steps.done)

@@ -69,19 +69,18 @@ def _system(method: str, checkpoint: str, fraction: float) -> str:
 
 
 def _macro(lines: pd.DataFrame, tasks: Sequence[Task]) -> dict[str, Area]:
-    found = lines[lines["metric"] == MACRO].set_index("task")
-    return {
-        task.name: Area(
+    found = lines[lines["metric"] == MACRO].to_dict("records")
+    areas = {
+        line["task"]: Area(
             float(line["value"]),
             float(line["lo"]),
             float(line["hi"]),
             int(line["n"]),
             tuple(line["left_out"]),
         )
-        for task in tasks
-        if task.name in found.index
-        for line in [found.loc[task.name]]
+        for line in found
     }
+    return {task.name: areas[task.name] for task in tasks if task.name in areas}
 
 
 def _classes(lines: pd.DataFrame, tasks: Sequence[Task]) -> dict[str, dict[str, float]]:

@@ -82,8 +82,8 @@ class Steps:
         start = time.monotonic()
         work()
         seconds = time.monotonic() - start
-        # Work that sees by itself that all is done takes a moment; the time that counts is noted already.
-        if note and origin is None and there and seconds < note["seconds"]:
-            return
+        if origin is None and there:
+            # Work that sees by itself that all is done takes a moment; the time that counts is noted.
+            seconds = max(seconds, float(note["seconds"]))
         self.done[name] = {"title": title, "origin": origin, "seconds": round(seconds, 1)}
         write_text(self.file, json.dumps(self.done, indent=2) + "\n")

@@ -69,7 +69,7 @@ def _interval(value: float, low: float, high: float, colour: str) -> str:
 def comparison_note(rows: Sequence[Row]) -> str:
     """What stands below the table."""
     left_out = [
-        f"{escape(name)}: {escape(', '.join(area.left_out))}"
+        (f"{escape(name)}: " if len(rows[0].macro) > 1 else "") + escape(", ".join(area.left_out))
         for name, area in rows[0].macro.items()
         if area.left_out
     ]
@@ -90,7 +90,7 @@ def class_table(rows: Sequence[Row], task: Task, results: Path) -> str:
         if name in labels
     )
     return (
-        f'<details><summary>Each class of {escape(task.name)}</summary><div class="wide">'
+        f'<details><summary>Each class ({escape(task.name)})</summary><div class="wide">'
         f'<table class="classes"><thead><tr><th>class</th><th class="number">cases</th>{heads}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></details>"
     )

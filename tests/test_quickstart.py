@@ -1,0 +1,225 @@
+"""The quickstart: its steps, what is not done twice, and its page."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from melp.data.tasks import get_task
+from melp.errors import MelpError
+from melp.quickstart import path
+from melp.quickstart.path import judged_folds, quickstart
+from melp.quickstart.results import comparison, predictions
+from melp.quickstart.steps import Steps, digest
+
+OPTIONS: dict[str, Any] = {
+    "records": 110,
+    "recipe": "melp/tiny",
+    "options": ["training.epochs=1", "stage1.training.max_steps=3"],
+}
+VOID = {"meta", "path", "rect", "circle", "input", "br", "stop", "polyline"}
+
+
+def nothing(*_: object, **__: object) -> None:
+    pytest.fail("a step was done twice")
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A quickstart that was stopped while the encoder was trained with labels."""
+    out = tmp_path_factory.mktemp("quickstart") / "out"
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(path, "supervised", stop)
+        with pytest.raises(KeyboardInterrupt):
+            quickstart(out, **OPTIONS)
+    assert not (out / "report.html").exists()
+    assert list(json.loads((out / "steps.json").read_text())) == [
+        "store",
+        "training",
+        "zero-shot",
+        "probe",
+        "untrained",
+    ]
+    return out
+
+
+@pytest.fixture(scope="module")
+def page(killed: Path) -> Path:
+    """The same quickstart started again, which does only what is left."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("zero_shot", "probe", "untrained"):
+            patch.setattr(path, name, nothing)
+        return quickstart(killed, **OPTIONS)
+
+
+def test_whole_steps_are_left_out(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [
+        *page.parent.glob("results/*"),
+        *page.parent.glob("reports/*"),
+        *page.parent.glob("run/*.safetensors"),
+    ]
+    before = {file: file.stat().st_mtime_ns for file in files}
+    for name in ("zero_shot", "probe", "untrained", "supervised", "generate"):
+        monkeypatch.setattr(path, name, nothing)
+    content = page.read_text()
+    assert quickstart(page.parent, **OPTIONS) == page
+    assert {file: file.stat().st_mtime_ns for file in files} == before and len(files) == 6
+    assert page.read_text().partition("<footer>")[0] == content.partition("<footer>")[0]
+
+
+def test_table_holds_all_four_and_names_their_labels(page: Path) -> None:
+    task = get_task("synthetic")
+    rows = comparison(page.parent / "results", [task])
+    assert [row.key for row in rows] == ["zero-shot", "probe", "untrained", "supervised"]
+    assert [row.labels for row in rows] == ["none", "for the probe", "for the probe", "for the whole encoder"]
+    text = page.read_text()
+    for row in rows:
+        area = row.macro["synthetic"]
+        assert area.low <= area.value <= area.high and f"<b>{area.value:.3f}</b>" in text
+        values = list(row.classes["synthetic"].values())
+        assert area.value == pytest.approx(sum(values) / len(values))
+        assert set(row.classes["synthetic"]) | set(area.left_out) == set(task.classes)
+    assert len({row.macro["synthetic"].value for row in rows}) == 4, "four different ways"
+
+
+def test_judged_are_the_records_that_no_training_saw(page: Path) -> None:
+    index = pd.read_parquet(page.parent / "store" / "index.parquet").set_index("id")
+    scores, labels = predictions(page.parent / "results", "synthetic")
+    assert set(index.loc[scores.index, "fold"]) == {9, 10}
+    for record in labels.index[:5]:
+        assert set(labels.columns[labels.loc[record]]) <= set(index.loc[record, "labels"])
+
+
+class Tags(HTMLParser):
+    """Open tags, what leaves the page, and the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.outside: list[str] = []
+        self.classes: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        values = dict(attributes)
+        self.outside += [value for key, value in attributes if key in ("src", "href") and value]
+        self.classes.append(values.get("class") or "")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_page_is_whole_and_needs_nothing_outside_itself(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(text)
+    assert not tags.open and not tags.outside
+    assert set(re.findall(r"https?://[^\"' ]+", text)) == {"http://www.w3.org/2000/svg"}
+    assert "@import" not in text and "<script" not in text and "$" not in text
+    assert "Not a medical device" in text and text.count("not for diagnosis") == 2
+
+
+def test_page_shows_test_ecgs_with_both_reports_and_shading(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    articles = re.findall(r"<article>.*?</article>", text, re.S)
+    assert len(articles) == 6
+    index = pd.read_parquet(page.parent / "store" / "index.parquet").set_index("id")
+    reports = pd.read_parquet(page.parent / "reports" / "reports.parquet").set_index("id")
+    found: set[str] = set()
+    for article in articles:
+        record = re.findall(r"<h3>Record (\S+)</h3>", article)[0]
+        (paper,) = re.findall(r"<svg class=\"ecg\".*?</svg>", article, re.S)
+        svg = ElementTree.fromstring(paper)
+        statements = list(index.loc[record, "statements"])
+        assert [f"<span>{text}</span>" in article for text in statements] == [True] * len(statements)
+        assert paper.count('class="layer ') == article.count('type="radio"') == len(statements)
+        assert article.count(" checked") == 1
+        assert reports.loc[record, "generated"].split(". ")[0].rstrip(".") in article
+        assert article.count('class="rank"') == 5
+        assert len([line for line in svg.iter() if line.get("class") == "trace"]) == 13
+        new = set(index.loc[record, "labels"]) & set(get_task("synthetic").classes)
+        assert new - found
+        found |= new
+
+
+def test_page_shows_training_and_validation_of_each_loss(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    curves = re.findall(r"<svg class=\"curve\".*?</svg>", text, re.S)
+    assert len(curves) == 6, "stage 1, the sum, three losses, the encoder with labels"
+    assert all('class="train"' in curve and 'class="validation"' in curve for curve in curves)
+
+
+def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(MelpError, match="no quickstart"):
+        quickstart(tmp_path, **OPTIONS)
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_that_is_not_ptb_xl_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(MelpError, match="raw"):
+        quickstart(tmp_path / "out", ptb_xl=tmp_path / "raw")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(MelpError, match="records"):
+        quickstart(tmp_path / "out", ptb_xl=tmp_path / "raw", records=300)
+
+
+def test_steps_are_done_again_when_what_they_are_made_from_changes(tmp_path: Path) -> None:
+    done: list[str] = []
+    output = tmp_path / "output"
+
+    def work() -> None:
+        done.append("work")
+        output.touch()
+
+    def steps(origin: str) -> None:
+        Steps(tmp_path, 1, Console(quiet=True)).do("one", "One", work, origin, [output])
+
+    steps("a")
+    steps("a")
+    assert len(done) == 1
+    steps("b")
+    assert len(done) == 2
+    output.unlink()
+    steps("b")
+    assert len(done) == 3
+    (tmp_path / "steps.json").write_text("{")
+    with pytest.raises(MelpError, match="not JSON"):
+        steps("b")
+
+
+def test_digest_reads_files(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"1")
+    first = digest(file, (9, 10))
+    assert first == digest(file, (9, 10)) and len(first) == 12
+    assert first != digest(file, (9,))
+    file.write_bytes(b"2")
+    assert first != digest(file, (9, 10))
+
+
+def test_folds_left_to_judge(page: Path) -> None:
+    from melp.data.store import Store
+    from melp.recipes import load_recipe
+
+    store = Store(page.parent / "store")
+    assert judged_folds(store, load_recipe("melp", "melp/tiny")) == (9, 10)
+    with pytest.raises(MelpError, match="no fold"):
+        judged_folds(store, load_recipe("melp", "melp/tiny", ["data.train_folds=[1,2,3,4,5,6,7,9,10]"]))
