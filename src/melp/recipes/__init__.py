@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -29,7 +29,7 @@ def load_recipe(method: str, recipe: str | None = None, overrides: Sequence[str]
     Args:
         method: its name.
         recipe: a name of `list_recipes()` or a YAML file.
-        overrides: such as `method.global_weight=0`.
+        overrides: such as `method.global_weight=0`; a mapping takes the place of the recipe's.
 
     Raises:
         MelpError: unknown recipe, unknown key, or a value of the wrong type.
@@ -53,16 +53,21 @@ def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: d
     for name, kind in parts.items():
         schema[name] = OmegaConf.structured(kind())
     try:
-        layers = [schema]
-        if recipe is not None:
-            layers.append(OmegaConf.load(_file(recipe)))
-        layers.append(OmegaConf.from_dotlist(list(overrides)))
-        return OmegaConf.to_object(OmegaConf.merge(*layers))
+        chosen = OmegaConf.create() if recipe is None else OmegaConf.load(_file(recipe))
+        if not isinstance(chosen, DictConfig):
+            raise MelpError(f"recipe {recipe}: a list found, wanted sections such as method")
+        for option in overrides:
+            key, equals, value = option.partition("=")
+            if not key or not equals:
+                raise MelpError(f"options: {option!r} found, wanted key=value")
+            # Replaced, not merged: another encoder must not get the options of the recipe's.
+            OmegaConf.update(chosen, key, OmegaConf.from_dotlist([f"value={value}"])["value"], merge=False)
+        return OmegaConf.to_object(OmegaConf.merge(schema, chosen))
     except (YAMLError, UnicodeDecodeError, OSError) as error:
         why = " ".join(str(error).split())
         raise MelpError(f"recipe {recipe}, options {' '.join(overrides)}: not to be read ({why})") from error
     except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or "options"
+        key = getattr(error, "full_key", None) or " ".join(overrides) or recipe
         message = str(getattr(error, "msg", None) or error).splitlines()[0]
         raise MelpError(f"{key}: {message}") from error
 
