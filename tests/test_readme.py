@@ -19,7 +19,13 @@ BLOCK = re.compile(r"(<!-- not run.*?-->\n)?```(\w+)\n(.*?)```", re.DOTALL)
 # What makes a step small: recipes of seconds, fewer simulated ECGs.
 SMALLER = {
     "melp/laptop": ["melp/tiny", "training.max_steps=4", "stage1.training.max_steps=4"],
-    "text/laptop": ["text/laptop", "training.max_steps=4", "model.dim=32", "model.vocabulary=300"],
+    "text/laptop": [
+        "text/laptop",
+        "training.max_steps=4",
+        "training.batch_size=8",
+        "model.dim=32",
+        "model.vocabulary=300",
+    ],
     "2000": ["30"],
     "4": ["2"],
 }
