@@ -131,23 +131,33 @@ def supervised(
     }
     _begin(out, config)
     if not _finished(out):
-        fold = store.index.set_index("id")["fold"].loc[part.labels.index]
-        train, held_out = (
-            LabelledBatches(store, part.labels[fold.isin(data[key])])
-            for key in ("train_folds", "validation_folds")
-        )
-        steps, _ = step_counts(len(train), training)
-        optimiser = OptimiserConfig(**model.config["optimiser"])
-        module = PretrainingModule(
-            classifier, optimiser, steps, training.seed, model.preprocessing, store.rate
-        )
-
-        def write() -> None:
-            write_weights(out / WEIGHTS, classifier.state_dict())
-
-        fit(module, train, held_out, training, out, write, "with labels", progress)
+        _train(classifier, model, store, part.labels, training, out, progress)
     classifier.load_state_dict(load_file(out / WEIGHTS))
     return _judge(Model(classifier.eval(), model.preprocessing, config, out), store, task, part)
+
+
+def _train(
+    classifier: Classifier,
+    model: Model,
+    store: Store,
+    labels: pd.DataFrame,
+    training: TrainingConfig,
+    out: Path,
+    progress: bool,
+) -> None:
+    data = model.config["data"]
+    fold = store.index.set_index("id")["fold"].loc[labels.index]
+    train, held_out = (
+        LabelledBatches(store, labels[fold.isin(data[key])]) for key in ("train_folds", "validation_folds")
+    )
+    steps, _ = step_counts(len(train), training)
+    optimiser = OptimiserConfig(**model.config["optimiser"])
+    module = PretrainingModule(classifier, optimiser, steps, training.seed, model.preprocessing, store.rate)
+
+    def write() -> None:
+        write_weights(out / WEIGHTS, classifier.state_dict())
+
+    fit(module, train, held_out, training, out, write, "with labels", progress)
 
 
 def _judge(model: Model, store: Store, task: Task, part: Any) -> Judged:

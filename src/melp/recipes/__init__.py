@@ -67,9 +67,9 @@ def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: d
         why = " ".join(str(error).split())
         raise MelpError(f"recipe {recipe}, options {' '.join(overrides)}: not to be read ({why})") from error
     except OmegaConfBaseException as error:
-        key = getattr(error, "full_key", None) or " ".join(overrides) or recipe
+        where = getattr(error, "full_key", None) or " ".join(overrides) or recipe
         message = str(getattr(error, "msg", None) or error).splitlines()[0]
-        raise MelpError(f"{key}: {message}") from error
+        raise MelpError(f"{where}: {message}") from error
 
 
 def _file(recipe: str) -> Path:

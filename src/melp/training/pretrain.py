@@ -79,31 +79,12 @@ def pretrain_text(
     if _finished(out, settings):
         return out
     lightning.seed_everything(recipe.training.seed, verbose=False)
-    config = recipe.model
-    if config.init:
-        language = LanguageModel.load(config.init)
-    else:
-        sizes = BertConfig(
-            dim=config.dim,
-            layers=config.layers,
-            heads=config.heads,
-            feedforward=4 * config.dim,
-            positions=config.positions,
-            dropout=config.dropout,
-            attention_dropout=config.dropout,
-        )
-        sentences = (sentence + "." for text in train for sentence in text)
-        language = LanguageModel.from_scratch(sentences, config.vocabulary, sizes)
-    positions = language.bert.config.positions
-    if config.max_length > positions:
-        raise MelpError(
-            f"model.max_length: {config.max_length} found, wanted at most BERT's {positions} positions"
-        )
-    encode = ReportEncoder(language.tokenizer, config.max_length)
+    language = _language_to_train(recipe.model, train)
+    encode = ReportEncoder(language.tokenizer, recipe.model.max_length)
     augmentation = TextAugmentation(recipe.data.statement_sampling, recipe.data.statement_shuffle)
     batches = TextBatches(train, encode, augmentation)
     held_out = TextBatches(validation, encode) if len(validation) else None
-    model = MaskedLanguageModel(language, config.masked)
+    model = MaskedLanguageModel(language, recipe.model.masked)
 
     def write() -> None:
         language.tokenizer.save_pretrained(out)
@@ -119,6 +100,30 @@ def pretrain_text(
         _begin(out, settings)
         fit(module, batches, held_out, recipe.training, out, write, "stage 1", progress)
     return out
+
+
+def _language_to_train(config: MaskedLanguageModelConfig, texts: Sequence[Sequence[str]]) -> LanguageModel:
+    """The BERT to begin with: one that is there, or a new one with a tokenizer trained on the texts."""
+    if config.init:
+        language = LanguageModel.load(config.init)
+    else:
+        sizes = BertConfig(
+            dim=config.dim,
+            layers=config.layers,
+            heads=config.heads,
+            feedforward=4 * config.dim,
+            positions=config.positions,
+            dropout=config.dropout,
+            attention_dropout=config.dropout,
+        )
+        sentences = (sentence + "." for text in texts for sentence in text)
+        language = LanguageModel.from_scratch(sentences, config.vocabulary, sizes)
+    positions = language.bert.config.positions
+    if config.max_length > positions:
+        raise MelpError(
+            f"model.max_length: {config.max_length} found, wanted at most BERT's {positions} positions"
+        )
+    return language
 
 
 @contextmanager
