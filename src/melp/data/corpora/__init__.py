@@ -85,9 +85,11 @@ class Listing:
 class Corpus(Protocol):
     """What a file of this folder offers."""
 
-    def list_entries(self, raw: Path | None, options: Options) -> Listing: ...
+    def list_entries(self, raw: Path | None, options: Options) -> Listing:
+        """What the corpus holds, from its tables alone."""
 
-    def load(self, entry: Entry) -> ECG: ...
+    def load(self, entry: Entry) -> ECG:
+        """One recording."""
 
 
 def list_corpora() -> list[str]:
