@@ -58,6 +58,7 @@ class Draft:
 
     @property
     def has_head(self) -> bool:
+        """Whether it has a finding yet."""
         return bool(self.head or self.wave)
 
     @property
@@ -70,6 +71,7 @@ class Draft:
         return " ".join([word for _, word in ordered] + ([] if self.wave else self.shapes) + [head])
 
     def text(self) -> str:
+        """The statement; empty where nothing is said."""
         said_of_wave = self.shapes or self.places or self.after or self.before
         if not self.core or (self.wave in _NOTHING_ALONE and not said_of_wave):
             return ""
