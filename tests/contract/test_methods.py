@@ -1,0 +1,216 @@
+"""What every method of `list_methods()` must do, none by name.
+
+A new method is in these tests as soon as its file and its recipe NAME/tiny are there; forms of it that differ
+in their graph may be added to `FORMS`.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from itertools import pairwise, product
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as multiprocessing
+from torch import Tensor
+
+from melp.hub import load, save
+from melp.methods import get_method, list_methods
+from melp.methods._base import Method
+from small_methods import Workshop, part_of, rows_of, without_dropout
+
+PROCESSES, RECORDS, SPLIT = 2, 8, 3
+WEIGHTS = ("global_weight", "caption_weight", "local_weight")
+FORMS: dict[str, list[tuple[str, ...]]] = {
+    "melp": [
+        *(
+            tuple(f"{weight}=0" for weight, on in zip(WEIGHTS, switches, strict=True) if not on)
+            for switches in product((0, 1), repeat=3)
+            if 0 < sum(switches) < 3
+        ),
+        ("text_attention=bidirectional", "identical_reports=positives"),
+        ("text_attention=bidirectional", "text_pooling=tokens", "local_form=code", "local_aggregation=sum"),
+        (
+            "text_attention=statement",
+            "text_pooling=statements",
+            "identical_reports=implied",
+            "decoder_tied=true",
+        ),
+        ("text_attention=statement", "text_pooling=tokens", "global_weight=0", "local_weight=0"),
+        ("text_attention=bidirectional", "global_weight=0", "local_weight=0"),
+        ("encoder=resnet18", "encoder_options={widths: [8, 8, 16, 16]}", "frozen_layers=1", "probe=frames"),
+        ("encoder=wav2vec2_tiny", "encoder_options={}", "lead_fill=zero"),
+    ]
+}
+CASES = [(name, form) for name in list_methods() for form in [(), *FORMS.get(name, [])]]
+case = pytest.mark.parametrize(("name", "form"), CASES, ids=[" ".join([name, *form]) for name, form in CASES])
+every_method = pytest.mark.parametrize("name", list_methods())
+
+
+@pytest.fixture(scope="module")
+def workshop(synthetic_store: Path) -> Workshop:
+    return Workshop(synthetic_store)
+
+
+def gradients(method: Method, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of every trainable parameter in training mode; with the loss itself and the running statistics."""
+    method.train().zero_grad(set_to_none=True)
+    loss = method(batch)["loss"]
+    loss.backward()
+    found = {"loss": loss.detach()}
+    for parameter, weight in method.named_parameters():
+        if weight.requires_grad:
+            assert weight.grad is not None, f"{parameter} has no gradient"
+            found[parameter] = weight.grad.clone()
+    running = {
+        key: value for key, value in method.named_buffers() if key.endswith(("running_mean", "running_var"))
+    }
+    return found | {key: value.clone() for key, value in running.items()}
+
+
+def assert_alike(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+    """Equal but for the rounding of sums in another order, as a share of each tensor's largest number."""
+    assert found.keys() == wanted.keys()
+    # Some gradients are 0 but for rounding, such as those of a key's bias.
+    floor = max(float(value.abs().max()) for key, value in wanted.items() if key != "loss") / 1000
+    for key, value in wanted.items():
+        off = float((found[key] - value).abs().max())
+        assert off <= 1e-4 * max(float(value.abs().max()), floor), f"{key} is off by {off}"
+
+
+@case
+def test_finite_loss_and_a_gradient_for_every_trainable_parameter(
+    workshop: Workshop, name: str, form: tuple[str, ...]
+) -> None:
+    method = workshop.method(name, form)
+    found = gradients(method, workshop.batch(name))
+    assert all(bool(value.isfinite().all()) for value in found.values())
+    assert found["loss"].shape == () and found["loss"] > 0
+    trained = [key for key, weight in method.named_parameters() if weight.requires_grad]
+    still = [key for key in trained if not found[key].any()]
+    assert not still, f"gradients of nothing but 0: {still}"
+    grouped = [id(weight) for group in method.param_groups() for weight in group["params"]]
+    assert sorted(grouped) == sorted(id(weight) for weight in method.parameters() if weight.requires_grad)
+
+
+@every_method
+def test_overfits_one_batch(workshop: Workshop, name: str) -> None:
+    method = workshop.method(name).train()
+    batch = workshop.batch(name)
+    optimiser = torch.optim.AdamW(method.parameters(), lr=4e-3)
+    losses = []
+    for _ in range(80):
+        optimiser.zero_grad()
+        loss = method(batch)["loss"]
+        loss.backward()
+        optimiser.step()
+        method.after_step()
+        losses.append(float(loss.detach()))
+    assert min(losses[-5:]) < 0.4 * losses[0], losses
+
+
+@every_method
+def test_same_seed_same_loss(workshop: Workshop, name: str) -> None:
+    first, second, other = (workshop.method(name, seed=seed).train() for seed in (3, 3, 4))
+    batch = workshop.batch(name)
+    assert float(first(batch)["loss"]) == float(second(batch)["loss"]) != float(other(batch)["loss"])
+
+
+@case
+def test_loss_does_not_depend_on_the_order_of_the_batch(
+    workshop: Workshop, name: str, form: tuple[str, ...]
+) -> None:
+    batch = workshop.batch(name)
+    order = torch.randperm(RECORDS, generator=torch.Generator().manual_seed(5))
+    wanted = gradients(workshop.method(name, form), batch)
+    assert_alike(gradients(workshop.method(name, form), rows_of(batch, order)), wanted)
+
+
+@case
+def test_saved_and_loaded_it_gives_the_same_embeddings(
+    workshop: Workshop, name: str, form: tuple[str, ...], tmp_path: Path
+) -> None:
+    method = workshop.method(name, form).eval()
+    ecg = workshop.batch(name)["ecg"]
+    save(tmp_path, method, name, workshop.preprocessing(name))
+    model = load(tmp_path)
+    with torch.no_grad():
+        assert torch.equal(model.method.embed(ecg), method.embed(ecg))
+    assert model.method.config == method.config and model.name == name
+    assert not list(tmp_path.glob("*.partial")) and not list(tmp_path.glob("*.pt"))
+
+
+@torch.no_grad()
+@case
+def test_embeddings_are_deterministic_and_of_the_stated_shape(
+    workshop: Workshop, name: str, form: tuple[str, ...]
+) -> None:
+    method = workshop.method(name, form).eval()
+    ecg = workshop.batch(name)["ecg"]
+    found = method.embed(ecg)
+    assert found.ndim == 2 and found.shape[0] == RECORDS and bool(found.isfinite().all())
+    assert torch.equal(method.embed(ecg), found)
+    alone = torch.cat([method.embed(ecg[row : row + 1]) for row in range(RECORDS)])
+    torch.testing.assert_close(alone, found, rtol=1e-4, atol=1e-5)
+    assert float((found[0] - found[1]).abs().max()) > 1e-4, "different recordings look different"
+
+
+@case
+def test_finite_in_half_precision(workshop: Workshop, name: str, form: tuple[str, ...]) -> None:
+    method, batch = workshop.method(name, form), workshop.batch(name)
+    wanted = float(gradients(method, batch)["loss"])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = gradients(method, batch)
+    assert all(bool(value.isfinite().all()) for value in found.values())
+    assert float(found["loss"]) == pytest.approx(wanted, rel=0.05)
+
+
+def process(rank: int, folder: str, cases: int) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=PROCESSES)
+    for number in range(cases):
+        method = without_dropout(load(f"{folder}/{number}").method)
+        batch = torch.load(f"{folder}/{number}/batch{rank}", weights_only=True)
+        torch.save(gradients(method, batch), f"{folder}/{number}/gradients{rank}")
+    dist.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def shared(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each case's gradients in two processes, three records in one and five in the other."""
+    folder = tmp_path_factory.mktemp("processes")
+    pad = workshop.language.tokenizer.pad_token_id
+    for number, (name, form) in enumerate(CASES):
+        save(folder / str(number), workshop.method(name, form), name, workshop.preprocessing(name))
+        batch = workshop.batch(name)
+        for rank, (first, last) in enumerate(((0, SPLIT), (SPLIT, RECORDS))):
+            torch.save(part_of(batch, first, last, pad), folder / str(number) / f"batch{rank}")
+    multiprocessing.spawn(process, args=(str(folder), len(CASES)), nprocs=PROCESSES)
+    return folder
+
+
+@case
+def test_two_processes_give_the_gradient_of_the_joined_batch(
+    workshop: Workshop, shared: Path, name: str, form: tuple[str, ...]
+) -> None:
+    folder = shared / str(CASES.index((name, form)))
+    wanted = gradients(without_dropout(load(folder).method), workshop.batch(name))
+    parts = [torch.load(folder / f"gradients{rank}", weights_only=True) for rank in range(PROCESSES)]
+    assert parts[0].keys() == parts[1].keys()
+    assert_alike({key: (parts[0][key] + parts[1][key]) / 2 for key in parts[0]}, wanted)
+
+
+@every_method
+def test_says_what_it_is(name: str) -> None:
+    kind = get_method(name)
+    assert kind.__doc__ and kind.paper and set(kind.needs) <= {"ecg", "text", "patient"}
+    assert kind.Config.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    (options,) = ast.parse(inspect.getsource(kind.Config)).body
+    assert isinstance(options, ast.ClassDef)
+    for field, meaning in pairwise(options.body):
+        if isinstance(field, ast.AnnAssign):
+            said = isinstance(meaning, ast.Expr) and isinstance(meaning.value, ast.Constant)
+            assert said, f"line {field.lineno} of {kind.Config.__name__} has no meaning beside it"

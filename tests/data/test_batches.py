@@ -1,0 +1,179 @@
+"""Which records a step takes, and what is shown of their reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from melp.data.batches import Steps, StoreBatches, TextAugmentation, TextBatches, statement_number
+from melp.data.store import Store
+from melp.errors import MelpError
+from melp.text.tokenizer import ReportEncoder, train_tokenizer
+
+STATEMENTS = ["sinus rhythm", "left axis deviation", "normal ecg"]
+
+
+@settings(deadline=None)
+@given(
+    count=st.integers(8, 60),
+    batch_size=st.integers(1, 4),
+    ranks=st.integers(1, 2),
+    seed=st.integers(0, 2**31),
+)
+def test_every_record_once_an_epoch(count: int, batch_size: int, ranks: int, seed: int) -> None:
+    parts = [Steps(count, batch_size, seed, last=200, rank=rank, ranks=ranks) for rank in range(ranks)]
+    per_epoch = parts[0].per_epoch
+    assert per_epoch == count // (batch_size * ranks)
+    steps = list(zip(*(list(part)[: 2 * per_epoch] for part in parts), strict=True))
+    for epoch in range(2):
+        rows = [
+            row
+            for step in steps[epoch * per_epoch : (epoch + 1) * per_epoch]
+            for part in step
+            for row, _ in part
+        ]
+        assert len(rows) == len(set(rows)) == per_epoch * batch_size * ranks > count - batch_size * ranks
+        assert set(rows) <= set(range(count))
+
+
+@pytest.mark.parametrize(("ranks", "batch_size"), [(2, 6), (3, 4), (4, 3)])
+def test_ranks_share_the_batches_of_one_process(ranks: int, batch_size: int) -> None:
+    whole = list(Steps(50, 12, 3, last=9))
+    parts = [list(Steps(50, batch_size, 3, last=9, rank=rank, ranks=ranks)) for rank in range(ranks)]
+    for step, wanted in enumerate(whole):
+        assert [sample for part in parts for sample in part[step]] == wanted
+
+
+@pytest.mark.parametrize("first", [0, 1, 3, 4, 5, 11])
+def test_resumed_in_the_middle_gives_the_same_batches(first: int) -> None:
+    whole = list(Steps(19, 4, 7, last=12))
+    rest = Steps(19, 4, 7, first=first, last=12)
+    assert len(rest) == 12 - first and list(rest) == whole[first:]
+
+
+def test_order_and_keys_differ_between_epochs_and_seeds() -> None:
+    steps = list(Steps(40, 40, 0, last=3))
+    orders = [[row for row, _ in step] for step in steps]
+    keys = [dict(step) for step in steps]
+    assert orders[0] != orders[1] != orders[2] and sorted(orders[0]) == list(range(40))
+    drawn = [key for step in keys for key in step.values()]
+    assert len(set(drawn)) == 120 and min(drawn) < 0 < max(drawn)
+    other = next(iter(Steps(40, 40, 1, last=1)))
+    assert [row for row, _ in other] != orders[0] and not set(dict(other).values()) & set(drawn)
+
+
+def test_a_batch_larger_than_the_data_is_refused() -> None:
+    with pytest.raises(MelpError, match=r"training\.batch_size: 8 found, wanted at most the 7 records"):
+        Steps(7, 4, 0, last=1, ranks=2)
+
+
+@given(
+    key=st.integers(-(2**63), 2**63 - 1),
+    count=st.integers(0, 8),
+    sample=st.sampled_from([0.0, 0.5, 1.0]),
+    shuffle=st.booleans(),
+)
+def test_shown_statements_are_a_function_of_the_key(
+    key: int, count: int, sample: float, shuffle: bool
+) -> None:
+    statements = [f"statement {number}" for number in range(count)]
+    show = TextAugmentation(sample, shuffle)
+    shown = show(statements, key)
+    assert shown == show(statements, key)
+    assert len(set(shown)) == len(shown) >= min(count, 1) and set(shown) <= set(statements)
+    if not sample:
+        assert sorted(shown) == statements
+    if not shuffle:
+        assert shown == sorted(shown)
+
+
+def test_how_many_statements_are_shown() -> None:
+    draws = 4000
+    counts = Counter(len(TextAugmentation(0.6)(STATEMENTS, key)) for key in range(draws))
+    for count in (1, 2, 3):
+        share = 0.2 + 0.4 * (count == 3)
+        assert counts[count] / draws == pytest.approx(share, abs=5 * (share * (1 - share) / draws) ** 0.5)
+    orders = Counter(tuple(TextAugmentation(shuffle=True)(STATEMENTS, key)) for key in range(draws))
+    for order in permutations(STATEMENTS):
+        assert orders[order] / draws == pytest.approx(1 / 6, abs=0.03)
+    single = Counter(tuple(TextAugmentation(1.0)(STATEMENTS, key)) for key in range(draws))
+    for statement in STATEMENTS:
+        assert single[(statement,)] / draws == pytest.approx(1 / 9, abs=0.03)
+
+
+def test_nothing_is_changed_without_augmentation() -> None:
+    assert all(TextAugmentation()(STATEMENTS, key) == STATEMENTS for key in range(20))
+
+
+def test_statement_numbers_tell_texts_apart() -> None:
+    texts = [f"finding {number}" for number in range(5000)]
+    numbers = {statement_number(text) for text in texts}
+    assert len(numbers) == 5000 and 0 not in numbers
+    assert statement_number("sinus rhythm") == statement_number("sinus rhythm") > 0
+
+
+@pytest.fixture(scope="module")
+def encode() -> ReportEncoder:
+    return ReportEncoder(train_tokenizer(STATEMENTS * 4, 100))
+
+
+def test_batches_of_a_store(synthetic_store: Path, encode: ReportEncoder) -> None:
+    store = Store(synthetic_store)
+    show = TextAugmentation(sample=1.0)
+    batches = StoreBatches(store, [2, 5], encode, show)
+    index = store.index[store.index["fold"].isin([2, 5])].reset_index()
+    assert len(batches) == len(index)
+    samples = [(3, 11), (0, -5), (len(index) - 1, 2**40)]
+    batch = batches.__getitems__(samples)
+    rows = [row for row, _ in samples]
+    assert np.array_equal(batch["signal"].numpy(), store.signals(index.loc[rows, "index"].to_numpy()))
+    assert batch["key"].tolist() == [11, -5, 2**40]
+    said = index.loc[rows, "statements"].tolist()
+    shown = [show(report, key) for report, (_, key) in zip(said, samples, strict=True)]
+    assert said != shown
+    for name, wanted in encode(shown).items():
+        assert torch.equal(batch[name], wanted)
+    assert torch.equal(batch["report"], encode(said)["tokens"])
+    for name, reports in (("said", said), ("shown", shown)):
+        assert batch[name].shape == (3, max(map(len, reports)))
+        for row, report in enumerate(reports):
+            numbers = [statement_number(text) for text in report]
+            assert batch[name][row].tolist() == numbers + [0] * (batch[name].shape[1] - len(numbers))
+
+
+def test_patients_are_told_apart(synthetic_store: Path) -> None:
+    store = Store(synthetic_store)
+    batch = StoreBatches(store).__getitems__([(row, row) for row in range(len(store))])
+    assert set(batch) == {"signal", "patient", "key"}
+    pairs = set(zip(batch["patient"].tolist(), store.index["patient"], strict=True))
+    assert len(pairs) == store.index["patient"].nunique() == len({number for number, _ in pairs})
+
+
+def test_records_without_a_report_are_left_out_where_text_is_needed(
+    synthetic_store: Path, encode: ReportEncoder
+) -> None:
+    store = Store(synthetic_store)
+    store.index["statements"] = [[] if row % 3 else ["sinus rhythm"] for row in range(len(store))]
+    assert len(StoreBatches(store)) == 120
+    batches = StoreBatches(store, encode=encode)
+    assert batches.rows.tolist() == list(range(0, 120, 3))
+    with pytest.raises(MelpError, match="no record found in folds 11, 12"):
+        StoreBatches(store, [11, 12])
+    store.index["statements"] = [[] for _ in range(len(store))]
+    with pytest.raises(MelpError, match="no record with a report found in folds 8"):
+        StoreBatches(store, [8], encode)
+
+
+def test_batches_of_texts(encode: ReportEncoder) -> None:
+    batches = TextBatches([STATEMENTS, [], STATEMENTS[:1]], encode, TextAugmentation(shuffle=True))
+    assert len(batches) == 2
+    batch = batches.__getitems__([(1, 4), (0, 9)])
+    wanted = encode([STATEMENTS[:1], TextAugmentation(shuffle=True)(STATEMENTS, 9)])
+    assert torch.equal(batch["tokens"], wanted["tokens"]) and batch["key"].tolist() == [4, 9]

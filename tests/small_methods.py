@@ -1,0 +1,84 @@
+"""Every method at its smallest, with a batch of the synthetic store, for what is asked of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from melp.data.batches import StoreBatches, TextAugmentation
+from melp.data.store import Store
+from melp.methods import get_method
+from melp.methods._base import Inputs, Method
+from melp.nn.bert import BertConfig
+from melp.recipes import load_recipe
+from melp.signal.preprocessing import Preprocessing
+from melp.text.model import LanguageModel
+from melp.text.tokenizer import ReportEncoder
+
+BERT = BertConfig(dim=32, layers=2, heads=2, feedforward=64, positions=160)
+
+
+class Workshop:
+    """Makes methods from their recipe `NAME/tiny`, without dropout, and batches for them.
+
+    Args:
+        store: folder of a store at the recipes' rate.
+    """
+
+    def __init__(self, store: Path) -> None:
+        self.store = Store(store)
+        self.texts = [statement for report in self.store.index["statements"] for statement in report]
+        torch.manual_seed(0)
+        self.language = LanguageModel.from_scratch(self.texts, 400, BERT)
+
+    def method(self, name: str, options: Sequence[str] = (), seed: int = 0) -> Method:
+        """A method with fresh weights; `options` as on the command line, without `method.`."""
+        recipe = load_recipe(name, f"{name}/tiny", [f"method.{option}" for option in options])
+        preprocessing = self.preprocessing(name)
+        torch.manual_seed(seed)
+        bert = type(self.language.bert)(self.language.bert.config)
+        language = replace(self.language, bert=bert)
+        inputs = Inputs(len(preprocessing.leads), preprocessing.samples, preprocessing.rate, language)
+        return without_dropout(get_method(name)(recipe.method, inputs))
+
+    @staticmethod
+    def preprocessing(name: str) -> Preprocessing:
+        return Preprocessing.from_dict(load_recipe(name, f"{name}/tiny").preprocessing)
+
+    def batch(self, name: str, size: int = 8, first: int = 0) -> dict[str, Tensor]:
+        """What a training step of the method gets of `size` records."""
+        kind = get_method(name)
+        encode = ReportEncoder(self.language.tokenizer) if "text" in kind.needs else None
+        batches = StoreBatches(self.store, None, encode, TextAugmentation(0.5, True))
+        batch = batches.__getitems__([(row, 1000 + row) for row in range(first, first + size)])
+        signal = batch["signal"].float() / 1000
+        return {**batch, "ecg": self.preprocessing(name)(signal, self.store.rate)}
+
+
+def without_dropout(method: Method) -> Method:
+    """The method itself, with every rate of dropout at 0."""
+    for module in method.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        elif isinstance(getattr(module, "dropout", None), float):
+            module.dropout = 0.0
+    return method
+
+
+def rows_of(batch: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    """These rows of a batch, in this order."""
+    return {name: value[rows] for name, value in batch.items()}
+
+
+def part_of(batch: dict[str, Tensor], first: int, last: int, pad: int) -> dict[str, Tensor]:
+    """The batch that a process with these rows alone would have: lists are as long as its longest."""
+    part = rows_of(batch, torch.arange(first, last))
+    fills = {"tokens": pad, "report": pad, "sentence": -1, "shown": 0, "said": 0}
+    # A report's last token is of no statement: tokens tell how long `sentence` must be.
+    width = {name: int((part[name] != fill).sum(1).max()) for name, fill in fills.items() if name in part}
+    width |= {"sentence": width["tokens"]} if "sentence" in width else {}
+    return part | {name: part[name][:, :count] for name, count in width.items()}

@@ -1,0 +1,119 @@
+"""Word pieces and reports as rows of them."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+
+from melp.errors import MelpError
+from melp.text.tokenizer import ReportEncoder, load_tokenizer, train_tokenizer
+
+TEXTS = [
+    "sinus rhythm.",
+    "atrial fibrillation.",
+    "left bundle branch block.",
+    "ST depression in v4 to v6.",
+] * 5
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return train_tokenizer(TEXTS, 200)
+
+
+def test_trained_tokenizer_reads_and_writes(tokenizer: Any) -> None:
+    assert len(tokenizer) <= 200
+    names = ("pad", "unk", "cls", "sep", "mask", "bos")
+    specials = [getattr(tokenizer, f"{name}_token_id") for name in names]
+    assert sorted(specials) == list(range(6))
+    pieces = tokenizer("Sinus RHYTHM. ST depression", add_special_tokens=False)["input_ids"]
+    assert not set(pieces) & set(specials)
+    assert tokenizer.decode(pieces) == "sinus rhythm. st depression"
+    assert tokenizer("\u2603", add_special_tokens=False)["input_ids"] == [tokenizer.unk_token_id]
+
+
+def test_layout_of_a_report(tokenizer: Any) -> None:
+    encode = ReportEncoder(tokenizer)
+    statements = ["sinus rhythm", "left bundle branch block.", "atrial fibrillation "]
+    tokens, sentence = encode.encode(statements)
+    joined = "sinus rhythm. left bundle branch block. atrial fibrillation."
+    words = tokenizer(joined, add_special_tokens=False)["input_ids"]
+    assert tokens == [tokenizer.bos_token_id, *words, tokenizer.sep_token_id]
+    for number, statement in enumerate(statements):
+        mine = [token for token, owner in zip(tokens, sentence, strict=True) if owner == number]
+        assert encode.decode(mine) == statement.strip().removesuffix(".") + "."
+    assert sentence[0] == sentence[-1] == -1 and sorted(set(sentence)) == [-1, 0, 1, 2]
+    assert encode.encode([]) == ([tokenizer.bos_token_id, tokenizer.sep_token_id], [-1, -1])
+
+
+def test_what_is_too_long_goes_by_whole_statements(tokenizer: Any) -> None:
+    sizes = [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in TEXTS[:3]]
+    statements = TEXTS[:3]
+    for room in range(1, sum(sizes) + 3):
+        tokens, sentence = ReportEncoder(tokenizer, room + 2).encode(statements)
+        whole = sum(sum(sizes[: count + 1]) <= room for count in range(3))
+        assert max(sentence) + 1 == max(whole, 1)
+        assert len(tokens) == 2 + (sum(sizes[:whole]) if whole else room) <= room + 2
+        assert tokens[-1] == tokenizer.sep_token_id
+
+
+def test_batch_is_padded_to_its_longest(tokenizer: Any) -> None:
+    encode = ReportEncoder(tokenizer)
+    reports = [["sinus rhythm"], ["left bundle branch block", "sinus rhythm"], []]
+    batch = encode(reports)
+    rows = [encode.encode(report) for report in reports]
+    assert batch["tokens"].shape == batch["sentence"].shape == (3, max(len(row[0]) for row in rows))
+    for row, (tokens, sentence) in enumerate(rows):
+        assert batch["tokens"][row, : len(tokens)].tolist() == tokens
+        assert (batch["tokens"][row, len(tokens) :] == tokenizer.pad_token_id).all()
+        assert batch["sentence"][row, : len(tokens)].tolist() == sentence
+        assert (batch["sentence"][row, len(tokens) :] == -1).all()
+
+
+def test_encoder_goes_to_worker_processes(tokenizer: Any) -> None:
+    encode = ReportEncoder(tokenizer, 9)
+    again = pickle.loads(pickle.dumps(encode))
+    wanted, found = encode([TEXTS[:2], TEXTS[2:]]), again([TEXTS[:2], TEXTS[2:]])
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
+def test_saved_tokenizer_is_read_again(tokenizer: Any, tmp_path: Path) -> None:
+    tokenizer.save_pretrained(tmp_path)
+    again = load_tokenizer(tmp_path)
+    assert again.get_vocab() == tokenizer.get_vocab() and again.bos_token_id == tokenizer.bos_token_id
+    text = "sinus rhythm. ST depression in V4"
+    assert again(text, add_special_tokens=False) == tokenizer(text, add_special_tokens=False)
+
+
+def test_bos_is_added_where_a_bert_has_none(tmp_path: Path) -> None:
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "sinus", "rhythm", "."]
+    (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
+    transformers.BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
+    loaded = load_tokenizer(tmp_path)
+    assert (loaded.bos_token, loaded.bos_token_id, len(loaded)) == ("[BOS]", 8, 9)
+    tokens, sentence = ReportEncoder(loaded).encode(["sinus rhythm"])
+    assert tokens == [8, 5, 6, 7, 3] and sentence == [-1, 0, 0, 0, -1]
+
+
+def test_what_is_no_tokenizer_is_refused(tokenizer: Any, tmp_path: Path) -> None:
+    with pytest.raises(MelpError, match="no tokenizer could be read"):
+        load_tokenizer(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    file.write_text(file.read_text()[:100])
+    with pytest.raises(MelpError, match="no tokenizer could be read"):
+        load_tokenizer(tmp_path)
+
+
+def test_a_tokenizer_without_specials_is_refused(tokenizer: Any, tmp_path: Path) -> None:
+    bare = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer.backend_tokenizer, pad_token="[PAD]"
+    )
+    bare.save_pretrained(tmp_path)
+    with pytest.raises(MelpError, match="has no cls_token, wanted that of a BERT"):
+        load_tokenizer(tmp_path)

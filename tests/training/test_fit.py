@@ -1,0 +1,179 @@
+"""The training loop with a method that takes no time: what is kept, logged, resumed and refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from melp.errors import MelpError
+from melp.training.callbacks import CHECKPOINT, LOG
+from melp.training.config import OptimiserConfig, TrainingConfig
+from melp.training.fit import fit
+from melp.training.module import PretrainingModule
+
+RECORDS, STEPS = 20, 15
+OPTIMISER = OptimiserConfig(lr=0.05, warmup=0.2)
+
+
+class Points(Dataset[dict[str, Tensor]]):
+    """Points on a line, with noise that is a function of the key."""
+
+    def __init__(self, slope: float, records: int = RECORDS) -> None:
+        self.slope, self.records = slope, records
+
+    def __len__(self) -> int:
+        return self.records
+
+    def __getitems__(self, samples: list[tuple[int, int]]) -> dict[str, Tensor]:
+        x = torch.tensor([float(row) / RECORDS for row, _ in samples])
+        noise = torch.tensor([key % 1000 / 5000 for _, key in samples])
+        return {"x": x, "y": self.slope * x + noise, "key": torch.tensor([key for _, key in samples])}
+
+
+class Line(nn.Module):
+    """Learns a slope behind dropout; `at` is called at each training step."""
+
+    def __init__(self, at: Callable[[int], None] | None = None) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.zeros(1))
+        self.register_buffer("average", torch.zeros(1))
+        self.at, self.step = at, 0
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self.training and self.at is not None:
+            self.at(self.step)
+        self.step += self.training
+        x = nn.functional.dropout(batch["x"], 0.3, self.training)
+        error = (self.slope * x - batch["y"]).square().mean()
+        return {"loss": error + (self.slope - self.average).square().sum(), "error": error}
+
+    def after_step(self) -> None:
+        with torch.no_grad():
+            self.average.lerp_(self.slope, 0.5)
+
+
+def run(
+    folder: Path, method: Line, validation: Dataset | None = None, **options: Any
+) -> list[dict[str, Any]]:
+    """The log of a training; each save of the weights is a file `saved`."""
+    folder.mkdir(exist_ok=True)
+    config = TrainingConfig(batch_size=4, precision="fp32", seed=3, accelerator="cpu", **options)
+    module = PretrainingModule(method, OPTIMISER, STEPS, config.seed)
+
+    def save() -> None:
+        torch.save((module.step, float(method.slope.detach())), folder / "saved")
+
+    fit(module, Points(2.0), validation, config, folder, save, "line", progress=False)
+    return log(folder)
+
+
+def log(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+
+
+def losses(lines: list[dict[str, Any]]) -> dict[int, float]:
+    return {line["step"]: line["loss"] for line in lines if "loss" in line}
+
+
+@pytest.mark.parametrize("validation", [None, Points(2.0, 9)], ids=["without", "with"])
+@pytest.mark.parametrize("end", [4, 5, 9, 14])
+def test_interrupted_at_any_step_it_goes_on_to_the_same_losses(
+    tmp_path: Path, validation: Dataset | None, end: int
+) -> None:
+    whole = run(tmp_path / "whole", Line(), validation, validate_every=4)
+    assert len(losses(whole)) == STEPS
+
+    def fail(step: int) -> None:
+        if step == end:
+            raise RuntimeError("power cut")
+
+    folder = tmp_path / "cut"
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(folder, Line(fail), validation, validate_every=4)
+    assert torch.load(folder / CHECKPOINT, weights_only=True)["step"] == end // 4 * 4
+    seen: list[int] = []
+    resumed = run(folder, Line(seen.append), validation, validate_every=4)
+    assert len(seen) == STEPS - end // 4 * 4, "only what was lost is done again"
+    assert losses(resumed) == pytest.approx(losses(whole), rel=1e-6)
+    assert [line["step"] for line in resumed] == [line["step"] for line in whole]
+    assert torch.load(folder / "saved") == pytest.approx(torch.load(tmp_path / "whole" / "saved"))
+
+
+def test_every_step_is_in_the_log_with_all_its_scalars(tmp_path: Path) -> None:
+    lines = run(tmp_path, Line(), Points(2.0, 9))
+    steps = [line for line in lines if "loss" in line]
+    assert [line["step"] for line in steps] == list(range(1, STEPS + 1))
+    assert all(set(line) == {"step", "loss", "error"} for line in steps)
+    looks = [line for line in lines if "loss" not in line]
+    assert [line["step"] for line in looks] == [5, 10, 15]
+    assert all({"validation/loss", "validation/error"} <= set(line) for line in looks)
+
+
+def test_the_best_weights_by_the_scalar_asked_for_are_kept(tmp_path: Path) -> None:
+    # The slope rises towards 2 and passes 0.2, where this validation error is least.
+    lines = run(tmp_path, Line(), Points(0.2), validate_every=1, select="error")
+    errors = {line["step"]: line["validation/error"] for line in lines if "validation/error" in line}
+    best = min(errors, key=lambda step: errors[step])
+    assert 1 < best < STEPS
+    assert torch.load(tmp_path / "saved")[0] == best
+
+
+def test_patience_ends_the_training_and_the_end_is_remembered(tmp_path: Path) -> None:
+    lines = run(tmp_path, Line(), Points(0.2), validate_every=1, select="error", patience=3)
+    errors = {line["step"]: line["validation/error"] for line in lines if "validation/error" in line}
+    best = min(errors, key=lambda step: errors[step])
+    assert max(errors) == best + 3 < STEPS
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["finished"] is True
+
+
+@pytest.mark.parametrize("validation", [None, Points(0.2, 1), Points(0.2)])
+def test_the_last_weights_where_there_is_nothing_to_select_by(
+    tmp_path: Path, validation: Points | None
+) -> None:
+    few = validation is None or len(validation) == 1
+    run(tmp_path, Line(), validation, select="loss" if few else "last")
+    assert torch.load(tmp_path / "saved")[0] == STEPS
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["finished"] is True
+
+
+def test_what_there_is_not_to_select_by_is_refused_at_the_first_step(tmp_path: Path) -> None:
+    method = Line()
+    with pytest.raises(MelpError, match=r"training\.select: 'accuracy' found, wanted last, loss, error"):
+        run(tmp_path, method, Points(2.0), select="accuracy")
+    assert method.step == 1
+
+
+def test_an_accelerator_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    config = TrainingConfig(batch_size=4, accelerator="abacus")
+    module = PretrainingModule(Line(), OPTIMISER, STEPS, 0)
+    with pytest.raises(MelpError, match=r"training\.accelerator: 'abacus' found"):
+        fit(module, Points(2.0), None, config, tmp_path, lambda: None, "line", progress=False)
+
+
+def test_ctrl_c_comes_through_and_works_again(tmp_path: Path) -> None:
+    def interrupt(step: int) -> None:
+        if step == 6:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Line(interrupt), None, validate_every=4)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 4
+    assert len(losses(run(tmp_path, Line(), None, validate_every=4))) == STEPS
+
+
+def test_a_line_that_was_cut_while_it_was_written_is_left_out(tmp_path: Path) -> None:
+    run(tmp_path, Line(), None)
+    whole = losses(log(tmp_path))
+    (tmp_path / CHECKPOINT).unlink()
+    with (tmp_path / LOG).open("a") as stream:
+        stream.write('{"step": 3, "lo')
+    assert losses(run(tmp_path, Line(), None)) == whole
