@@ -19,6 +19,7 @@ from melp.quickstart import path
 from melp.quickstart.path import judged_folds, quickstart
 from melp.quickstart.results import comparison, predictions
 from melp.quickstart.steps import Steps, digest
+from small_ptb_xl import make_tree
 
 OPTIONS: dict[str, Any] = {
     "records": 110,
@@ -163,6 +164,26 @@ def test_page_shows_training_and_validation_of_each_loss(page: Path) -> None:
     curves = re.findall(r"<svg class=\"curve\".*?</svg>", text, re.S)
     assert len(curves) == 6, "stage 1, the sum, three losses, the encoder with labels"
     assert all('class="train"' in curve and 'class="validation"' in curve for curve in curves)
+
+
+def test_ptb_xl(tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", records=60, rates=(100,), listed=70)
+    table = pd.read_csv(raw / "ptbxl_database.csv")
+    table["scp_codes"] = ["{'IMI': 100.0, 'AFIB': 0.0}", "{'NORM': 100.0, 'SR': 0.0}"] * 35
+    # Folds by pairs, so that each holds both.
+    table["strat_fold"] = (table["ecg_id"] - 1) // 2 % 10 + 1
+    table.to_csv(raw / "ptbxl_database.csv", index=False)
+    options = [*OPTIONS["options"], "training.batch_size=8", "method.local_weight=0"]
+    arguments: dict[str, Any] = {"ptb_xl": raw, "recipe": "melp/tiny", "options": options}
+    with pytest.raises(MelpError, match="--allow-missing"):
+        quickstart(tmp_path / "out", **arguments)
+    text = quickstart(tmp_path / "out", allow_missing=True, **arguments).read_text(encoding="utf-8")
+    assert "MELP on PTB-XL" in text and "60 12-lead ECGs of PTB-XL" in text
+    # No record has a code of ptbxl-form.
+    tasks = ["ptbxl-super", "ptbxl-sub", "ptbxl-rhythm"]
+    assert re.findall(r'<th class="number">(ptbxl-.*?)</th>', text) == tasks
+    assert re.findall(r"<summary>Each class \((.*?)\)", text) == tasks
+    assert 'type="radio"' not in text and "Choose a statement" not in text, "no beats to show"
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:

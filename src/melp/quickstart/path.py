@@ -11,7 +11,7 @@ from rich.console import Console
 
 from melp.data.build import build
 from melp.data.store import Store
-from melp.data.tasks import get_task
+from melp.data.tasks import Task, get_task
 from melp.errors import MelpError
 from melp.evaluation.generation import generate, save_generation
 from melp.evaluation.judging import save
@@ -89,6 +89,7 @@ class _Path:
         self.steps.do("store", "Recordings and reports into a store", self._build)
         self.store = Store(self.out / "store")
         self.folds = judged_folds(self.store, self.recipe)
+        self.tasks = _judgeable(self.tasks, self.store, self.folds)
         origin = digest(asdict(self.recipe), self.out / "store" / "manifest.json")
         weights = [self.run / WEIGHTS]
         self.steps.do("training", "Training: words, then ECGs with reports", self._pretrain, origin, weights)
@@ -157,6 +158,20 @@ class _Path:
 
     def _generate(self) -> None:
         save_generation(generate(self.model, self.store, self.folds), self.reports)
+
+
+def _judgeable(tasks: list[Task], store: Store, folds: tuple[int, ...]) -> list[Task]:
+    """The tasks with a class to tell apart in what is judged: a partial download may leave some without."""
+    left = []
+    for task in tasks:
+        labels = task.labels(store.index)
+        fold = store.index.set_index("id")["fold"].loc[labels.index]
+        judged = labels[fold.isin(folds)]
+        if len(judged) < len(labels) and (judged.any() & ~judged.all()).any():
+            left.append(task)
+    if not left:
+        raise MelpError(f"{store.path}: folds {', '.join(map(str, folds))} hold no class to tell apart")
+    return left
 
 
 def judged_folds(store: Store, recipe: Recipe) -> tuple[int, ...]:
