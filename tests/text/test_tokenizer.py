@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,20 @@ def test_trained_tokenizer_reads_and_writes(tokenizer: Any) -> None:
     assert not set(pieces) & set(specials)
     assert tokenizer.decode(pieces) == "sinus rhythm. st depression"
     assert tokenizer("\u2603", add_special_tokens=False)["input_ids"] == [tokenizer.unk_token_id]
+
+
+def test_the_same_texts_give_the_same_tokenizer_in_every_process() -> None:
+    script = (
+        "import json, sys\n"
+        "from melp.text.tokenizer import train_tokenizer\n"
+        "print(json.dumps(train_tokenizer(json.load(sys.stdin), 60).get_vocab(), sort_keys=True))"
+    )
+    texts = [f"{a}{b}{c} {c}{b}." for a in "abcde" for b in "fghij" for c in "klmno"]
+    found = {json.dumps(train_tokenizer(texts, 60).get_vocab(), sort_keys=True) for _ in range(3)}
+    other = subprocess.run(
+        [sys.executable, "-c", script], input=json.dumps(texts), capture_output=True, text=True, check=True
+    )
+    assert found == {other.stdout.strip()}
 
 
 def test_layout_of_a_report(tokenizer: Any) -> None:

@@ -25,7 +25,7 @@ FULL_STOP = "."
 
 
 def train_tokenizer(texts: Iterable[str], size: int = 4096) -> Any:
-    """Train a lower-cased WordPiece tokenizer, as BERT's.
+    """Train a lower-cased WordPiece tokenizer, as BERT's; the same texts give the same tokenizer.
 
     Args:
         texts: what it is to be trained on.
@@ -37,15 +37,21 @@ def train_tokenizer(texts: Iterable[str], size: int = 4096) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
-    pieces = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    pieces.normalizer = normalizers.BertNormalizer(lowercase=True)
-    pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    pieces.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=list(SPECIAL_TOKENS.values()), show_progress=False
-    )
+    def untrained(vocabulary: dict[str, int] | None) -> Any:
+        pieces = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+        pieces.normalizer = normalizers.BertNormalizer(lowercase=True)
+        pieces.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        pieces.decoder = decoders.WordPiece()
+        return pieces
+
+    pieces, texts = untrained(None), list(texts)
+    characters = sorted(set("".join(pieces.normalizer.normalize_str(text) for text in set(texts))) - {" "})
+    # The trainer numbers the characters within words in the order of a hash table, which differs from run to
+    # run, and breaks ties by these numbers; given as special they have theirs beforehand.
+    first = [*SPECIAL_TOKENS.values(), *(f"##{character}" for character in characters)]
+    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=first, show_progress=False)
     pieces.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=pieces, **SPECIAL_TOKENS)
+    return PreTrainedTokenizerFast(tokenizer_object=untrained(pieces.get_vocab()), **SPECIAL_TOKENS)
 
 
 def load_tokenizer(source: str | Path) -> Any:
