@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from melp.data.store import Store
 from melp.errors import MelpError
@@ -23,11 +23,27 @@ from melp.training.pretrain import pretrain
 OPTIONS = [
     "training.epochs=6",
     "training.batch_size=16",
-    # Six steps make an epoch: most checkpoints lie in the middle of one.
+    # Five steps make an epoch: most checkpoints lie in the middle of one.
     "training.validate_every=4",
     "data.statement_sampling=0.5",
     "stage1.training.max_steps=5",
 ]
+# The command line, which kills itself as it begins a step: as soon on a slow machine as on a fast one.
+KILLED = """
+import os, signal, sys
+from melp.training.module import PretrainingModule
+from melp.cli import main
+
+begin = PretrainingModule.training_step
+
+def training_step(self, batch, batch_idx):
+    if "ecg" in self.prepare(batch) and self.step == {step}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return begin(self, batch, batch_idx)
+
+PretrainingModule.training_step = training_step
+main()
+"""
 
 
 def losses(run: Path) -> dict[int, float]:
@@ -35,34 +51,25 @@ def losses(run: Path) -> dict[int, float]:
     return {line["step"]: line["loss"] for line in lines if "loss" in line}
 
 
-def command(store: Path, out: Path) -> list[str]:
-    return [
-        sys.executable, "-c", "from melp.cli import main; main()",
-        "pretrain", "melp", "--data", str(store), "--out", str(out), "--recipe", "melp/tiny", *OPTIONS,
-    ]  # fmt: skip
-
-
 def test_killed_training_resumes_to_the_same_losses(synthetic_store: Path, tmp_path: Path) -> None:
     recipe = load_recipe("melp", "melp/tiny", OPTIONS)
     whole = losses(pretrain("melp", Store(synthetic_store), recipe, tmp_path / "whole", progress=False))
+    step = random.SystemRandom().randrange(5, len(whole))
     out = tmp_path / "killed"
-    process = subprocess.Popen(
-        command(synthetic_store, out), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    while not (out / CHECKPOINT).exists() and process.poll() is None:
-        time.sleep(0.02)
-    time.sleep(random.Random(os.getpid()).random() * 0.3)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    done = losses(out)
-    subprocess.run(command(synthetic_store, out), check=True, capture_output=True)
+    words = ["pretrain", "melp", "--data", str(synthetic_store), "--out", str(out), "--recipe", "melp/tiny"]
+    command = [sys.executable, "-c", KILLED.format(step=step), *words, *OPTIONS]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    saved = torch.load(out / CHECKPOINT, weights_only=True)["step"]
+    assert step - 4 <= saved <= step and max(losses(out), default=0) <= step, f"killed at step {step}"
+    pretrain("melp", Store(synthetic_store), recipe, out, progress=False)
     resumed = losses(out)
-    assert len(whole) == 36
-    assert len(done) < 36, "killed too late to show anything"
-    assert resumed.keys() == whole.keys()
-    assert [resumed[step] for step in sorted(resumed)] == pytest.approx(
-        [whole[step] for step in sorted(whole)], rel=1e-6
-    )
+    assert sorted(resumed) == sorted(whole) == list(range(1, 31))
+    for number, loss in whole.items():
+        assert resumed[number] == pytest.approx(loss, rel=1e-6), f"step {number}, killed at step {step}"
+    first, second = (load_file(tmp_path / name / WEIGHTS) for name in ("whole", "killed"))
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, rtol=1e-5, atol=1e-6)
 
 
 def test_finished_training_is_left_alone(tiny_run: Path, synthetic_store: Path) -> None:

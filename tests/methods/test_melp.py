@@ -1,0 +1,252 @@
+"""MELP's own numbers: its losses by loops, its text forms, what it writes."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from melp.errors import MelpError
+from melp.losses.contrastive import global_contrastive
+from melp.losses.local_alignment import local_alignment_loss
+from melp.methods import get_method, list_methods
+from melp.text.generation import search
+from small_methods import Workshop
+
+ATTENTIONS = {
+    "causal": (),
+    "bidirectional": ("text_attention=bidirectional",),
+    "statement": ("text_attention=statement", "text_pooling=statements"),
+}
+forms = pytest.mark.parametrize("attention", ATTENTIONS)
+
+
+@pytest.fixture(scope="module")
+def workshop(synthetic_store: Path) -> Workshop:
+    return Workshop(synthetic_store)
+
+
+def sharpen(method: Any) -> Any:
+    """At BERT's own scale the layers hardly change their input, and leaks would hide."""
+    for weight in method.text.bert.parameters():
+        if weight.ndim > 1:
+            torch.nn.init.normal_(weight, std=0.3)
+    return method
+
+
+def test_methods_are_found_by_their_files() -> None:
+    assert "melp" in list_methods() and not any(name.startswith("_") for name in list_methods())
+    assert get_method("melp").__name__ == "MELP"
+    with pytest.raises(MelpError, match=r"method: '_base' found, wanted one of .*melp"):
+        get_method("_base")
+
+
+@forms
+def test_loss_is_the_weighted_sum_of_three(workshop: Workshop, attention: str) -> None:
+    weights = ("global_weight=0.5", "caption_weight=3", "local_weight=0.25", "lead_masking=0")
+    method: Any = workshop.method("melp", (*ATTENTIONS[attention], *weights)).eval()
+    batch = workshop.batch("melp")
+    with torch.no_grad():
+        found = method(batch)
+        text = method.text(batch["tokens"], batch["sentence"])
+        beats = method._beats(method.encoder(batch["ecg"])) @ method.beat_projection
+        ecg = F.normalize(beats.mean(1), dim=1)
+        whole = global_contrastive(ecg, F.normalize(text.latent, dim=1), 1 / 0.07)
+        owner, rows = [], []
+        for row, report in enumerate(text.statements):
+            for place, vector in enumerate(report):
+                if text.statement_mask[row, place]:
+                    owner.append(row)
+                    rows.append(method.statement_projection(vector))
+        local = local_alignment_loss(beats, torch.stack(rows), torch.tensor(owner))
+    torch.testing.assert_close(found["global"], whole)
+    torch.testing.assert_close(found["local"], local)
+    total = 0.5 * found["global"] + 3 * found["caption"] + 0.25 * found["local"]
+    torch.testing.assert_close(found["loss"], total)
+
+
+@torch.no_grad()
+@forms
+def test_caption_loss_is_that_of_the_whole_report_word_by_word(workshop: Workshop, attention: str) -> None:
+    method: Any = sharpen(workshop.method("melp", (*ATTENTIONS[attention], "decoder_tied=true")).eval())
+    batch = workshop.batch("melp")
+    total, count = 0.0, 0
+    for row in range(len(batch["ecg"])):
+        tokens = batch["report"][row][batch["report"][row] != method.text.special.pad]
+        ecg_tokens = method.token_norm(method.token_pooler(method.encoder(batch["ecg"][row : row + 1])))
+        for place in range(1, len(tokens)):
+            states = method.text.decoder_states(tokens[None, :place])
+            logits = method.decoder(states, ecg_tokens, embeddings=method._word_embeddings())[0, -1]
+            total -= float(logits.log_softmax(0)[tokens[place]])
+            count += 1
+    assert float(method(batch)["caption"]) == pytest.approx(total / count, rel=1e-4)
+
+
+@torch.no_grad()
+@forms
+def test_no_logit_knows_the_word_it_is_to_write(workshop: Workshop, attention: str) -> None:
+    method: Any = sharpen(workshop.method("melp", ATTENTIONS[attention]).eval())
+    batch = workshop.batch("melp", size=2)
+    ecg_tokens = method.token_norm(method.token_pooler(method.encoder(batch["ecg"])))
+
+    def logits(tokens: Tensor) -> Tensor:
+        states = method.text(tokens, batch["sentence"]).states
+        return method.decoder(states, ecg_tokens)
+
+    tokens = batch["tokens"]
+    wanted = logits(tokens)
+    written = int((tokens[0] != method.text.special.pad).sum())
+    assert written > 3
+    for place in range(1, written):
+        changed = tokens.clone()
+        changed[0, place] = (changed[0, place] + 7) % 200 + 10
+        found = logits(changed)
+        # The logits at a place are of the word after it: those before `place` must not know it.
+        torch.testing.assert_close(found[0, :place], wanted[0, :place])
+        assert not torch.allclose(found[0, place], wanted[0, place])
+        torch.testing.assert_close(found[1], wanted[1])
+
+
+def numbers(*reports: str) -> Tensor:
+    width = max(len(report.split()) for report in reports)
+    rows = [[sum(map(ord, word)) for word in report.split()] for report in reports]
+    return torch.tensor([row + [0] * (width - len(row)) for row in rows])
+
+
+@pytest.mark.parametrize("option", ["negatives", "positives", "implied"])
+def test_matching_pairs_by_sets(workshop: Workshop, option: str) -> None:
+    method: Any = workshop.method("melp", (f"identical_reports={option}",))
+    said = ["a b", "b a", "a", "c a b", "d", "", "a b d", "d"]
+    shown = ["a", "b a", "a", "b", "d", "", "d a", "d"]
+    found = method._matching({"said": numbers(*said), "shown": numbers(*shown)})
+    if option == "negatives":
+        assert found is None
+        return
+    for ecg in range(len(said)):
+        for text in range(len(shown)):
+            theirs, read = set(said[ecg].split()), set(shown[text].split())
+            if option == "positives":
+                theirs, same = set(shown[ecg].split()), set(shown[ecg].split()) == read
+            else:
+                same = read <= theirs
+            assert bool(found[ecg, text]) == (same and bool(read)), (ecg, text)
+
+
+def test_identical_reports_are_no_longer_pushed_apart(workshop: Workshop) -> None:
+    batch = workshop.batch("melp", size=4)
+    for name in ("tokens", "sentence", "shown", "said", "report"):
+        batch[name] = batch[name][:1].expand(4, -1)
+    losses = {}
+    for option in ("negatives", "positives", "implied"):
+        method: Any = workshop.method("melp", (f"identical_reports={option}", "lead_masking=0")).eval()
+        with torch.no_grad():
+            losses[option] = method(batch)
+    for name in ("global", "local"):
+        assert float(losses["positives"][name]) == pytest.approx(float(losses["implied"][name]))
+    # One text for all: its column cannot be told, so its rows are uniform and their loss log 4.
+    assert float(losses["negatives"]["global"]) > math.log(4)
+    assert float(losses["positives"]["local"]) < float(losses["negatives"]["local"]) + 1e-3
+
+
+@torch.no_grad()
+@forms
+def test_texts_have_one_vector_whatever_stands_beside_them(workshop: Workshop, attention: str) -> None:
+    method: Any = sharpen(workshop.method("melp", ATTENTIONS[attention]).eval())
+    texts = ["sinus rhythm", "left bundle branch block with st depression in v4 to v6", "", "normal ecg"]
+    for name in ("embed_text", "embed_statements"):
+        together = getattr(method, name)(texts)
+        alone = torch.cat([getattr(method, name)([text]) for text in texts])
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+        assert torch.pdist(together).min() > 1e-3
+    assert method.embed_text(texts).norm(dim=1).tolist() == pytest.approx([1] * 4)
+
+
+@torch.no_grad()
+def test_a_statement_has_one_vector_in_whatever_report_it_stands(workshop: Workshop) -> None:
+    method: Any = sharpen(workshop.method("melp", ATTENTIONS["statement"]).eval())
+    reports = workshop.store.index["statements"].tolist()[:24]
+    batch = method.reports(reports)
+    features = method.text(batch["tokens"], batch["sentence"])
+    found = method.statement_projection(features.statements)
+    for row, report in enumerate(reports):
+        for place, statement in enumerate(report):
+            alone = method.embed_statements([statement])[0]
+            torch.testing.assert_close(found[row, place], alone, rtol=1e-4, atol=1e-5)
+    assert features.statement_mask.sum(1).tolist() == [len(report) for report in reports]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("beams", [1, 3])
+@forms
+def test_what_it_writes_is_what_it_writes_without_caches(
+    workshop: Workshop, attention: str, beams: int
+) -> None:
+    method: Any = sharpen(workshop.method("melp", ATTENTIONS[attention]).eval())
+    ecg = workshop.batch("melp", size=3)["ecg"]
+    ecg_tokens = method.token_norm(method.token_pooler(method.encoder(ecg))).repeat_interleave(beams, 0)
+    tokenizer = method.reports.tokenizer
+    prefixes = torch.empty(3 * beams, 0, dtype=torch.int64)
+
+    def step(newest: Tensor) -> Tensor:
+        nonlocal prefixes
+        prefixes = torch.cat([prefixes, newest], dim=1)
+        return method.decoder(method.text.decoder_states(prefixes), ecg_tokens)[:, -1]
+
+    def reorder(rows: Tensor) -> None:
+        nonlocal prefixes
+        prefixes = prefixes[rows]
+
+    names = ("pad", "cls", "bos", "mask", "unk")
+    banned = tuple(getattr(tokenizer, f"{name}_token_id") for name in names)
+    wanted = search(step, reorder, 3, tokenizer.bos_token_id, tokenizer.sep_token_id, 14, beams, banned)
+    found = method.generate(ecg, beams=beams, max_length=14)
+    assert found == [method.reports.decode(tokens) for tokens in wanted]
+    assert not any("[" in text for text in found)
+    assert [text for row in range(3) for text in method.generate(ecg[row : row + 1], beams, 14)] == found
+
+
+def test_leads_are_masked_in_training_alone_and_by_key(workshop: Workshop) -> None:
+    method = workshop.method("melp", ("encoder=wav2vec2_tiny", "encoder_options={}"))
+    batch = workshop.batch("melp")
+    other = {**batch, "key": batch["key"] + 1}
+    with torch.no_grad():
+        method.train()
+        assert float(method(batch)["loss"]) == float(method(batch)["loss"]) != float(method(other)["loss"])
+        method.eval()
+        assert float(method(batch)["loss"]) == float(method(other)["loss"])
+
+
+def test_temperature_stays_at_a_hundredth_or_above(workshop: Workshop) -> None:
+    method: Any = workshop.method("melp", ("temperature=0.05",))
+    assert float(method.logit_scale.exp().detach()) == pytest.approx(20)
+    for start, wanted in ((9.0, 100.0), (2.0, math.exp(2)), (-1.0, 1.0)):
+        method.logit_scale.data.fill_(start)
+        method.after_step()
+        assert float(method.logit_scale.exp().detach()) == pytest.approx(wanted)
+
+
+def test_vectors_and_scalars_are_not_decayed(workshop: Workshop) -> None:
+    matrices, rest = workshop.method("melp").param_groups()
+    assert "weight_decay" not in matrices and rest["weight_decay"] == 0
+    assert all(weight.ndim > 1 for weight in matrices["params"])
+    assert all(weight.ndim <= 1 for weight in rest["params"])
+
+
+def test_parts_that_do_not_fit_are_refused(workshop: Workshop) -> None:
+    with pytest.raises(MelpError, match=r"pooling 'cls' with statement attention"):
+        workshop.method("melp", ("text_attention=statement",))
+    with pytest.raises(MelpError, match=r"text_length: 161 found, wanted at most 160|cls_position 161 found"):
+        workshop.method("melp", ("text_attention=bidirectional", "text_length=161"))
+    with pytest.raises(MelpError, match="cls_position 160 found, wanted less than 160"):
+        workshop.method("melp", ("text_length=160",))
+    with pytest.raises(MelpError, match="width 32 found, wanted a multiple of the 3 heads"):
+        workshop.method("melp", ("pooler_heads=3",))
+    with pytest.raises(MelpError, match=r"option 'depth' found, wanted one of"):
+        workshop.method("melp", ("encoder_options={depth: 3}",))
+    with pytest.raises(MelpError, match="not sizes of one"):
+        workshop.method("melp", ("encoder_options={widths: 3}",))
