@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,18 @@ from melp.data.store import Store
 from melp.methods import get_method
 from melp.methods._base import Inputs, Method
 from melp.nn.bert import BertConfig
-from melp.recipes import load_recipe
 from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
 from melp.text.tokenizer import ReportEncoder
 
 BERT = BertConfig(dim=32, layers=2, heads=2, feedforward=64, positions=160)
+
+
+def tiny_recipe(name: str, options: Sequence[str] = ()) -> Any:
+    """The recipe NAME/tiny; imported late, for processes that only load models need no training loop."""
+    from melp.recipes import load_recipe
+
+    return load_recipe(name, f"{name}/tiny", options)
 
 
 class Workshop:
@@ -37,7 +44,7 @@ class Workshop:
 
     def method(self, name: str, options: Sequence[str] = (), seed: int = 0) -> Method:
         """A method with fresh weights; `options` as on the command line, without `method.`."""
-        recipe = load_recipe(name, f"{name}/tiny", [f"method.{option}" for option in options])
+        recipe = tiny_recipe(name, [f"method.{option}" for option in options])
         preprocessing = self.preprocessing(name)
         torch.manual_seed(seed)
         bert = type(self.language.bert)(self.language.bert.config)
@@ -47,7 +54,7 @@ class Workshop:
 
     @staticmethod
     def preprocessing(name: str) -> Preprocessing:
-        return Preprocessing.from_dict(load_recipe(name, f"{name}/tiny").preprocessing)
+        return Preprocessing.from_dict(tiny_recipe(name).preprocessing)
 
     def batch(self, name: str, size: int = 8, first: int = 0) -> dict[str, Tensor]:
         """What a training step of the method gets of `size` records."""
