@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from melp.data.store import Store
 from melp.data.tasks import get_task
@@ -59,6 +60,8 @@ def test_training_with_labels_learns_and_is_not_done_twice(
     judged = supervised(model, store, task, tmp_path / "run", progress=False)
     losses = pd.read_json(tmp_path / "run" / "log.jsonl", lines=True)["validation/loss"].dropna()
     assert losses.min() < 0.6 * np.log(2)
+    weights = load_file(tmp_path / "run" / "model.safetensors")
+    assert weights["encoder.stem.1.running_mean"].abs().max() > 1e-3, "trained as in training, not as in use"
     assert judged.cell.method == "supervised" and judged.cell.fraction == 100
     assert list(judged.scores.columns) == list(task.classes)
     assert set(judged.scores.index) == set(store.index.loc[store.index["fold"].isin((9, 10)), "id"]) & set(

@@ -119,7 +119,8 @@ def supervised(
     source = model if pretrained else untrained(model, model.folder, training.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
-        classifier = Classifier(copy.deepcopy(source.method.encoder), len(task.classes))
+        # A loaded model is in evaluation mode, in which Lightning would leave its parts.
+        classifier = Classifier(copy.deepcopy(source.method.encoder), len(task.classes)).train()
     config = {
         "name": NAME,
         "task": task.name,
