@@ -134,6 +134,10 @@ class MELP(Method):
         * The decoder is initialised; blanked leads hold their baseline and never all twelve are blanked.
         * No output depends on the padding of the batch.
         * With attention other than causal, the decoder reads word embeddings, which cannot know later words.
+        * Norms, biases and the temperature are not decayed; warm-up comes first (`recipes/melp/paper.yaml`), without
+          which both towers collapse.
+        * Pairs of a batch with the same text may count as matching (`identical_reports`), where the published code
+          takes them for negatives; the caption loss writes the whole report when the contrasts are shown a part.
     """
 
     paper: ClassVar[str] = "Wang, Xu and Yu, From Token to Rhythm, ICML 2025"
