@@ -134,10 +134,11 @@ class MELP(Method):
         * The decoder is initialised; blanked leads hold their baseline and never all twelve are blanked.
         * No output depends on the padding of the batch.
         * With attention other than causal, the decoder reads word embeddings, which cannot know later words.
-        * Norms, biases and the temperature are not decayed; warm-up comes first (`recipes/melp/paper.yaml`), without
-          which both towers collapse.
-        * Pairs of a batch with the same text may count as matching (`identical_reports`), where the published code
-          takes them for negatives; the caption loss writes the whole report when the contrasts are shown a part.
+        * Norms, biases and the temperature are not decayed; warm-up comes first, without which both towers
+          collapse (`recipes/melp/paper.yaml`).
+        * Pairs of a batch with the same text may count as matching (`identical_reports`), where the published
+          code takes them for negatives; the caption loss writes the whole report when the contrasts are shown
+          a part of it.
     """
 
     paper: ClassVar[str] = "Wang, Xu and Yu, From Token to Rhythm, ICML 2025"
