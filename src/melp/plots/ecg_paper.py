@@ -21,7 +21,8 @@ RHYTHM = "II"
 _LEFT, _RIGHT, _TOP, _BOTTOM = 10.0, 5.0, 10.0, 10.0  # mm of paper around the traces
 _BIG = 5.0  # mm
 _LEAST_GAP, _MOST_GAP = 20.0, 40.0  # mm between two rows
-_PAPER, _FINE, _HEAVY, _INK, _SHADE = "#fffdfc", "#f8dcdc", "#eeb0b0", "#14181d", "#1d6fb8"
+_PAPER, _FINE, _HEAVY = "#fffdfc", "#f8dcdc", "#eeb0b0"
+_INK, _BORDER, _SHADE = "#14181d", "#8a949e", "#1d6fb8"
 _DEEPEST = 0.5  # opacity where a layer is 1
 
 
@@ -121,10 +122,12 @@ def _trace(row: int, lead: str, start: float, trace: np.ndarray, baseline: float
     left = _LEFT + SPEED * start
     x = left + SPEED * np.arange(len(trace)) / rate
     points = " ".join(f"{a:.2f},{b:.2f}" for a, b in zip(x, baseline - GAIN * trace, strict=True))
-    begin = f'<path d="M{left:g} {baseline - 4:g}v8" stroke="{_INK}" stroke-width="0.25"/>' if start else ""
+    # Above what the lead does where its name stands, but not in the row above.
+    above = min(max(6.5, GAIN * float(trace[: round(0.4 * rate)].max()) + 1.5), 13.0)
+    begin = f'<path d="M{left:g} {baseline - 4:g}v8" stroke="{_BORDER}" stroke-width="0.3"/>' if start else ""
     return (
         f'{begin}<polyline class="trace" data-lead="{lead}" points="{points}" fill="none" stroke="{_INK}" '
-        f'stroke-width="0.3" stroke-linejoin="round"/>{_text(left + 1.2, baseline - 6.5, lead, 3.4, "600")}'
+        f'stroke-width="0.3" stroke-linejoin="round"/>{_text(left + 1.2, baseline - above, lead, 3.4, "600")}'
     )
 
 

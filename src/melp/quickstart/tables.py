@@ -62,7 +62,7 @@ def _interval(value: float, low: float, high: float, colour: str) -> str:
     return (
         f'<svg viewBox="0 0 360 34" aria-hidden="true">{lines}'
         f'<path d="M{_place(low):.1f} 17H{_place(high):.1f}" stroke="{colour}" stroke-width="3" '
-        f'stroke-linecap="round"/><circle cx="{_place(value):.1f}" cy="17" r="6" fill="{colour}"/></svg>'
+        f'stroke-linecap="round"/><circle cx="{_place(value):.1f}" cy="17" r="5" fill="{colour}"/></svg>'
     )
 
 
