@@ -83,7 +83,7 @@ def table(runs: Path) -> str:
         )
     text += [
         "",
-        "Mean (least to most) over the seeds. Seconds of wall time of stage 2, on a machine that did other work too.",
+        "Mean (least to most) over the seeds. Seconds: wall time of stage 2, on a machine with other work to do.",
     ]
     return "\n".join(text)
 
