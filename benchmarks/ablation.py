@@ -83,7 +83,7 @@ def table(runs: Path) -> str:
         )
     text += [
         "",
-        "Mean (least to most) over the seeds. Seconds: wall time of stage 2, on a machine with other work to do.",
+        "Mean (least to most) over the seeds. Seconds: stage 2, on a machine with other work to do.",
     ]
     return "\n".join(text)
 
