@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Shaped
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from melp.data.store import Store
 from melp.data.tasks import Task
@@ -69,12 +70,13 @@ def _fit(
     features: Float[np.ndarray, "record feature"], labels: Bool[np.ndarray, "record class"], strength: float
 ) -> Probe:
     scaler = StandardScaler().fit(features)
+    standardised = scaler.transform(features)
     weights, bias = np.zeros((features.shape[1], labels.shape[1])), np.zeros(labels.shape[1])
-    for column in np.flatnonzero(labels.any(axis=0) & ~labels.all(axis=0)):
-        model = LogisticRegression(C=strength, max_iter=2000).fit(
-            scaler.transform(features), labels[:, column]
-        )
-        weights[:, column], bias[column] = model.coef_[0], model.intercept_[0]
+    # The matrices are small: more threads wait for each other longer than they work.
+    with threadpool_limits(1):
+        for column in np.flatnonzero(labels.any(axis=0) & ~labels.all(axis=0)):
+            model = LogisticRegression(C=strength, max_iter=2000).fit(standardised, labels[:, column])
+            weights[:, column], bias[column] = model.coef_[0], model.intercept_[0]
     return Probe(scaler.mean_, scaler.scale_, weights, bias, strength)
 
 
