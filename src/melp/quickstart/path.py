@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from threadpoolctl import threadpool_limits
 
 from melp.data.build import build
 from melp.data.store import Store
@@ -143,10 +142,8 @@ class _Path:
 
     def _probe(self, model: Model) -> None:
         features = probe_features(model, self.store, self._ids)
-        # A probe is a thousand small fits: threads of linear algebra wait for each other more than they work.
-        with threadpool_limits(1):
-            for task in self.tasks:
-                save(probe(model, self.store, task, folds=self.folds, features=features), self.results)
+        for task in self.tasks:
+            save(probe(model, self.store, task, folds=self.folds, features=features), self.results)
 
     def _untrained(self) -> None:
         folder = self.out / "untrained"
