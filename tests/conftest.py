@@ -6,6 +6,10 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+# Tensors are small: a second thread waits more than it works, above all on a busy machine. Set before numpy
+# and torch are imported, and inherited by every process.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 from jaxtyping import install_import_hook
 
