@@ -47,9 +47,9 @@ def test_same_seed_same_bytes_whatever_is_built_beside_it() -> None:
 
 
 def test_entries_are_the_records() -> None:
-    listing = list_entries(None, Options(rate=100, seconds=10, records=12, seed=4))
-    assert len({entry.id for entry in listing.entries}) == 12
-    for index, entry in enumerate(listing.entries):
+    entries = list(list_entries(None, Options(rate=100, seconds=10, records=12, seed=4)).entries)
+    assert len({entry.id for entry in entries}) == 12
+    for index, entry in enumerate(entries):
         made, ecg = record(index, 4, 100), load(entry)
         assert isinstance(ecg, ECG) and ecg.signal.tobytes() == made.ecg.signal.tobytes()
         assert ecg.meta["statements"] == list(made.statements)
@@ -101,7 +101,7 @@ def test_drawn_conditions_go_together(seed: int, age: int) -> None:
 
 
 def test_every_class_of_the_task_is_drawn_and_every_condition_has_words() -> None:
-    entries = list_entries(None, Options(records=1500, seed=0)).entries
+    entries = list(list_entries(None, Options(records=1500, seed=0)).entries)
     counts = {name: sum(name in entry.labels for entry in entries) for name in get_task("synthetic").classes}
     assert min(counts.values()) > 25 and len(counts) >= 20
     assert set(PHRASES) == set(CONDITIONS) - {"NORM"}

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from melp.data.corpora import Entry, Listing, Options, get_corpus
+from melp.data.corpora import Entry, Options, get_corpus
 from melp.data.plan import check_missing, check_options, make_plan, relative
 from melp.data.shards import (
     INDEX,
@@ -80,6 +80,8 @@ def build(
     records: int | None = None,
     seed: int = 0,
     progress: bool = False,
+    table: Path | None = None,
+    classes: Path | None = None,
 ) -> Summary:
     """Builds the store `out` from `corpus`; the same input gives the same bytes, whatever `workers`.
 
@@ -92,22 +94,26 @@ def build(
         allow_missing, strict: go on without missing recordings; end at the first bad one.
         records, seed: of a simulated corpus.
         progress: show a bar on stderr.
+        table, classes: of one's own corpus.
 
     Raises:
         MelpError: no such corpus, recordings missing, `out` holds something else, or (`strict`) a bad record.
     """
     out, raw = Path(out), Path(raw).absolute() if raw is not None else None
-    options = Options(rate, seconds, records, seed)
+    options = Options(rate, seconds, records, seed, table, classes)
     check_options(options, workers)
     listing = get_corpus(corpus).list_entries(raw, options)
-    check_missing(listing, allow_missing, corpus)
-    plan = make_plan(corpus, options, listing, raw)
+    entries = list(listing.entries)
+    present = [entry for entry in entries if entry.source is not None]
+    missing = [entry for entry in entries if entry.source is None]
+    check_missing(len(missing), len(entries), allow_missing, corpus)
+    plan = make_plan(corpus, options, entries, raw)
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         return _existing(out, plan, strict)
     folder = _start(out, plan)
     try:
-        _write_shards(folder, corpus, options, listing.entries, workers, strict, progress)
-        manifest = _finish(folder, plan, listing, raw)
+        _write_shards(folder, corpus, options, present, workers, strict, progress)
+        manifest = _finish(folder, plan, missing, listing.text_folds, raw)
     except MelpError:
         shutil.rmtree(folder)
         raise
@@ -192,10 +198,13 @@ def _bar(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
-def _finish(folder: Path, plan: dict[str, Any], listing: Listing, raw: Path | None) -> dict[str, Any]:
+def _finish(
+    folder: Path, plan: dict[str, Any], missing: list[Entry], text_folds: tuple[int, ...], raw: Path | None
+) -> dict[str, Any]:
     """Index, texts, manifest and log beside the shards."""
-    parts = [finished_shard(folder, number) for number in range(-(-len(listing.entries) // RECORDS))]
-    shards = [part for part in parts if part is not None]
+    shards = []
+    while (part := finished_shard(folder, len(shards))) is not None:
+        shards.append(part)
     dropped = [
         {**each, "detail": relative(each["detail"], raw)} for shard in shards for each in shard.pop("dropped")
     ]
@@ -204,7 +213,7 @@ def _finish(folder: Path, plan: dict[str, Any], listing: Listing, raw: Path | No
         for table in index_rows(folder, len(shards)):
             flags.update(flag for row in table["flags"].to_pylist() for flag in row)
             writer.write_table(table)
-    texts = _write_texts(folder / "texts.parquet", listing)
+    texts = _write_texts(folder / "texts.parquet", [entry for entry in missing if entry.fold in text_folds])
     files = {name: file_digest(folder / name) for name in ("index.parquet", "texts.parquet")}
     records = sum(shard["records"] for shard in shards)
     if not records:
@@ -212,7 +221,7 @@ def _finish(folder: Path, plan: dict[str, Any], listing: Listing, raw: Path | No
     manifest = {
         **plan,
         "records": records,
-        "missing": len(listing.missing),
+        "missing": len(missing),
         "texts": texts,
         "dropped": dropped,
         "flags": dict(sorted(flags.items())),
@@ -227,9 +236,8 @@ def _finish(folder: Path, plan: dict[str, Any], listing: Listing, raw: Path | No
     return manifest
 
 
-def _write_texts(file: Path, listing: Listing) -> int:
-    """Statements of the reports without recording, of training folds alone; how many there are."""
-    kept = [entry for entry in listing.missing if entry.fold in listing.text_folds]
+def _write_texts(file: Path, kept: list[Entry]) -> int:
+    """Statements of the reports without recording; how many there are."""
     written = 0
     with pq.ParquetWriter(file, _TEXTS) as writer:
         for start in range(0, len(kept), RECORDS):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import melp
-from melp.data.corpora import Listing, Options
+from melp.data.corpora import Entry, Options
 from melp.data.store import FORMAT
 from melp.ecg import LEADS
 from melp.errors import MelpError
@@ -28,9 +28,8 @@ def check_options(options: Options, workers: int) -> None:
             raise MelpError(f"--{name}: {value:g}, wanted more than 0")
 
 
-def check_missing(listing: Listing, allow_missing: bool, corpus: str) -> None:
+def check_missing(missing: int, total: int, allow_missing: bool, corpus: str) -> None:
     """Raises `MelpError` where recordings are missing and that was not allowed."""
-    missing, total = len(listing.missing), len(listing.missing) + len(listing.entries)
     if missing and not allow_missing:
         raise MelpError(
             f"{corpus}: {missing} of {total} recordings are missing on disk; "
@@ -38,10 +37,10 @@ def check_missing(listing: Listing, allow_missing: bool, corpus: str) -> None:
         )
 
 
-def make_plan(corpus: str, options: Options, listing: Listing, raw: Path | None) -> dict[str, Any]:
+def make_plan(corpus: str, options: Options, entries: list[Entry], raw: Path | None) -> dict[str, Any]:
     """Everything that the bytes of the store depend on."""
     digest = hashlib.sha256()
-    for entry in [*listing.entries, *listing.missing]:
+    for entry in entries:
         digest.update(relative(json.dumps(asdict(entry), default=str), raw).encode())
     return {
         "format": FORMAT,

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int16
 from melp.data.corpora import Entry, Options, get_corpus
 from melp.data.quality import CLIPPING, EMPTY_REPORT, LIMIT, signal_flags
 from melp.data.store import file_digest
-from melp.ecg import ECG, LEADS
+from melp.ecg import ECG, LEADS, BadRecordError
 from melp.errors import MelpError
 from melp.io.wfdb import check_content
 
@@ -63,6 +63,8 @@ def statements_of(entry: Entry) -> list[str]:
 
 def prepare(entry: Entry, corpus: str, options: Options) -> Prepared:
     """Reads one recording; a bad one comes back as its error."""
+    if entry.refused:
+        return Prepared(entry, None, {}, BadRecordError(f"{entry.id}: {entry.refused}", entry.refused))
     try:
         ecg = get_corpus(corpus).load(entry).ordered()
         check_content(ecg, entry.id)

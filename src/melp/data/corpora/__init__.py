@@ -1,21 +1,28 @@
 """Corpora, one file each.
 
-A file of this folder is a corpus; its name, with `-` for `_`, is the corpus's. It has two functions:
+A file of this folder whose name does not begin with `_` is a corpus; its name, with `-` for `_`, is the
+corpus's. It has two functions:
 
     list_entries(raw: Path | None, options: Options) -> Listing
-        What the corpus holds, from its tables alone: no recording is opened. Raises `MelpError` where `raw`
-        is not the corpus.
+        What the corpus holds, from its tables alone: no recording is opened. Raises `MelpError`, at once or
+        while the entries are taken, where `raw` is not the corpus.
     load(entry: Entry) -> ECG
         One recording. Raises `BadRecordError` where it cannot be used. What only the recording tells
         (`statements`, `labels`, `age`, `sex`) may be given in `ECG.meta` and then stands for the entry's;
         `beats` (samples of the R waves) and `kinds` (their WFDB symbols) may be given there alone.
+
+A corpus that can be downloaded has a constant `SOURCE` too, a `melp.data.download.Source`.
+
+Folds are 1 to 10 in every corpus, so that every recipe fits: 1 to 8 for training, 9 for validation, 10 for
+tests (`melp.data.folds`).
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -32,12 +39,16 @@ class Options:
         seconds: length of its records.
         records: how many records a simulated corpus makes; None for its default.
         seed: seed of a simulated corpus.
+        table: the table of one's own corpus.
+        classes: the classes of its tasks.
     """
 
     rate: float = 500
     seconds: float = 10
     records: int | None = None
     seed: int = 0
+    table: Path | None = None
+    classes: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,10 @@ class Entry:
         statements: the report's statements, where the corpus gives them apart.
         age: years; NaN where unknown.
         sex: "female", "male" or "".
-        source: what `load` needs to find the recording; must pickle.
+        source: what `load` needs to find the recording, as JSON knows it (text, number, list, dict); None where
+            the recording is not on disk.
+        refused: the corpus's own rule that leaves the record out although it is there, as the summary counts
+            it ("report under 4 words"); empty where none does.
     """
 
     id: str
@@ -65,6 +79,7 @@ class Entry:
     age: float = float("nan")
     sex: str = ""
     source: Any = None
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,13 +87,12 @@ class Listing:
     """A corpus on disk.
 
     Attributes:
-        entries: those whose recording is there, in the store's order.
-        missing: those whose recording is not there.
+        entries: its recordings in the store's order, those missing on disk among them; may be a generator, is
+            taken once, and does not hold the corpus in memory where the corpus is large.
         text_folds: the folds whose reports are kept even without a recording.
     """
 
-    entries: list[Entry]
-    missing: list[Entry] = field(default_factory=list)
+    entries: Iterable[Entry]
     text_folds: tuple[int, ...] = ()
 
 
@@ -94,7 +108,8 @@ class Corpus(Protocol):
 
 def list_corpora() -> list[str]:
     """The names of all corpora."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name.replace("_", "-") for name in names if not name.startswith("_"))
 
 
 def get_corpus(name: str) -> Corpus:

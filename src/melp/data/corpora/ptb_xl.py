@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +26,36 @@ _OLDEST = 90
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """What the table lists, apart by whether the recording is on disk.
+    """What the table lists, those whose recording is missing on disk among them.
 
     The 500 Hz recording is taken; where it is absent, the published 100 Hz one, for a store of at most
     100 Hz.
 
     Raises:
-        MelpError: `raw` is not the folder of PTB-XL, or holds none of its recordings.
+        MelpError: `raw` is not the folder of PTB-XL, or (while the entries are taken) holds none of its
+            recordings.
     """
     table = _read_table(raw)
     assert raw is not None
-    entries: list[Entry] = []
-    missing: list[Entry] = []
+    return Listing(_entries(raw, table, options.rate), _TRAINING_FOLDS)
+
+
+def _entries(raw: Path, table: pd.DataFrame, rate: float) -> Iterator[Entry]:
+    found = False
     for row in table.itertuples():
-        source = _recording(raw, row, options.rate)
+        source = _recording(raw, row, rate)
+        found = found or source is not None
         try:
             entry = _entry(row, source)
         except (ValueError, SyntaxError, TypeError) as error:
             raise MelpError(f"{raw / _TABLE}: record {row.ecg_id} cannot be understood ({error})") from error
-        (missing if source is None else entries).append(entry)
-    if not entries:
-        found = ", ".join(name for name in ("records500", "records100") if (raw / name).is_dir())
+        yield entry
+    if not found:
+        folders = ", ".join(name for name in ("records500", "records100") if (raw / name).is_dir())
         raise MelpError(
-            f"{raw}: none of the {len(table)} recordings fit for {options.rate:g} Hz is there "
-            f"(folders found: {found or 'none'})"
+            f"{raw}: none of the {len(table)} recordings fit for {rate:g} Hz is there "
+            f"(folders found: {folders or 'none'})"
         )
-    return Listing(entries, missing, _TRAINING_FOLDS)
 
 
 def load(entry: Entry) -> ECG:

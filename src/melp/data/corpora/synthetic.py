@@ -67,7 +67,7 @@ def records(count: int, seed: int, rate: float = 500, seconds: float = 10) -> It
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
     """The records that `options` ask for; `raw` is not read, for there is nothing on disk."""
-    return Listing([_entry(index, options) for index in range(options.records or DEFAULT_RECORDS)])
+    return Listing(_entry(index, options) for index in range(options.records or DEFAULT_RECORDS))
 
 
 def load(entry: Entry) -> ECG:
