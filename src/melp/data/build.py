@@ -202,7 +202,7 @@ def _finish(
     folder: Path, plan: dict[str, Any], missing: list[Entry], text_folds: tuple[int, ...], raw: Path | None
 ) -> dict[str, Any]:
     """Index, texts, manifest and log beside the shards."""
-    shards = []
+    shards: list[dict[str, Any]] = []
     while (part := finished_shard(folder, len(shards))) is not None:
         shards.append(part)
     dropped = [

@@ -24,7 +24,7 @@ def hashed_fold(key: str) -> int:
 def held_out_fold(key: str) -> int:
     """A fold for a large corpus: 10 for 2 % of the patients, 9 for 2 % of the others, 1 to 8 for the rest.
 
-    The published split of MIMIC-IV-ECG is 98/2 by patient, training and validation; fold 10 is kept out of both.
+    The published split of MIMIC-IV-ECG is 98/2 by patient, training and validation; fold 10 is out of both.
 
     Args:
         key: the patient.

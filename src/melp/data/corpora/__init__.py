@@ -64,8 +64,8 @@ class Entry:
         statements: the report's statements, where the corpus gives them apart.
         age: years; NaN where unknown.
         sex: "female", "male" or "".
-        source: what `load` needs to find the recording, as JSON knows it (text, number, list, dict); None where
-            the recording is not on disk.
+        source: what `load` needs to find the recording, as JSON knows it (text, number, list, dict); None
+            where the recording is not on disk.
         refused: the corpus's own rule that leaves the record out although it is there, as the summary counts
             it ("report under 4 words"); empty where none does.
     """
