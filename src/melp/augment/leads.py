@@ -8,6 +8,13 @@ from torch import Tensor
 
 from melp.augment.random import uniform
 
+FILLS = ("isoelectric", "zero")
+
+
+def fill_value(ecg: Float[Tensor, "batch lead time"], fill: str) -> Float[Tensor, "batch lead 1"]:
+    """What takes the place of a blanked part: the median of its lead, or 0 (`fill` one of `FILLS`)."""
+    return ecg.median(-1, keepdim=True).values if fill == "isoelectric" else torch.zeros_like(ecg[..., :1])
+
 
 def mask_leads(
     ecg: Float[Tensor, "batch lead time"],
@@ -30,5 +37,4 @@ def mask_leads(
         return ecg
     draw = uniform(keys, ecg.shape[1], stream=1)
     masked = (draw < probability) & (draw < draw.amax(1, keepdim=True))
-    value = ecg.median(-1, keepdim=True).values if fill == "isoelectric" else ecg.new_zeros(())
-    return torch.where(masked[..., None], value, ecg)
+    return torch.where(masked[..., None], fill_value(ecg, fill), ecg)

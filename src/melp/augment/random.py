@@ -33,8 +33,10 @@ def combine(*keys: Int[Tensor, "*shape"] | int) -> Int[Tensor, "*shape"]:
     """One 64-bit key from several, in their order."""
     state: Tensor = torch.zeros((), dtype=torch.int64)
     for key in keys:
-        key = torch.as_tensor(key, dtype=torch.int64)
-        state = mix(state.to(key.device) * _GOLDEN + key + _GOLDEN)
+        # A number has no device, and must not bring the tensors before it back to the CPU.
+        if isinstance(key, Tensor):
+            state = state.to(key.device)
+        state = mix(state * _GOLDEN + key + _GOLDEN)
     return state
 
 
@@ -49,3 +51,17 @@ def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float
     place = torch.arange(math.prod(shape), device=keys.device)
     bits = mix(combine(keys, stream)[:, None] + (place + 1) * _GOLDEN)
     return (_shift_right(bits, 40).float() / (1 << 24)).view(len(keys), *shape)
+
+
+def normal(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, "record *shape"]:
+    """Standard normal numbers, independent as those of `uniform` (Box and Muller 1958).
+
+    Each pair comes from the 48 upper bits of one hash; none is further from 0 than 5.8.
+    """
+    count = math.prod(shape)
+    place = torch.arange((count + 1) // 2, device=keys.device)
+    bits = mix(combine(keys, stream)[:, None] + (place + 1) * _GOLDEN)
+    first, second = ((_shift_right(bits, low) & 0xFFFFFF).float() / (1 << 24) for low in (40, 16))
+    radius, angle = (-2 * torch.log1p(-first)).sqrt(), 2 * math.pi * second
+    pairs = torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)
+    return pairs[:, :count].reshape(len(keys), *shape)
