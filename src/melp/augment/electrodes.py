@@ -4,8 +4,8 @@ The limb leads are differences between three electrodes. Noise that is drawn for
 the identities of Einthoven (II = I + III) and Goldberger, and a network can tell it from the ECG by that
 alone; noise of the electrodes cannot break them.
 
-Amplitudes are in the units of the ECGs (mV under the scaling "millivolt") and hold at an electrode: a lead, as
-a difference, has up to twice as much. The leads must share one unit, so the identities are not kept where
+Amplitudes are in the units of the ECGs (mV under the scaling "millivolt") and hold at an electrode: a lead,
+as a difference, has up to twice as much. The leads must share one unit, so the identities are not kept where
 each lead was scaled by itself ("zscore_lead").
 
 Sources: the set of fairseq-signals (Oh et al. 2022), whose kinds and amplitudes these are.
