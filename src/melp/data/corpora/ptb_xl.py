@@ -10,8 +10,11 @@ from typing import Any
 import pandas as pd
 
 from melp.data.corpora import Entry, Listing, Options
+from melp.data.published import Source
 from melp.ecg import ECG
 from melp.errors import MelpError
+
+SOURCE = Source("ptb-xl", "1.0.3", ("ptbxl_database.csv", "scp_statements.csv"), "records500/")
 
 _TABLE = "ptbxl_database.csv"
 _COLUMNS = (
