@@ -38,7 +38,7 @@ def test_build_info_verify(run, tmp_path: Path) -> None:
         f"{tmp_path / 'store'}: 3 records",
         "missing on disk: 2 (statements of 2 training reports kept)",
         "flagged, empty report: 1",
-        "dropped: 1",
+        "dropped, truncated: 1",
         "  2: records500/00000/00002_hr.dat: 0 samples, the header says 5000",
     ]
     code, out, _ = run(*command, "--allow-missing")

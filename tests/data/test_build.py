@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.signal import resample_poly
 
 import melp.data.build
 from melp.data.build import Summary, build
 from melp.data.corpora import Options
-from melp.data.shards import to_microvolt
+from melp.data.records import to_microvolt
 from melp.data.store import Store
 from melp.ecg import ECG
 from melp.errors import MelpError
@@ -25,15 +26,16 @@ KILLED = """
 import sys, time
 from pathlib import Path
 import melp.data.build as building
+import melp.data.shards as shards
 
 building.RECORDS = 4
-quick = building.prepare
+quick = shards.prepare
 
-def slow(entry, corpus, options):
+def slow(*arguments):
     time.sleep(0.05)
-    return quick(entry, corpus, options)
+    return quick(*arguments)
 
-building.prepare = slow
+shards.prepare = slow
 building.build("ptb-xl", Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
@@ -76,7 +78,7 @@ def test_same_bytes_whatever_the_folder_and_the_workers(tree: Path, tmp_path: Pa
     build("ptb-xl", moved, tmp_path / "two", workers=2)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert set(contents(tmp_path / "one")) == {
-        "index.parquet", "manifest.json", "texts.parquet",
+        "dropped.parquet", "index.parquet", "manifest.json", "texts.parquet",
         *(f"shards/0000{number}.npy" for number in range(4)),
     }  # fmt: skip
 
@@ -88,7 +90,7 @@ def test_a_killed_build_goes_on_and_gives_the_same_bytes(tree: Path, tmp_path: P
     script.write_text(KILLED)
     child = subprocess.Popen([sys.executable, str(script), str(tree), str(out)])
     deadline = time.monotonic() + 60
-    while len(list(parts.glob("*.json"))) < 2 and time.monotonic() < deadline:
+    while len(list(parts.glob("?????.json"))) < 2 and time.monotonic() < deadline:
         assert child.poll() is None, "the build ended before it could be killed"
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGKILL)
@@ -137,7 +139,7 @@ def test_bad_records_are_dropped_and_named_doubtful_ones_flagged(tmp_path: Path)
     raw = spoil(make_tree(tmp_path / "raw", 9))
     summary = build("ptb-xl", raw, tmp_path / "store")
     where = "records500/00000/0000"
-    assert summary.dropped[:4] == [
+    assert summary.bad[:4] == [
         {"id": "1", "reason": "truncated", "detail": f"{where}1_hr.dat: 100 samples, the header says 5000"},
         {"id": "2", "reason": "all zero", "detail": f"{where}2_hr.hea: all samples are zero"},
         {"id": "3", "reason": "NaN", "detail": f"{where}3_hr.hea: 1 samples are NaN or infinite (lead I)"},
@@ -148,13 +150,16 @@ def test_bad_records_are_dropped_and_named_doubtful_ones_flagged(tmp_path: Path)
             "I, II, III, aVR, aVX, aVF, V1, V2, V3, V4, V5, V6",
         },
     ]
-    assert summary.dropped[4]["id"] == "5" and len(summary.dropped) == 5
+    assert summary.bad[4]["id"] == "5" and len(summary.bad) == 5
+    assert summary.dropped == {"NaN": 1, "all zero": 1, "missing lead": 1, "truncated": 1, "unreadable": 1}
     assert summary.records == 4 and summary.flags == {"lead order": 1}
     store = Store(tmp_path / "store")
     assert store.index["id"].tolist() == ["6", "7", "8", "9"]
     assert store.index["shard"].tolist() == [1, 1, 1, 2] and store.index["row"].tolist() == [0, 1, 2, 0]
     assert np.array_equal(store.signals(np.array([3, 1])), np.stack([beats(9), beats(7)]))
     assert store.manifest["dropped"] == summary.dropped
+    dropped = pd.read_parquet(tmp_path / "store" / "dropped.parquet")
+    assert dropped.to_dict("records") == summary.bad
 
 
 def test_strict_ends_at_the_first_bad_record_and_leaves_nothing(tmp_path: Path) -> None:
@@ -169,7 +174,9 @@ def test_strict_ends_at_the_first_bad_record_and_leaves_nothing(tmp_path: Path) 
 
 def test_a_corpus_of_bad_records_alone(tmp_path: Path) -> None:
     raw = spoil(make_tree(tmp_path / "raw", 5))
-    with pytest.raises(MelpError, match=r"ptb-xl: all 5 recordings are bad .*100 samples"):
+    with pytest.raises(
+        MelpError, match=r"ptb-xl: all 5 recordings are dropped \(NaN 1, .*first bad one: .*100 samples"
+    ):
         build("ptb-xl", raw, tmp_path / "store")
     assert [each.name for each in tmp_path.iterdir()] == ["raw"]
 
@@ -183,7 +190,7 @@ def test_missing_recordings_only_where_asked_for(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["raw"]
     summary = build("ptb-xl", raw, tmp_path / "store", allow_missing=True)
     # Folds 9 and 10 keep their reports to themselves.
-    expected = Summary(tmp_path / "store", 3, 7, 5, [], {"empty report": 1})
+    expected = Summary(tmp_path / "store", 3, 7, 5, {}, [], {"empty report": 1})
     assert summary == expected
 
 

@@ -57,7 +57,7 @@ def test_index(path: Path) -> None:
     assert len(store) == len(index) == RECORDS
     assert list(index.columns) == [
         "id", "patient", "corpus", "fold", "labels", "statements", "age", "sex", "flags", "beats",
-        "beat_kinds", "length", "shard", "row",
+        "beat_kinds", "length", "shard", "row", "digest", "offset", "size",
     ]  # fmt: skip
     assert index["beats"].tolist() == index["beat_kinds"].tolist() == [[]] * RECORDS
     row = index.iloc[3]
@@ -137,8 +137,8 @@ def test_opening_what_is_no_whole_store(copy: Path, tmp_path: Path) -> None:
         _ = Store(copy).index
     manifest = copy / "manifest.json"
     text = manifest.read_text()
-    manifest.write_text(text.replace('"format": 1', '"format": 99'))
-    refused("store of format 99, this version of melp reads 1")
+    manifest.write_text(text.replace('"format": 2', '"format": 99'))
+    refused("store of format 99, this version of melp reads 2")
     manifest.write_text(text[:50])
     refused("not the manifest of a store")
     manifest.unlink()

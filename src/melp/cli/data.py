@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 data = typer.Typer(no_args_is_help=True, help="Corpora become stores.")
 app.add_typer(data, name="data")
 
-_NAMED = 20  # how many dropped records a summary names; the manifest has all
-
 
 @data.command("build")
 def build_command(
@@ -61,12 +59,12 @@ def _print_summary(summary: Summary) -> None:
         )
     for flag, count in summary.flags.items():
         typer.echo(f"flagged, {flag}: {count}")
-    if summary.dropped:
-        typer.echo(f"dropped: {len(summary.dropped)}")
-    for record in summary.dropped[:_NAMED]:
+    for reason, count in summary.dropped.items():
+        typer.echo(f"dropped, {reason}: {count}")
+    for record in summary.bad:
         typer.echo(f"  {record['id']}: {record['detail']}")
-    if len(summary.dropped) > _NAMED:
-        typer.echo(f"  and {len(summary.dropped) - _NAMED} more, all in {summary.path / 'manifest.json'}")
+    if sum(summary.dropped.values()) > len(summary.bad):
+        typer.echo(f"  all in {summary.path / 'dropped.parquet'}")
 
 
 @data.command("info")

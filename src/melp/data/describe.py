@@ -25,7 +25,7 @@ def describe(store: Store, most: int = 15) -> dict[str, pd.DataFrame]:
             "reports without recording": store.texts.groupby("fold").size(),
         }
     )
-    reasons = Counter(record["reason"] for record in store.manifest["dropped"])
+    reasons = Counter(store.manifest["dropped"])
     return {
         "folds": folds.fillna(0).astype(int).rename_axis("fold").reset_index(),
         "labels": _common("label", index["labels"], most),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import melp
-from melp.data.corpora import Entry, Options
+from melp.data.corpora import Options
 from melp.data.store import FORMAT
 from melp.ecg import LEADS
 from melp.errors import MelpError
@@ -37,11 +35,8 @@ def check_missing(missing: int, total: int, allow_missing: bool, corpus: str) ->
         )
 
 
-def make_plan(corpus: str, options: Options, entries: list[Entry], raw: Path | None) -> dict[str, Any]:
-    """Everything that the bytes of the store depend on."""
-    digest = hashlib.sha256()
-    for entry in entries:
-        digest.update(relative(json.dumps(asdict(entry), default=str), raw).encode())
+def make_plan(corpus: str, options: Options, compression: str, entries: str) -> dict[str, Any]:
+    """Everything that the bytes of the store depend on; `entries` is the digest of the listing."""
     return {
         "format": FORMAT,
         "corpus": corpus,
@@ -50,7 +45,8 @@ def make_plan(corpus: str, options: Options, entries: list[Entry], raw: Path | N
         "samples": round(options.rate * options.seconds),
         "unit": "microvolt",
         "leads": list(LEADS),
-        "input": digest.hexdigest(),
+        "compression": compression,
+        "input": entries,
         "versions": {"melp": melp.__version__, "code": _code(), **_versions()},
     }
 

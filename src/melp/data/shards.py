@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Float, Int16
+from jaxtyping import Int16
 
-from melp.data.corpora import Entry, Options, get_corpus
-from melp.data.quality import CLIPPING, EMPTY_REPORT, LIMIT, signal_flags
+from melp.data.corpora import Options, get_corpus
+from melp.data.plan import relative
+from melp.data.records import Prepared, prepare, statements_of
+from melp.data.spool import MISSING, PRESENT, read_chunk
 from melp.data.store import file_digest
-from melp.ecg import ECG, LEADS, BadRecordError
-from melp.errors import MelpError
-from melp.io.wfdb import check_content
+from melp.ecg import LEADS
 
-RECORDS = 4096
+RECORDS = 1024
+"""Recordings of the listing a shard."""
+
+NONE = "none"
+ZSTD = "zstd"
 
 INDEX = pa.schema(
     [
@@ -38,165 +45,213 @@ INDEX = pa.schema(
         ("length", pa.int32()),
         ("shard", pa.int32()),
         ("row", pa.int32()),
+        ("digest", pa.int64()),
+        ("offset", pa.int64()),
+        ("size", pa.int32()),
     ]
 )
+TEXTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("patient", pa.string()),
+        ("fold", pa.int32()),
+        ("statements", pa.list_(pa.string())),
+    ]
+)
+DROPPED = pa.schema([("id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A recording as the store keeps it, or why it does not."""
+class Job:
+    """What every worker of a build must know.
 
-    entry: Entry
-    signal: Int16[np.ndarray, "12 time"] | None
-    row: dict[str, Any]
-    error: MelpError | None = None
-
-
-def statements_of(entry: Entry) -> list[str]:
-    """The statements of an entry: given, or found in its report."""
-    if entry.statements is not None:
-        return list(entry.statements)
-    from melp.data.reports import to_statements
-
-    return to_statements(entry.report)
-
-
-def prepare(entry: Entry, corpus: str, options: Options) -> Prepared:
-    """Reads one recording; a bad one comes back as its error."""
-    if entry.refused:
-        return Prepared(entry, None, {}, BadRecordError(f"{entry.id}: {entry.refused}", entry.refused))
-    try:
-        ecg = get_corpus(corpus).load(entry).ordered()
-        check_content(ecg, entry.id)
-    except MelpError as error:
-        return Prepared(entry, None, {}, error)
-    told = ecg.meta
-    statements = list(told["statements"]) if "statements" in told else statements_of(entry)
-    flags = signal_flags(ecg)
-    signal, length, clipped = to_microvolt(ecg, options)
-    if clipped and CLIPPING not in flags:
-        flags.append(CLIPPING)
-    if not statements:
-        flags.append(EMPTY_REPORT)
-    beats, kinds = _beats(ecg, options, length)
-    row = {
-        "id": entry.id,
-        "patient": entry.patient,
-        "corpus": corpus,
-        "fold": entry.fold,
-        "labels": list(told.get("labels", entry.labels)),
-        "statements": statements,
-        "age": told.get("age", entry.age),
-        "sex": told.get("sex", entry.sex),
-        "flags": flags,
-        "beats": beats,
-        "beat_kinds": kinds,
-        "length": length,
-    }
-    return Prepared(entry, signal, row)
-
-
-def _beats(ecg: ECG, options: Options, length: int) -> tuple[list[int], list[str]]:
-    """Samples of the R waves at the store's rate and their WFDB symbols, where the corpus knows them."""
-    samples = [round(beat * options.rate / ecg.rate) for beat in ecg.meta.get("beats", ())]
-    known = zip(samples, ecg.meta.get("kinds", ()), strict=True)
-    kept = [(sample, kind) for sample, kind in known if sample < length]
-    return [sample for sample, _ in kept], [kind for _, kind in kept]
-
-
-def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time"], int, bool]:
-    """The first window of a recording in microvolt at the store's rate, padded with zeros at its end.
-
-    Returns:
-        The window, its true length in samples, and whether a value was beyond what int16 holds.
+    Attributes:
+        folder: where the store is being written.
+        corpus, raw, options: what it is built from, and how.
+        strict: end at the first bad record.
+        compression: of the shards, "none" or "zstd".
     """
-    samples = round(options.rate * options.seconds)
-    window = ecg.signal[:, : round(options.seconds * ecg.rate)].astype(np.float64)
-    if ecg.rate != options.rate:
-        window = _resample(window, ecg.rate, options.rate)
-    microvolt = np.rint(window[:, :samples] * 1000)
-    signal = np.zeros((len(LEADS), samples), dtype=np.int16)
-    signal[:, : microvolt.shape[1]] = microvolt.clip(-LIMIT, LIMIT)
-    return signal, microvolt.shape[1], bool(np.abs(microvolt).max(initial=0) > LIMIT)
+
+    folder: Path
+    corpus: str
+    raw: Path | None
+    options: Options
+    strict: bool = False
+    compression: str = NONE
 
 
-def _resample(
-    signal: Float[np.ndarray, "lead time"], source: float, target: float
-) -> Float[np.ndarray, "lead samples"]:
-    # scipy and not the torch twin in `melp.signal`: the same bytes whatever the number of threads.
-    from fractions import Fraction
+def write_shard(job: Job, number: int, advance: Callable[[int], object]) -> None:
+    """Writes the shard of chunk `number`; its JSON comes last and says that it is whole.
 
-    from scipy.signal import resample_poly
+    Args:
+        job: the build.
+        number: of the chunk and the shard.
+        advance: called with 1 after each record.
 
-    ratio = Fraction(target / source).limit_denominator(1000)
-    return np.asarray(resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1, padtype="edge"))
-
-
-def write_shard(
-    folder: Path,
-    number: int,
-    prepared: Iterable[Prepared],
-    samples: int,
-    on_record: Callable[[Prepared], None],
-) -> None:
-    """Writes shard `number` below `folder`; its JSON comes last and says that it is whole."""
-    file = folder / "shards" / f"{number:05d}.npy"
-    unfinished = file.with_suffix(".tmp")
+    Raises:
+        MelpError: `job.strict` and a record is bad.
+    """
+    entries = read_chunk(job.folder, PRESENT, number)
+    load = get_corpus(job.corpus).load
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
-    with unfinished.open("wb") as stream:
-        _write_header(stream, 0, samples)
-        for record in prepared:
-            on_record(record)
-            if record.signal is None:
-                dropped.append(_drop(record))
+    signals = _Signals(job, number, sum(not entry.refused for entry in entries))
+    with signals:
+        for entry in entries:
+            if entry.refused:
+                dropped.append({"id": entry.id, "reason": entry.refused, "detail": ""})
+                advance(1)
                 continue
-            stream.write(record.signal.tobytes())
-            rows.append({**record.row, "shard": number, "row": len(rows)})
-        stream.seek(0)
-        _write_header(stream, len(rows), samples)
-    part = folder / "parts" / f"{number:05d}"
-    pq.write_table(pa.Table.from_pylist(rows, INDEX), part.with_suffix(".parquet"))
-    digest = file_digest(unfinished)
-    unfinished.replace(file)
-    summary = {"file": f"shards/{file.name}", "records": len(rows), "sha256": digest, "dropped": dropped}
-    write_json(part.with_suffix(".json"), summary)
+            record = prepare(entry, load, job.corpus, job.options)
+            if record.signal is None:
+                dropped.append(_drop(record, job))
+            else:
+                place = {"shard": number, "row": len(rows), **signals.append(record.signal)}
+                rows.append({**record.row, **place})
+            advance(1)
+        summary = signals.finish(len(rows))
+    part = _part(job.folder, number, ".parquet")
+    _write_table(part, pa.Table.from_pylist(rows, INDEX))
+    summary |= {"index": file_digest(part), "dropped": dropped}
+    write_json(_part(job.folder, number, ".json"), summary)
 
 
-def finished_shard(folder: Path, number: int) -> dict[str, Any] | None:
+def write_texts(job: Job, number: int, advance: Callable[[int], object]) -> None:
+    """Writes the statements of chunk `number` of the reports without recording."""
+    rows = []
+    for entry in read_chunk(job.folder, MISSING, number):
+        if statements := statements_of(entry):
+            rows.append(
+                {"id": entry.id, "patient": entry.patient, "fold": entry.fold, "statements": statements}
+            )
+        advance(1)
+    _write_table(texts_part(job.folder, number), pa.Table.from_pylist(rows, TEXTS))
+
+
+def finished_shard(job: Job, number: int) -> dict[str, Any] | None:
     """What the JSON of shard `number` says, where the shard is whole."""
-    part = folder / "parts" / f"{number:05d}.json"
-    if not part.is_file():
+    if not _part(job.folder, number, ".json").is_file():
         return None
-    summary: dict[str, Any] = json.loads(part.read_text(encoding="utf-8"))
-    file = folder / summary["file"]
-    return summary if file.is_file() and file_digest(file) == summary["sha256"] else None
+    summary = read_part(job.folder, number)
+    digests = {
+        job.folder / summary["file"]: summary["sha256"],
+        _part(job.folder, number, ".parquet"): summary["index"],
+    }
+    whole = all(file.is_file() and file_digest(file) == digest for file, digest in digests.items())
+    return summary if whole else None
+
+
+def read_part(folder: Path, number: int) -> dict[str, Any]:
+    """What the JSON of a finished shard says."""
+    return dict(json.loads(_part(folder, number, ".json").read_text(encoding="utf-8")))
+
+
+def index_part(folder: Path, number: int, columns: list[str] | None = None) -> pa.Table:
+    """The index rows of a finished shard."""
+    return pq.read_table(_part(folder, number, ".parquet"), columns=columns)
+
+
+def texts_part(folder: Path, number: int) -> Path:
+    """The file of chunk `number` of the reports without recording."""
+    return folder / "parts" / f"texts-{number:05d}.parquet"
 
 
 def write_json(file: Path, values: dict[str, Any]) -> None:
     """`values` as JSON, put in place in one step."""
-    unfinished = file.with_name(file.name + ".tmp")
+    unfinished = _unfinished(file)
     unfinished.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     unfinished.replace(file)
 
 
-def index_rows(folder: Path, shards: int) -> Iterator[pa.Table]:
-    """The index rows of each shard."""
-    for number in range(shards):
-        yield pq.read_table(folder / "parts" / f"{number:05d}.parquet", schema=INDEX)
+def _write_table(file: Path, table: pa.Table) -> None:
+    unfinished = _unfinished(file)
+    pq.write_table(table, unfinished)
+    unfinished.replace(file)
 
 
-def _write_header(stream: BinaryIO, records: int, samples: int) -> None:
-    # numpy leaves room in the header for the first axis to grow, so the data begins at the same byte.
-    np.lib.format.write_array_header_1_0(
-        stream, {"descr": "<i2", "fortran_order": False, "shape": (records, len(LEADS), samples)}
-    )
+def _unfinished(file: Path) -> Path:
+    # A worker of a killed build may still be at the same file.
+    return file.with_name(f"{file.name}.{os.getpid()}.tmp")
 
 
-def _drop(record: Prepared) -> dict[str, str]:
+def _part(folder: Path, number: int, ending: str) -> Path:
+    return folder / "parts" / f"{number:05d}{ending}"
+
+
+def _drop(record: Prepared, job: Job) -> dict[str, str]:
     assert record.error is not None
+    if job.strict:
+        raise record.error
     return {
         "id": record.entry.id,
         "reason": getattr(record.error, "reason", "unreadable"),
-        "detail": str(record.error),
+        "detail": relative(str(record.error), job.raw),
     }
+
+
+class _Signals:
+    """The file of a shard, hashed while it is written."""
+
+    def __init__(self, job: Job, number: int, expected: int) -> None:
+        ending = ".npy.zst" if job.compression == ZSTD else ".npy"
+        self._file = job.folder / "shards" / f"{number:05d}{ending}"
+        self._samples = round(job.options.rate * job.options.seconds)
+        self._codec = pa.Codec(ZSTD) if job.compression == ZSTD else None
+        self._expected = expected
+
+    def __enter__(self) -> _Signals:
+        self._stream = _unfinished(self._file).open("w+b")
+        header = self._header(self._expected)
+        self._sha256 = hashlib.sha256(header)
+        self._end = self._stream.write(header)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+        _unfinished(self._file).unlink(missing_ok=True)
+
+    def append(self, signal: Int16[np.ndarray, "12 time"]) -> dict[str, int]:
+        """Writes a record; its columns of the index."""
+        digest = hashlib.blake2b(signal.data, digest_size=8).digest()
+        content = signal.data if self._codec is None else self._codec.compress(signal, asbytes=True)
+        self._sha256.update(content)
+        self._stream.write(content)
+        offset, size = self._end, memoryview(content).nbytes
+        self._end += size
+        return {"digest": int.from_bytes(digest, "little", signed=True), "offset": offset, "size": size}
+
+    def finish(self, records: int) -> dict[str, Any]:
+        """Puts the file in place; what the manifest says of it."""
+        if records != self._expected:
+            self._stream.seek(0)
+            self._stream.write(self._header(records))
+            self._stream.seek(0)
+            self._sha256 = hashlib.file_digest(self._stream, "sha256")
+        self._stream.close()
+        _unfinished(self._file).replace(self._file)
+        return {
+            "file": f"shards/{self._file.name}",
+            "records": records,
+            "bytes": self._end,
+            "sha256": self._sha256.hexdigest(),
+        }
+
+    def _header(self, records: int) -> bytes:
+        """The first bytes of the file, as many for every number of records."""
+        stream = io.BytesIO()
+        shape = (records, len(LEADS), self._samples)
+        # numpy leaves room in the header for the first axis to grow.
+        np.lib.format.write_array_header_1_0(stream, {"descr": "<i2", "fortran_order": False, "shape": shape})
+        header = stream.getvalue()
+        return header if self._codec is None else _stored_frame(header)
+
+
+def _stored_frame(content: bytes) -> bytes:
+    """A zstd frame (RFC 8878) that holds up to 255 bytes as they are: its length depends on theirs alone.
+
+    Magic number, descriptor (one segment, its size in one byte), size, header of the last and only block
+    (kind 0: raw), content.
+    """
+    magic, one_segment = bytes.fromhex("28b52ffd"), b"\x20"
+    block = (len(content) << 3 | 1).to_bytes(3, "little")
+    return magic + one_segment + bytes([len(content)]) + block + content

@@ -1,8 +1,9 @@
 """The store: one corpus at one rate and length, in files that need no `melp` to be read.
 
-shards/NNNNN.npy   int16 [records, 12, time], microvolt, at most 4,096 records
+shards/NNNNN.npy   int16 [records, 12, time], microvolt, at most 1,024 records
 index.parquet      a row a record, in the order of the shards
 texts.parquet      statements of training reports whose recording is missing
+dropped.parquet    id, reason and detail of every record that was left out
 manifest.json      counts, versions, SHA-256 of every file
 build.log          when it was built (the only file with dates)
 """
@@ -22,9 +23,8 @@ from jaxtyping import Int, Int16
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 
-FORMAT = 1
+FORMAT = 2
 UNFINISHED = ".building"
-_HEADER = 128  # bytes before the samples of a shard
 
 
 class Store:
@@ -70,7 +70,8 @@ class Store:
 
         Columns: id, patient, corpus, fold, labels and statements (lists), age, sex ("female", "male", ""),
         flags (list), beats and beat_kinds (lists: samples of the R waves and their WFDB symbols; empty where
-        the corpus does not know them), length in samples, shard and row (where its signal lies).
+        the corpus does not know them), length in samples, shard and row (where its signal lies), digest (of
+        the signal, 8 bytes of BLAKE2b), offset and size (bytes of the signal in the shard's file).
         """
         return _read_table(
             self.path / "index.parquet", ("labels", "statements", "flags", "beats", "beat_kinds")
@@ -127,9 +128,8 @@ class Store:
         file = self.path / shard["file"]
         if not file.is_file():
             raise MelpError(f"{file}: missing, the manifest names it")
-        wanted = _HEADER + shard["records"] * len(LEADS) * self.samples * 2
-        if file.stat().st_size != wanted:
-            raise MelpError(f"{file}: {file.stat().st_size} bytes, wanted {wanted}")
+        if file.stat().st_size != shard["bytes"]:
+            raise MelpError(f"{file}: {file.stat().st_size} bytes, wanted {shard['bytes']}")
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

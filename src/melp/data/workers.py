@@ -1,0 +1,133 @@
+"""The shards of a build, made one after another or by several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import connection
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+
+from melp.data.shards import Job, finished_shard, texts_part, write_shard, write_texts
+from melp.errors import MelpError
+
+Advance = Callable[[int], object]
+"""Called with the number of records done since the last call."""
+
+Task = Callable[[Job, int, Advance], None]
+
+_SECONDS = 0.2  # between two looks at what the workers have done
+
+
+def run(job: Job, shards: int, texts: int, workers: int, advance: Advance) -> None:
+    """Makes the shards 0 to `shards` and the chunks 0 to `texts` of reports that are not there yet.
+
+    Raises:
+        MelpError: `job.strict` and a record is bad: the first one of the listing. A worker was killed.
+    """
+    tasks: list[tuple[Task, int]] = [(_write_shard, number) for number in range(shards)]
+    tasks += [(_write_texts, number) for number in range(texts)]
+    if workers == 1 or len(tasks) < 2:
+        for make, number in tasks:
+            make(job, number, advance)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
+    shared = _Shared(job, context.Value("q", 0), context.Event())
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin, (shared,))
+    with pool:
+        try:
+            _follow([pool.submit(_make, make, number) for make, number in tasks], shared, advance)
+        except BrokenProcessPool as error:
+            raise MelpError("a worker ended before its shard was whole (killed, or out of memory)") from error
+        finally:
+            shared.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _write_shard(job: Job, number: int, advance: Advance) -> None:
+    """Writes shard `number` where it is not whole yet.
+
+    Raises:
+        MelpError: `job.strict` and a record is bad.
+    """
+    finished = finished_shard(job, number)
+    if finished is None:
+        write_shard(job, number, advance)
+        return
+    bad = [record["detail"] for record in finished["dropped"] if record["detail"]]
+    if job.strict and bad:
+        raise MelpError(bad[0])
+    advance(finished["records"] + len(finished["dropped"]))
+
+
+def _write_texts(job: Job, number: int, advance: Advance) -> None:
+    """Writes chunk `number` of the reports without recording where it is not there yet."""
+    if not texts_part(job.folder, number).is_file():
+        write_texts(job, number, advance)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the build and its workers share: the job, records done, and whether to stop."""
+
+    job: Job
+    done: Synchronized[int]
+    stop: Event
+
+
+class _Stopped(Exception):
+    """The build ends before this worker is done."""
+
+
+def _follow(futures: list[Future[None]], shared: _Shared, advance: Advance) -> None:
+    """Waits for all, in the order of the listing, so that the first error is the listing's first."""
+    shown = 0
+    for future in futures:
+        while wait([future], timeout=_SECONDS).not_done:
+            shown += _advance_to(shared.done.value, shown, advance)
+        future.result()
+    _advance_to(shared.done.value, shown, advance)
+
+
+def _advance_to(done: int, shown: int, advance: Advance) -> int:
+    advance(done - shown)
+    return done - shown
+
+
+_shared: _Shared | None = None
+
+
+def _begin(shared: _Shared) -> None:
+    """Sets up a worker."""
+    global _shared
+    _shared = shared
+    # Ctrl-C reaches every process of a terminal; the build alone answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the build is killed: the next build goes on in the same folder."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _make(make: Task, number: int) -> None:
+    shared = _shared
+    assert shared is not None
+
+    def advance(records: int) -> None:
+        with shared.done.get_lock():
+            shared.done.value += records
+        if shared.stop.is_set():
+            raise _Stopped
+
+    make(shared.job, number, advance)
