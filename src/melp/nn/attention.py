@@ -1,4 +1,4 @@
-"""Multi-head attention, its cache, and the two transformer blocks that every tower is made of."""
+"""Multi-head attention, its cache, and the two transformer blocks that encoders are made of."""
 
 from __future__ import annotations
 
@@ -46,20 +46,29 @@ class MultiHeadAttention(nn.Module):
 
     Args:
         dim: width of the queries and of the output.
-        heads: number of heads; `dim` must be a multiple of it.
+        heads: number of heads; `dim` must be a multiple of it unless `head_dim` is given.
         context_dim: width of what keys and values are made from; `dim` where None.
         dropout: dropout of the attention weights.
+        head_dim: width of a head; `dim` over the number of heads where None.
     """
 
-    def __init__(self, dim: int, heads: int, context_dim: int | None = None, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        context_dim: int | None = None,
+        dropout: float = 0.0,
+        head_dim: int | None = None,
+    ) -> None:
         super().__init__()
-        if dim % heads:
+        if head_dim is None and dim % heads:
             raise MelpError(f"attention: width {dim} found, wanted a multiple of the {heads} heads")
         self.heads, self.dropout = heads, dropout
-        self.query = nn.Linear(dim, dim)
-        self.key = nn.Linear(context_dim or dim, dim)
-        self.value = nn.Linear(context_dim or dim, dim)
-        self.output = nn.Linear(dim, dim)
+        inner = heads * (head_dim or dim // heads)
+        self.query = nn.Linear(dim, inner)
+        self.key = nn.Linear(context_dim or dim, inner)
+        self.value = nn.Linear(context_dim or dim, inner)
+        self.output = nn.Linear(inner, dim)
         # One packed [3 dim, dim] matrix, where the widths agree, has a Xavier bound smaller by sqrt(2).
         gain = 2**-0.5 if (context_dim or dim) == dim else 1.0
         for layer in (self.query, self.key, self.value):
@@ -170,3 +179,36 @@ class PostNormBlock(nn.Module):
         attended = self.attention(x, causal=causal, mask=mask, cache=cache)
         x = self.attention_norm(x + self.dropout(attended))
         return self.output_norm(x + self.dropout(self.contract(F.gelu(self.expand(x)))))
+
+
+class PreNormBlock(nn.Module):
+    """Transformer block whose layer norms come before attention and feed-forward part, as in ViT.
+
+    Args:
+        dim: width.
+        heads: attention heads.
+        feedforward: width of the hidden layer.
+        dropout: after attention and in the feed-forward part.
+        head_dim: width of a head; `dim` over the number of heads where None.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, feedforward: int, dropout: float = 0.0, head_dim: int | None = None
+    ) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(dim)
+        self.attention = MultiHeadAttention(dim, heads, head_dim=head_dim)
+        self.output_norm = nn.LayerNorm(dim)
+        self.expand = nn.Linear(dim, feedforward)
+        self.contract = nn.Linear(feedforward, dim)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch place dim"],
+        mask: Bool[Tensor, " batch #head #place key"] | None = None,
+    ) -> Float[Tensor, "batch place dim"]:
+        """`mask` is True where a place may look."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), mask=mask))
+        hidden = self.dropout(F.gelu(self.expand(self.output_norm(x))))
+        return x + self.dropout(self.contract(hidden))

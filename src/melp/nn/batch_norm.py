@@ -12,21 +12,24 @@ from melp.losses.gather import sum_over_ranks, world_size
 class BatchNorm1d(nn.BatchNorm1d):
     """Batch norm whose training statistics are those of the joined batch of all processes.
 
-    torch's own `SyncBatchNorm` does not run on CPU. In one process this is `torch.nn.BatchNorm1d`.
+    torch's own `SyncBatchNorm` does not run on CPU. In one process this is `torch.nn.BatchNorm1d`, whose
+    arguments these are. Takes vectors [batch, channel] or sequences [batch, channel, time].
     """
 
-    def forward(self, x: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch channel time"]:
+    def forward(self, x: Float[Tensor, "batch channel *time"]) -> Float[Tensor, "batch channel *time"]:
         if not self.training or world_size() == 1:
             return super().forward(x)
-        values = x.float()
-        count = values.new_tensor([x.shape[0] * x.shape[2]])
+        values = x.float().view(*x.shape[:2], -1)
+        count = values.new_tensor([values.shape[0] * values.shape[2]])
         sums = sum_over_ranks(torch.cat([values.sum((0, 2)), count]))
         mean, total = sums[:-1] / sums[-1], sums[-1].detach()
         centred = values - mean[:, None]
         variance = sum_over_ranks(centred.square().sum((0, 2))) / total
         self._update(mean.detach(), variance.detach() * total / (total - 1))
         scaled = centred * torch.rsqrt(variance + self.eps)[:, None]
-        return (scaled * self.weight[:, None] + self.bias[:, None]).to(x.dtype)
+        if self.affine:
+            scaled = scaled * self.weight[:, None] + self.bias[:, None]
+        return scaled.view(x.shape).to(x.dtype)
 
     def _update(self, mean: Float[Tensor, " channel"], variance: Float[Tensor, " channel"]) -> None:
         if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:

@@ -1,4 +1,4 @@
-"""Pooling of encoder frames by learned queries."""
+"""Pooling of encoder frames by attention."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from melp.errors import MelpError
 from melp.nn.attention import MultiHeadAttention
 
 
@@ -38,3 +39,37 @@ class AttentionPooler(nn.Module):
         """How much each query takes from each frame, as the mean over the heads; they sum to 1."""
         queries = self.query_norm(self.query).expand(frames.shape[0], -1, -1)
         return self.attention.weights(queries, self.context_norm(frames)).mean(1)
+
+
+class ClassTokenPooler(nn.Module):
+    """MERL's attention pooling: a learned token attends over the frames and itself (Liu et al. 2024).
+
+    Args:
+        dim: width of the frames.
+        out_dim: width of the output.
+        frames: most frames that positions are learned for.
+        heads: attention heads.
+
+    Differences: there may be fewer frames than positions. As in the published code, the token's own position
+    is added to it twice.
+    """
+
+    def __init__(self, dim: int, out_dim: int, frames: int, heads: int = 4) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.randn(dim))
+        self.positions = nn.Parameter(torch.randn(frames + 1, dim) / dim)
+        self.attention = MultiHeadAttention(dim, heads)
+        self.projection = nn.Linear(dim, out_dim)
+
+    def forward(self, frames: Float[Tensor, "batch frame dim"]) -> Float[Tensor, "batch out_dim"]:
+        """One vector a recording.
+
+        Raises:
+            MelpError: there are more frames than positions.
+        """
+        batch, count, _ = frames.shape
+        if count >= len(self.positions):
+            raise MelpError(f"pooling: {count} frames found, wanted at most {len(self.positions) - 1}")
+        token = (self.token + self.positions[0]).expand(batch, 1, -1)
+        x = torch.cat([token, frames], dim=1) + self.positions[: count + 1]
+        return self.projection(self.attention(x[:, :1], x))[:, 0]

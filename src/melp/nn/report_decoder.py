@@ -29,7 +29,7 @@ class DecoderCache:
             cache.reorder(rows)
 
 
-class PreNormBlock(nn.Module):
+class DecoderBlock(nn.Module):
     """Attention and feed-forward part, each behind a layer norm.
 
     Args:
@@ -99,8 +99,8 @@ class ReportDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.self_blocks = nn.ModuleList(PreNormBlock(dim, heads, False, dropout) for _ in range(layers))
-        self.cross_blocks = nn.ModuleList(PreNormBlock(dim, heads, True, dropout) for _ in range(layers))
+        self.self_blocks = nn.ModuleList(DecoderBlock(dim, heads, False, dropout) for _ in range(layers))
+        self.cross_blocks = nn.ModuleList(DecoderBlock(dim, heads, True, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(dim)
         self.output = None if tied else nn.Parameter(torch.randn(dim, vocabulary) * dim**-0.5)
         self._initialise(layers)

@@ -1,4 +1,4 @@
-"""The 1-D ResNet of MERL, and a narrow one for recordings at 100 Hz."""
+"""The 1-D ResNets of MERL, and a narrow one for recordings at 100 Hz."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ResNet1dConfig:
     leads: int = 12
     """Input leads."""
     widths: tuple[int, ...] = (64, 128, 256, 512)
-    """Channels of each stage."""
+    """Channels of each stage; its outputs have four times as many where there are bottlenecks."""
     blocks: tuple[int, ...] = (2, 2, 2, 2)
     """Blocks of each stage."""
     strides: tuple[int, ...] = (1, 2, 2, 2)
@@ -32,7 +32,9 @@ class ResNet1dConfig:
     stem_stride: int = 2
     """Stride of the first convolution."""
     dropout: float = 0.0
-    """Between the two convolutions of a block."""
+    """Before the last convolution of a block."""
+    bottleneck: bool = False
+    """Whether blocks have three convolutions, the first and the last of kernel 1."""
 
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.strides):
@@ -46,65 +48,89 @@ class ResNet1dConfig:
 
 RESNET_PRESETS: dict[str, ResNet1dConfig] = {
     "resnet18": ResNet1dConfig(),
+    "resnet34": ResNet1dConfig(blocks=(3, 4, 6, 3)),
+    "resnet50": ResNet1dConfig(blocks=(3, 4, 6, 3), bottleneck=True),
+    "resnet101": ResNet1dConfig(blocks=(3, 4, 23, 3), bottleneck=True),
     "resnet18_narrow": ResNet1dConfig(widths=(32, 64, 128, 256), kernel=7, stem_kernel=15),
 }
-"""MERL's size for 500 Hz; a narrow one with longer kernels (70 ms at 100 Hz), for two CPU cores."""
+"""MERL's sizes for 500 Hz; a narrow one with longer kernels (70 ms at 100 Hz), for two CPU cores."""
+
+
+EXPANSION = 4
+"""Channels of a bottleneck's output over those of its middle."""
+
+
+def _shortcut(before: int, after: int, stride: int) -> nn.Module:
+    """Identity, or a 1x1 convolution where the shape changes."""
+    if stride == 1 and before == after:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv1d(before, after, 1, stride, bias=False), BatchNorm1d(after))
 
 
 class BasicBlock(nn.Module):
-    """Two convolutions with batch norm, and a shortcut (1x1 convolution where the shape changes)."""
+    """Two convolutions with batch norm, and a shortcut."""
 
-    def __init__(self, before: int, after: int, kernel: int, stride: int, dropout: float) -> None:
+    expansion = 1
+
+    def __init__(self, before: int, width: int, kernel: int, stride: int, dropout: float) -> None:
         super().__init__()
-        self.conv1 = nn.Conv1d(before, after, kernel, stride, kernel // 2, bias=False)
-        self.norm1 = BatchNorm1d(after)
+        self.conv1 = nn.Conv1d(before, width, kernel, stride, kernel // 2, bias=False)
+        self.norm1 = BatchNorm1d(width)
         self.dropout = nn.Dropout(dropout)
-        self.conv2 = nn.Conv1d(after, after, kernel, 1, kernel // 2, bias=False)
-        self.norm2 = BatchNorm1d(after)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or before != after:
-            self.shortcut = nn.Sequential(nn.Conv1d(before, after, 1, stride, bias=False), BatchNorm1d(after))
+        self.conv2 = nn.Conv1d(width, width, kernel, 1, kernel // 2, bias=False)
+        self.norm2 = BatchNorm1d(width)
+        self.shortcut = _shortcut(before, width, stride)
 
     def forward(self, x: Float[Tensor, "batch before time"]) -> Float[Tensor, "batch after frame"]:
         y = self.dropout(F.relu(self.norm1(self.conv1(x))))
         return F.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
+class BottleneckBlock(nn.Module):
+    """Three convolutions with batch norm, of which the middle one is narrow, and a shortcut."""
+
+    expansion = EXPANSION
+
+    def __init__(self, before: int, width: int, kernel: int, stride: int, dropout: float) -> None:
+        super().__init__()
+        after = EXPANSION * width
+        self.conv1 = nn.Conv1d(before, width, 1, bias=False)
+        self.norm1 = BatchNorm1d(width)
+        self.conv2 = nn.Conv1d(width, width, kernel, stride, kernel // 2, bias=False)
+        self.norm2 = BatchNorm1d(width)
+        self.dropout = nn.Dropout(dropout)
+        self.conv3 = nn.Conv1d(width, after, 1, bias=False)
+        self.norm3 = BatchNorm1d(after)
+        self.shortcut = _shortcut(before, after, stride)
+
+    def forward(self, x: Float[Tensor, "batch before time"]) -> Float[Tensor, "batch after frame"]:
+        y = F.relu(self.norm2(self.conv2(F.relu(self.norm1(self.conv1(x))))))
+        return F.relu(self.norm3(self.conv3(self.dropout(y))) + self.shortcut(x))
+
+
 class ResNet1d(Encoder):
-    """Residual network over time, without max-pooling (MERL's ResNet18-1D, Liu et al. 2024)."""
+    """Residual network over time, without max-pooling (MERL's ResNet-1D, Liu et al. 2024)."""
 
     def __init__(self, config: ResNet1dConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or ResNet1dConfig()
-        self.dim = config.widths[-1]
+        block = BottleneckBlock if config.bottleneck else BasicBlock
+        self.dim = config.widths[-1] * block.expansion
+        first, kernel = config.widths[0], config.stem_kernel
         self.stem = nn.Sequential(
-            nn.Conv1d(
-                config.leads,
-                config.widths[0],
-                config.stem_kernel,
-                config.stem_stride,
-                config.stem_kernel // 2,
-                bias=False,
-            ),
-            BatchNorm1d(config.widths[0]),
+            nn.Conv1d(config.leads, first, kernel, config.stem_stride, kernel // 2, bias=False),
+            BatchNorm1d(first),
             nn.ReLU(),
         )
-        before = (config.widths[0], *config.widths)
-        self.residual_stages = nn.ModuleList(
-            nn.Sequential(
-                *(
-                    BasicBlock(
-                        before[stage] if block == 0 else width,
-                        width,
-                        config.kernel,
-                        config.strides[stage] if block == 0 else 1,
-                        config.dropout,
-                    )
-                    for block in range(config.blocks[stage])
-                )
-            )
-            for stage, width in enumerate(config.widths)
-        )
+        stages, before = [], first
+        for width, count, stride in zip(config.widths, config.blocks, config.strides, strict=True):
+            blocks = []
+            for number in range(count):
+                step = stride if number == 0 else 1
+                blocks.append(block(before, width, config.kernel, step, config.dropout))
+                before = width * block.expansion
+            stages.append(nn.Sequential(*blocks))
+        self.residual_stages = nn.ModuleList(stages)
 
     def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
         """Output of each stage."""

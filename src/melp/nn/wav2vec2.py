@@ -152,14 +152,26 @@ class Wav2Vec2Encoder(Encoder):
         )
 
     def conv_features(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
-        """Output of the convolutions alone."""
-        return self.conv_stack(ecg)
+        """Output of the convolutions alone; the gradient that comes back through it is scaled down."""
+        return _ScaleGradient.apply(self.conv_stack(ecg), self.config.conv_gradient)
 
-    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """Frames of ECGs that are preprocessed as the checkpoint says; at least 16 samples."""
-        features = _ScaleGradient.apply(self.conv_features(ecg), self.config.conv_gradient)
-        x = self.dropout(self.projection(self.conv_norm(features.transpose(1, 2))))
+    def project(self, features: Float[Tensor, "batch channel frame"]) -> Float[Tensor, "batch frame dim"]:
+        """Normalised convolution features in the width of the transformer: what pretraining masks."""
+        return self.dropout(self.projection(self.conv_norm(features.transpose(1, 2))))
+
+    def contextualise(self, x: Float[Tensor, "batch frame dim"]) -> Float[Tensor, "batch frame dim"]:
+        """Positions and transformer, on the output of `project`."""
         x = self.dropout(self.norm(x + self.positions(x)))
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
+        """Frames of ECGs that are preprocessed as the checkpoint says; at least 16 samples."""
+        return self.contextualise(self.project(self.conv_features(ecg)))
+
+    def frame_count(self, samples: int) -> int:
+        """How many frames it makes of recordings of `samples`."""
+        for _ in range(self.config.conv_layers):
+            samples = (samples - self.config.conv_kernel) // self.config.conv_stride + 1
+        return samples

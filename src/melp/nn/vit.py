@@ -1,0 +1,95 @@
+"""The 1-D vision transformer of MERL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from melp.errors import MelpError
+from melp.nn.attention import PreNormBlock
+from melp.nn.base import Encoder
+
+
+@dataclass(frozen=True)
+class ViT1dConfig:
+    """Sizes of a `ViT1d`; the defaults are MERL's ViT-tiny."""
+
+    leads: int = 12
+    """Input leads."""
+    samples: int = 5000
+    """Longest recording, which the learned positions reach."""
+    patch: int = 50
+    """Samples of a patch (0.1 s at 500 Hz)."""
+    dim: int = 192
+    """Width."""
+    layers: int = 12
+    """Transformer layers."""
+    heads: int = 3
+    """Attention heads."""
+    head_dim: int = 64
+    """Width of a head."""
+    feedforward: int = 768
+    """Hidden width of a layer."""
+    dropout: float = 0.0
+    """After the positions, attention and feed-forward parts."""
+
+
+VIT_PRESETS: dict[str, ViT1dConfig] = {
+    "narrow": ViT1dConfig(
+        samples=1000, patch=10, dim=96, layers=4, heads=4, head_dim=24, feedforward=192, dropout=0.1
+    ),
+    "tiny": ViT1dConfig(),
+    "small": ViT1dConfig(dim=384, heads=6, feedforward=1536),
+    "base": ViT1dConfig(dim=768, heads=12, feedforward=3072),
+}
+"""MERL's sizes for 500 Hz; a narrow one with patches of the same 0.1 s at 100 Hz, for two CPU cores."""
+
+
+class ViT1d(Encoder):
+    """Patches of all leads together, learned positions, pre-norm transformer (MERL, Liu et al. 2024).
+
+    The vector of a recording is the layer norm of its mean patch.
+
+    Differences: a recording may be shorter than the positions reach; its frames are normalised one by one
+    (the published module has no use for frames). Samples that do not fill a patch are left out.
+    """
+
+    def __init__(self, config: ViT1dConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or ViT1dConfig()
+        self.dim = config.dim
+        self.patch_embedding = nn.Conv1d(config.leads, config.dim, config.patch, config.patch, bias=False)
+        self.positions = nn.Parameter(torch.randn(config.samples // config.patch, config.dim))
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(
+            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout, config.head_dim)
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.dim)
+
+    def _patches(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
+        x = self.patch_embedding(ecg).transpose(1, 2)
+        if x.shape[1] > len(self.positions):
+            raise MelpError(
+                f"vit: recordings of {ecg.shape[2]} samples found, wanted at most {self.config.samples} "
+                "(option samples)"
+            )
+        x = self.dropout(x + self.positions[: x.shape[1]])
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
+        """A frame a patch.
+
+        Raises:
+            MelpError: the recordings are longer than the positions reach.
+        """
+        return self.norm(self._patches(ecg))
+
+    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """The layer norm of the mean patch."""
+        return self.norm(self._patches(ecg).mean(1))
