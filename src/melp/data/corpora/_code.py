@@ -1,0 +1,119 @@
+"""Tracings of the CODE group (Ribeiro et al., Nature Communications 11:1760, 2020) in HDF5.
+
+A dataset `tracings` [exam, 4096, 12] at 400 Hz; recordings are shorter and stand between zeros.
+
+Unit: mV. The authors' description says "scale 1e-4V" and, in the same sentence, that volts are to be
+multiplied by 1000, which gives millivolts. Read as mV, the R waves of lead II have a median of 1.5 mV (test
+set) and 1.75 mV (CODE-15), as others have measured; 1e-4 V would make them 0.15 mV. CODE-15 is then still 1.4
+to 2 times as large as PTB-XL, which its authors have not explained.
+
+Order of leads: the descriptions differ (aVR aVL aVF; aVL aVF aVR), and so do the files. Where an order of the
+three fits the identities of Goldberger, that one is taken, record by record; else the file's usual one.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from melp.ecg import ECG, LEADS, BadRecordError, limb_residuals
+from melp.errors import MelpError
+
+RATE = 400.0
+CLASSES = ("1dAVb", "RBBB", "LBBB", "SB", "AF", "ST")
+TRACINGS = "tracings"
+
+_LIMBS = ("I", "II", "III")
+_AUGMENTED = ("aVR", "aVL", "aVF")
+# As far as `melp.ecg.check_lead_order` lets leads be from the identities.
+_TOLERANCE = 0.005
+_RELATIVE_TOLERANCE = 0.05
+
+
+def open_hdf5(file: Path) -> Any:
+    """The file, open for reading.
+
+    Raises:
+        MelpError: h5py is not installed, or the file is no HDF5.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise MelpError(f"{file}: HDF5 needs the package h5py; pip install melp[formats]") from error
+    try:
+        return h5py.File(file, "r")
+    except OSError as error:
+        raise MelpError(f"{file}: not an HDF5 file ({str(error).splitlines()[0]})") from error
+
+
+def shape_of(opened: Any, name: str, file: Path) -> tuple[int, ...]:
+    """Shape of the dataset `name` of an open file.
+
+    Raises:
+        MelpError: there is none.
+    """
+    if name not in opened:
+        raise MelpError(f"{file}: no dataset {name!r}, found {', '.join(opened) or 'none'}")
+    return tuple(opened[name].shape)
+
+
+def count_tracings(opened: Any, file: Path) -> int:
+    """How many tracings an open file holds.
+
+    Raises:
+        MelpError: it has none, or they are not of twelve leads.
+    """
+    shape = shape_of(opened, TRACINGS, file)
+    if len(shape) != 3 or shape[2] != len(LEADS):
+        raise MelpError(f"{file}: tracings of shape {list(shape)}, wanted [exam, time, {len(LEADS)}]")
+    return shape[0]
+
+
+def load_tracing(file: Path, row: int, usual: tuple[str, str, str]) -> ECG:
+    """Tracing `row` of a file, without the zeros on its sides.
+
+    Args:
+        file: HDF5.
+        row: from 0.
+        usual: the augmented leads in the order that the file has them in.
+
+    Raises:
+        BadRecordError: the tracing cannot be read.
+    """
+    with open_hdf5(file) as opened:
+        try:
+            signal = np.asarray(opened[TRACINGS][row], dtype=np.float64).T
+        except (OSError, KeyError, ValueError, IndexError) as error:
+            raise BadRecordError(f"{file}: tracing {row} cannot be read ({error})", "unreadable") from error
+    signal = without_padding(signal)
+    return ECG(signal, RATE, _LIMBS + augmented_order(signal, usual) + LEADS[6:]).ordered()
+
+
+def without_padding(signal: Float[np.ndarray, "lead time"]) -> Float[np.ndarray, "lead samples"]:
+    """The signal without the samples at either end that are exactly zero in all leads; all where all are."""
+    said = np.flatnonzero(signal.any(axis=0))
+    return signal[:, said[0] : said[-1] + 1] if len(said) else signal
+
+
+def augmented_order(
+    signal: Float[np.ndarray, "12 time"], usual: tuple[str, str, str]
+) -> tuple[str, str, str]:
+    """The names of rows 3 to 5: the order that fits Goldberger's identities, if one does; else `usual`."""
+    limb = signal[:6] - signal[:6].mean(axis=1, keepdims=True)
+    off = {order: _rms(limb_residuals(limb[_rows(order)])[1:]) for order in permutations(_AUGMENTED)}
+    best = min(off, key=lambda order: (off[order], order != usual))
+    fits = off[best] <= _TOLERANCE + _RELATIVE_TOLERANCE * _rms(limb)
+    return (best[0], best[1], best[2]) if fits else usual
+
+
+def _rows(order: tuple[str, ...]) -> list[int]:
+    """Rows of a signal in `order` that give the standard one."""
+    return [0, 1, 2, *(3 + order.index(lead) for lead in _AUGMENTED)]
+
+
+def _rms(signal: Float[np.ndarray, "*any"]) -> float:
+    return float(np.sqrt(np.mean(np.square(signal))))

@@ -1,0 +1,127 @@
+"""MIMIC-IV-ECG in its published layout (Gow et al., PhysioNet `mimic-iv-ecg` 1.0).
+
+800,035 recordings of 161,352 patients, 10 s at 500 Hz; leads stand in the files as I II III aVR aVF aVL V1-V6
+and are put in standard order by their names. A report is what the machine wrote: each of the columns report_0
+to report_17 of `machine_measurements.csv` is a statement. There are no labels, and neither age nor sex.
+
+As in MELP's data, a recording is left out, and counted, where its report has under 4 words, and where it
+holds NaN (-32768 in the file) or nothing but zeros; further, where every lead is constant ("flat").
+
+Folds: by patient; 2 % are kept for tests (10), 2 % of the others for validation (9).
+
+The two tables are held as Arrow columns, statements as numbers of a dictionary: 0.5 GB at most for the whole
+corpus while they are read, 0.2 GB then.
+
+Differences: MELP splits 98/2 into training and validation and has no test split. It joins the statements to
+one text and cleans its two ends alone, so that `***` and remarks of the machine on itself stay within it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from melp.data.corpora import Entry, Listing, Options
+from melp.data.corpora._records import corpus_folder
+from melp.data.download import Source
+from melp.data.folds import held_out_fold
+from melp.data.reports.machine import count_words, machine_statements
+from melp.ecg import ECG, BadRecordError
+from melp.errors import MelpError
+
+_RECORDS = "record_list.csv"
+_MEASUREMENTS = "machine_measurements.csv"
+_REPORTS = tuple(f"report_{number}" for number in range(18))
+_LEAST_WORDS = 4
+_TRAINING_FOLDS = tuple(range(1, 9))
+_BATCH = 4096
+
+SOURCE = Source("mimic-iv-ecg", "1.0", tables=(_RECORDS, _MEASUREMENTS), recordings="files/")
+
+
+def list_entries(raw: Path | None, options: Options) -> Listing:
+    """The studies of `record_list.csv`, in its order.
+
+    Raises:
+        MelpError: `raw` is not the folder of MIMIC-IV-ECG, or (while the entries are taken) a table is not as
+            published, or none of the recordings is there.
+    """
+    raw = corpus_folder(raw, "mimic-iv-ecg", _RECORDS)
+    return Listing(_entries(corpus_folder(raw, "mimic-iv-ecg", _MEASUREMENTS)), _TRAINING_FOLDS)
+
+
+def load(entry: Entry) -> ECG:
+    """The recording of `entry`.
+
+    Raises:
+        BadRecordError: it cannot be used, or every lead is constant.
+    """
+    from melp.io.wfdb import read_wfdb
+
+    ecg = read_wfdb(entry.source)
+    if not np.ptp(ecg.signal, axis=1).any():
+        raise BadRecordError(f"{entry.source}: every lead is constant", "flat")
+    return ecg
+
+
+def _entries(raw: Path) -> Iterator[Entry]:
+    whole, text = pa.int64(), pa.string()
+    records = _read_table(raw / _RECORDS, {"subject_id": whole, "study_id": whole, "path": text})
+    said = pa.dictionary(pa.int32(), text)
+    reports = _read_table(raw / _MEASUREMENTS, {"study_id": whole} | dict.fromkeys(_REPORTS, said))
+    rows = pc.index_in(records["study_id"], value_set=reports["study_id"])
+    reports, found = reports.select(_REPORTS), False
+    for start in range(0, len(records), _BATCH):
+        part = records.slice(start, _BATCH)
+        lines = reports.take(rows.slice(start, _BATCH))
+        columns = (part["subject_id"], part["study_id"], part["path"], *lines.columns)
+        for subject, study, path, *report in zip(*(column.to_pylist() for column in columns), strict=True):
+            source = _recording(raw, path)
+            found = found or source is not None
+            yield _entry(str(subject), str(study), [line for line in report if line], source)
+    if not found:
+        raise MelpError(f"{raw}: none of the {len(records)} recordings is there")
+
+
+def _entry(subject: str, study: str, report: list[str], source: str | None) -> Entry:
+    short = count_words(report) < _LEAST_WORDS
+    return Entry(
+        id=study,
+        patient=subject,
+        fold=held_out_fold(subject),
+        statements=tuple(statement for line in report for statement in machine_statements(line)),
+        source=source,
+        refused=f"report under {_LEAST_WORDS} words" if short else "",
+    )
+
+
+def _recording(raw: Path, path: str) -> str | None:
+    stem = raw / path
+    there = all(stem.with_name(stem.name + ending).is_file() for ending in (".hea", ".dat"))
+    return str(stem) if there else None
+
+
+def _read_table(file: Path, types: Mapping[str, Any]) -> pa.Table:
+    """The columns named in `types`, each in one piece."""
+    try:
+        table = csv.read_csv(
+            file,
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                include_columns=list(types), column_types=types, strings_can_be_null=True, null_values=[""]
+            ),
+        )
+    except (pa.ArrowInvalid, KeyError) as error:
+        raise MelpError(f"{file}: not as published ({str(error.args[0]).splitlines()[0][:200]})") from error
+    empty = [
+        name for name, kind in types.items() if table[name].null_count and not pa.types.is_dictionary(kind)
+    ]
+    if empty:
+        raise MelpError(f"{file}: empty cells in column {', '.join(empty)}")
+    return table.unify_dictionaries().combine_chunks()
