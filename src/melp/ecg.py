@@ -22,6 +22,7 @@ _RELATIVE_TOLERANCE = 0.05
 # Correlations with V6.
 _AGAINST = -0.5
 _NOT_AGAINST = -0.2
+_SWAPPED = {"I": "both arms", "II": "right arm and left leg"}
 
 _BY_LOWER = {lead.lower(): lead for lead in LEADS} | {
     "di": "I", "dii": "II", "diii": "III", "d1": "I", "d2": "II", "d3": "III",
@@ -48,7 +49,10 @@ def normalise_lead_name(name: str) -> str | None:
     Knows the spellings of IEEE 11073 (MDC_ECG_LEAD_I), of IEC 60601-2-25 (C1 for V1), of Latin countries
     (DI, D1) and any case.
     """
-    plain = _PREFIX.sub("", name.strip().lower())
+    lower = name.lower()
+    if lower in _BY_LOWER:  # as nearly all files write it
+        return _BY_LOWER[lower]
+    plain = _PREFIX.sub("", lower.strip())
     return _BY_LOWER.get(re.sub(r"[\s_.]", "", plain))
 
 
@@ -131,24 +135,41 @@ def check_lead_order(ecg: ECG) -> list[str]:
         MelpError: a standard lead is missing.
     """
     signal = ecg.ordered().signal.astype(np.float64)
-    # Files differ in the offset of each lead, which says nothing about its name.
-    limb = signal[:6] - signal[:6].mean(axis=1, keepdims=True)
-    if not _fits(limb):
+    if not keeps_identities(signal[:6]):
+        limb = _without_offset(signal[:6])
         return _mend(limb) or _broken(limb)
-    return _electrodes(_without_baseline(signal, ecg.rate))
+    lead = swapped_electrodes(signal, ecg.rate)
+    if not lead:
+        return []
+    return [f"lead {lead} runs against V6: the electrodes of {_SWAPPED[lead]} may be swapped"]
 
 
-def _electrodes(waves: Float[np.ndarray, "12 time"]) -> list[str]:
-    likeness = {lead: _correlation(waves[LEADS.index(lead)], waves[-1]) for lead in ("I", "II", "aVR")}
+def keeps_identities(limb: Float[np.ndarray, "6 time"]) -> bool:
+    """Whether six limb leads (I II III aVR aVL aVF, mV) keep the identities that bind them, offsets aside."""
+    return _fits(_without_offset(limb))
+
+
+def swapped_electrodes(signal: Float[np.ndarray, "12 time"], rate: float) -> str:
+    """The lead that tells of electrodes on the wrong limb: "I", "II", or "" where none does.
+
+    Args:
+        signal: twelve leads in standard order, mV.
+        rate: Hz; 100 do.
+    """
+    waves = _without_baseline(signal[[0, 1, 3, 11]], rate)
+    likeness = {
+        lead: _correlation(wave, waves[-1]) for lead, wave in zip(("I", "II", "aVR"), waves, strict=False)
+    }
     # In disease, too, I or II may run against V6, but then aVR nearly always does so as well.
     if likeness["aVR"] <= _NOT_AGAINST:
-        return []
-    lead, limbs = min(
-        ("I", "both arms"), ("II", "right arm and left leg"), key=lambda pair: likeness[pair[0]]
-    )
-    if likeness[lead] >= _AGAINST:
-        return []
-    return [f"lead {lead} runs against V6: the electrodes of {limbs} may be swapped"]
+        return ""
+    lead = min(_SWAPPED, key=lambda name: likeness[name])
+    return lead if likeness[lead] < _AGAINST else ""
+
+
+def _without_offset(limb: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "6 time"]:
+    # Files differ in the offset of each lead, which says nothing about its name.
+    return limb - limb.mean(axis=1, keepdims=True)
 
 
 def _fits(limb: Float[np.ndarray, "6 time"]) -> bool:
