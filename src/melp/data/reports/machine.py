@@ -10,7 +10,7 @@ _SPACE = re.compile(r"[\x00-\x20\x7f-\xa0]+")
 _EKG = re.compile(r"\bekg(?=s?\b)")
 _FRAME = " *=-"
 _STOPS = ".,;:"
-_HEADING = re.compile(r"summary:\s*")
+_HEADING = re.compile(r"^(?:summary:[ *=.,;:-]*)+")
 _AFTERWORD = re.compile(r"\s*-+\s*no further (?:rhythm )?analysis.*")
 # What the machine says of itself, of what it was told and of how well it could read: nothing of the heart.
 _NOISE = re.compile(
@@ -77,7 +77,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def _clean(sentence: str) -> str:
-    return _strip(_AFTERWORD.sub("", _HEADING.sub("", _strip(sentence), count=1)))
+    return _strip(_AFTERWORD.sub("", _HEADING.sub("", _strip(sentence))))
 
 
 def _strip(text: str) -> str:
