@@ -69,8 +69,8 @@ def test_flat_lead_and_clipping() -> None:
 def test_low_amplitude() -> None:
     signal = millivolt()
     largest = np.ptp(signal, axis=1).max()
-    assert LOW_AMPLITUDE not in signal_flags(ECG(signal * (0.201 / largest), 500))
-    assert LOW_AMPLITUDE in signal_flags(ECG(signal * (0.199 / largest), 500))
+    assert LOW_AMPLITUDE not in signal_flags(ECG(signal * (0.501 / largest), 500))
+    assert LOW_AMPLITUDE in signal_flags(ECG(signal * (0.499 / largest), 500))
 
 
 @pytest.mark.parametrize(
@@ -142,4 +142,4 @@ def test_real_recordings(ptb_xl: Path) -> None:
         leg += signal_flags(ECG(swapped(ecg.signal, ARM_AND_LEG), ecg.rate), 10).count(LEAD_SWAP)
     assert len(headers) > 300 and not found[LEAD_ORDER]
     assert all(count <= 0.01 * len(headers) for count in found.values()), found
-    assert arms >= 0.8 * len(headers) and leg >= 0.8 * len(headers), (arms, leg)
+    assert arms >= 0.93 * len(headers) and leg >= 0.93 * len(headers), (arms, leg)

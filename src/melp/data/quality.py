@@ -23,8 +23,9 @@ LIMIT = 32767  # the largest int16, in microvolt
 _LEAST_SECONDS = 0.02
 _LEAST_SAMPLES = 5
 _LEAST_MILLIVOLT = 1.5
-_WEAK = 0.2  # mV
+_WEAK = 0.5  # mV
 _SPARSE = 100  # samples a second that do to compare leads
+_SPARSER = 4  # every so many of these do where all leads are compared at the same moment
 _NOTICED = 10  # samples a second that do to suspect a second without signal
 
 
@@ -32,7 +33,7 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
     """Flags of a recording in standard lead order.
 
     flat lead        a lead never changes.
-    low amplitude    no lead spans 0.2 mV.
+    low amplitude    no lead spans 0.5 mV, which is low voltage in a limb lead, and lower in a chest lead.
     clipping         see `is_clipped`.
     missing seconds  see `misses_seconds`.
     lead order       see `melp.ecg.keeps_identities`.
@@ -47,7 +48,7 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
     # Leads are as like or unlike on every n-th sample, at a fraction of the time.
     step = max(1, int(ecg.rate) // _SPARSE)
     sparse = signal[:, ::step].astype(np.float64)
-    in_order = keeps_identities(sparse[:6])
+    in_order = keeps_identities(sparse[:6, ::_SPARSER])
     found = {
         LEAD_ORDER: not in_order,
         LEAD_SWAP: in_order and swapped_electrodes(sparse, ecg.rate / step) != "",
