@@ -44,7 +44,7 @@ def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Op
         return Prepared(entry, None, {}, error)
     told = ecg.meta
     statements = list(told["statements"]) if "statements" in told else statements_of(entry)
-    flags = signal_flags(ecg)
+    flags = signal_flags(ecg, options.seconds)
     signal, length, clipped = to_microvolt(ecg, options)
     if clipped and CLIPPING not in flags:
         flags.append(CLIPPING)
