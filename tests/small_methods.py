@@ -49,7 +49,8 @@ class Workshop:
         torch.manual_seed(seed)
         bert = type(self.language.bert)(self.language.bert.config)
         language = replace(self.language, bert=bert)
-        inputs = Inputs(len(preprocessing.leads), preprocessing.samples, preprocessing.rate, language)
+        leads = preprocessing.leads
+        inputs = Inputs(len(leads), preprocessing.samples, preprocessing.rate, language, leads)
         return without_dropout(get_method(name)(recipe.method, inputs))
 
     @staticmethod
@@ -63,7 +64,8 @@ class Workshop:
         batches = StoreBatches(self.store, None, encode, TextAugmentation(0.5, True))
         batch = batches.__getitems__([(row, 1000 + row) for row in range(first, first + size)])
         signal = batch["signal"].float() / 1000
-        return {**batch, "ecg": self.preprocessing(name)(signal, self.store.rate)}
+        clock = {"step": torch.full((size,), 3), "steps": torch.full((size,), 10)}
+        return {**batch, "ecg": self.preprocessing(name)(signal, self.store.rate), **clock}
 
 
 def without_dropout(method: Method) -> Method:

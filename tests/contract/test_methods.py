@@ -88,7 +88,7 @@ def test_finite_loss_and_a_gradient_for_every_trainable_parameter(
     method = workshop.method(name, form)
     found = gradients(method, workshop.batch(name))
     assert all(bool(value.isfinite().all()) for value in found.values())
-    assert found["loss"].shape == () and found["loss"] > 0
+    assert found["loss"].shape == () and found["loss"] > method.least_loss
     trained = [key for key, weight in method.named_parameters() if weight.requires_grad]
     still = [key for key in trained if not found[key].any()]
     assert not still, f"gradients of nothing but 0: {still}"
@@ -102,14 +102,14 @@ def test_overfits_one_batch(workshop: Workshop, name: str) -> None:
     batch = workshop.batch(name)
     optimiser = torch.optim.AdamW(method.parameters(), lr=4e-3)
     losses = []
-    for _ in range(80):
+    for step in range(80):
         optimiser.zero_grad()
         loss = method(batch)["loss"]
         loss.backward()
         optimiser.step()
-        method.after_step()
-        losses.append(float(loss.detach()))
-    assert min(losses[-5:]) < 0.4 * losses[0], losses
+        method.after_step(step + 1, 80)
+        losses.append(float(loss.detach()) - method.least_loss)
+    assert min(losses) >= 0 and min(losses[-5:]) < 0.4 * losses[0], losses
 
 
 @every_method
@@ -166,7 +166,7 @@ def test_finite_in_half_precision(workshop: Workshop, name: str, form: tuple[str
     with torch.autocast("cpu", torch.bfloat16):
         found = gradients(method, batch)
     assert all(bool(value.isfinite().all()) for value in found.values())
-    assert float(found["loss"]) == pytest.approx(wanted, rel=0.05)
+    assert float(found["loss"]) == pytest.approx(wanted, rel=0.05, abs=0.05)
 
 
 def process(rank: int, folder: str, cases: int) -> None:

@@ -226,7 +226,7 @@ def test_temperature_stays_at_a_hundredth_or_above(workshop: Workshop) -> None:
     assert float(method.logit_scale.exp().detach()) == pytest.approx(20)
     for start, wanted in ((9.0, 100.0), (2.0, math.exp(2)), (-1.0, 1.0)):
         method.logit_scale.data.fill_(start)
-        method.after_step()
+        method.after_step(1, 2)
         assert float(method.logit_scale.exp().detach()) == pytest.approx(wanted)
 
 

@@ -46,6 +46,7 @@ class Line(nn.Module):
         self.slope = nn.Parameter(torch.zeros(1))
         self.register_buffer("average", torch.zeros(1))
         self.at, self.step = at, 0
+        self.done: list[tuple[int, int]] = []
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.training and self.at is not None:
@@ -55,7 +56,8 @@ class Line(nn.Module):
         error = (self.slope * x - batch["y"]).square().mean()
         return {"loss": error + (self.slope - self.average).square().sum(), "error": error}
 
-    def after_step(self) -> None:
+    def after_step(self, step: int, steps: int) -> None:
+        self.done.append((step, steps))
         with torch.no_grad():
             self.average.lerp_(self.slope, 0.5)
 
@@ -100,7 +102,9 @@ def test_interrupted_at_any_step_it_goes_on_to_the_same_losses(
         run(folder, Line(fail), validation, validate_every=4)
     assert torch.load(folder / CHECKPOINT, weights_only=True)["step"] == end // 4 * 4
     seen: list[int] = []
-    resumed = run(folder, Line(seen.append), validation, validate_every=4)
+    again = Line(seen.append)
+    resumed = run(folder, again, validation, validate_every=4)
+    assert again.done == [(step, STEPS) for step in range(end // 4 * 4 + 1, STEPS + 1)]
     assert len(seen) == STEPS - end // 4 * 4, "only what was lost is done again"
     assert losses(resumed) == pytest.approx(losses(whole), rel=1e-6)
     assert [line["step"] for line in resumed] == [line["step"] for line in whole]

@@ -53,8 +53,8 @@ class Grouped(nn.Module):
     def param_groups(self) -> list[dict[str, Any]]:
         return [{"params": [self.slow], "lr_factor": 0.1}, {"params": [self.fast], "weight_decay": 0.0}]
 
-    def after_step(self) -> None:
-        self.followed += 1
+    def after_step(self, step: int, steps: int) -> None:
+        self.followed = step
 
 
 def test_groups_keep_their_rates_and_decay() -> None:
@@ -85,6 +85,7 @@ def test_signal_becomes_preprocessed_millivolt() -> None:
     batch = module.prepare({"signal": signal, "key": torch.arange(3)})
     torch.testing.assert_close(batch["ecg"], preprocessing(signal.float() / 1000, 100))
     assert batch["ecg"].shape == (3, 12, 100)
+    assert (batch["step"].tolist(), batch["steps"].tolist()) == ([0] * 3, [10] * 3)
     text_only = {"tokens": torch.ones(1, 2)}
     assert PretrainingModule(Grouped(), OptimiserConfig(), 10, 0).prepare(text_only) is text_only
 

@@ -163,19 +163,34 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Model:
         if config["text"]:
             language = LanguageModel(Bert(BertConfig(**config["text"])), load_tokenizer(folder))
         options = kind.Config(**config["method"])
-        method = kind(options, Inputs(**config["inputs"], language=language))
         preprocessing = Preprocessing.from_dict(config["preprocessing"])
+        inputs = Inputs(**config["inputs"], language=language, names=preprocessing.leads)
+        method = kind(options, inputs)
     except (TypeError, KeyError, ValueError, AttributeError, RuntimeError) as error:
         raise MelpError(f"{folder / CONFIG}: not the options of {config['name']} ({error!r})") from error
-    _load_weights(method, folder / WEIGHTS)
+    load_weights(method, folder / WEIGHTS)
     return Model(method.to(device).eval(), preprocessing, config, folder)
 
 
-def _load_weights(method: Method, file: Path) -> None:
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """A safetensors file.
+
+    Raises:
+        MelpError: it is none.
+    """
     try:
-        state = load_file(file)
+        return load_file(file)
     except (SafetensorError, OSError) as error:
         raise MelpError(f"{file}: cannot be read as safetensors ({error})") from error
+
+
+def load_weights(method: Method, file: Path) -> None:
+    """Give a method the weights of a file, which must be all of its own.
+
+    Raises:
+        MelpError: they are not, or the file cannot be read.
+    """
+    state = read_weights(file)
     wanted = {name: tuple(value.shape) for name, value in method.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in state.items()}
     for name in sorted(wanted.keys() | found.keys()):

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from melp.errors import MelpError
+from melp.ecg import LEADS
+from melp.errors import MelpError, check_choices
+from melp.nn import build_encoder
 from melp.nn.base import Encoder
+from melp.nn.encoders import list_encoders
 from melp.text.model import LanguageModel
 
 Batch = Mapping[str, Shaped[Tensor, "batch ..."]]
 """`ecg` [B, lead, time]; `patient` [B]; `key` [B], the randomness of each record; with text also `tokens` and
-`sentence` [B, L]."""
+`sentence` [B, L]. `step` and `steps` [B] (the same in every row, always on the CPU): optimiser steps done,
+and those of the whole training."""
+
+PROBES = ("frames", "stages")
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,24 @@ class Inputs:
     """Hz of the preprocessed ECG."""
     language: LanguageModel | None = None
     """Of methods that need text."""
+    names: tuple[str, ...] = LEADS
+    """Names of the leads."""
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Options of every method whose encoder can be chosen."""
+
+    encoder: str = "resnet18"
+    """ECG encoder: a name of `melp encoders` (the published comparison: MERL's ResNet-18)."""
+    encoder_options: dict[str, Any] = field(default_factory=dict)
+    """Sizes of the encoder that differ from its preset."""
+    probe: str = "frames"
+    """What `embed` gives: frames (the encoder's own vector, mostly its mean frame) or stages (mean output of
+    each of its stages, side by side)."""
+
+    def __post_init__(self) -> None:
+        check_choices("method", self, {"encoder": list_encoders(), "probe": PROBES})
 
 
 class Method(nn.Module, ABC):
@@ -41,12 +66,18 @@ class Method(nn.Module, ABC):
     Attributes:
         paper: where it is described.
         needs: which of `ecg`, `text`, `patient` a batch must hold.
+        least_loss: a bound that its loss never falls below.
+        stages: names of its stages, each a training by itself that begins with the weights of the one before;
+            none for most. A method that has some is told by the option `stage` which it is in, and trains
+            only the parameters of that stage.
         encoder: the ECG encoder.
     """
 
     paper: ClassVar[str]
     needs: ClassVar[tuple[str, ...]]
     Config: ClassVar[type]
+    least_loss: ClassVar[float] = 0.0
+    stages: ClassVar[tuple[str, ...]] = ()
     encoder: Encoder
 
     def __init__(self, config: Any, inputs: Inputs) -> None:
@@ -59,20 +90,40 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """`loss`, and further scalars worth a line in the log."""
+        """`loss`, and further scalars worth a line in the log.
 
-    @abstractmethod
+        What is drawn at random is a function of each record's `key`; what changes in the course of the
+        training is one of `progress(batch)`. So a step is the same whenever it is done again.
+        """
+
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """What a linear probe sees of preprocessed ECGs."""
+        """What a linear probe sees of preprocessed ECGs: the encoder's vector, or the means of its stages."""
+        if getattr(self.config, "probe", "frames") == "stages":
+            return torch.cat([stage.mean(-1) for stage in self.encoder.stages(ecg)], dim=1)
+        return self.encoder.embed(ecg)
 
-    def after_step(self) -> None:
-        """Called after each optimiser step: momentum encoders, queues, clamps."""
+    def after_step(self, step: int, steps: int) -> None:
+        """Called after each optimiser step: momentum encoders, queues, clamps.
+
+        Args:
+            step: how many steps are done.
+            steps: of the whole training.
+        """
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Groups for the optimiser, each with an optional `lr_factor`; one of all that is trainable."""
-        return [{"params": [parameter for parameter in self.parameters() if parameter.requires_grad]}]
+        """Groups for the optimiser, with an optional `lr_factor`; vectors and scalars are not decayed."""
+        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return [
+            {"params": [parameter for parameter in trained if parameter.ndim > 1]},
+            {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+        ]
 
 
-def defaults(config: type) -> dict[str, Any]:
-    """Options of a method and their defaults."""
-    return {field.name: getattr(config(), field.name) for field in fields(config)}
+def encoder_of(config: EncoderConfig, inputs: Inputs) -> Encoder:
+    """The untrained encoder that the options ask for."""
+    return build_encoder(config.encoder, inputs.leads, inputs.samples, inputs.rate, **config.encoder_options)
+
+
+def progress(batch: Batch) -> float:
+    """How much of the training is done, from 0 at its first step to 1 behind its last."""
+    return int(batch["step"][0]) / max(int(batch["steps"][0]), 1)

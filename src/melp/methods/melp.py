@@ -16,9 +16,10 @@ from melp.augment.leads import mask_leads
 from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.caption import caption_loss
 from melp.losses.contrastive import global_contrastive
-from melp.losses.gather import gather, gather_padded, rows_before, share_of_count
+from melp.losses.gather import gather, rows_before, share_of_count
 from melp.losses.local_alignment import LocalAlignment, local_alignment_loss
 from melp.methods._base import Batch, Inputs, Method
+from melp.methods._reports import IDENTICAL_REPORTS, matching_reports, read_texts
 from melp.nn import build_encoder
 from melp.nn.encoders import list_encoders
 from melp.nn.pooling import AttentionPooler
@@ -34,7 +35,7 @@ _CHOICES = {
     "text_pooling": POOLINGS,
     "local_form": ("paper", "code"),
     "local_aggregation": ("mean", "sum"),
-    "identical_reports": ("negatives", "positives", "implied"),
+    "identical_reports": IDENTICAL_REPORTS,
     "lead_fill": ("isoelectric", "zero"),
     "probe": ("beats", "frames", "stages"),
 }
@@ -151,7 +152,9 @@ class MELP(Method):
         assert inputs.language is not None
         bert, tokenizer = inputs.language.bert, inputs.language.tokenizer
         self.reports = ReportEncoder(tokenizer, config.text_length)
-        self.encoder = build_encoder(config.encoder, inputs.leads, **config.encoder_options)
+        self.encoder = build_encoder(
+            config.encoder, inputs.leads, inputs.samples, inputs.rate, **config.encoder_options
+        )
         self.text = TextTower(
             bert,
             SpecialTokens.from_tokenizer(tokenizer),
@@ -287,24 +290,14 @@ class MELP(Method):
 
     def _matching(self, batch: Batch) -> Bool[Tensor, "total total"] | None:
         """Which ECGs (rows) and texts (columns) of the joined batch match, beside the diagonal."""
-        if self.config.identical_reports == "negatives":
-            return None
-        shown, said = gather_padded(batch["shown"]), gather_padded(batch["said"])
-        if self.config.identical_reports == "positives":
-            said = shown
-        # [ECG, text, statement of the text]: is it among the statements of the ECG's report?
-        found = (shown[None, :, :, None] == said[:, None, None, :]).any(-1) | (shown == 0)
-        matching = found.all(-1) & (shown != 0).any(-1)
-        return matching & matching.t() if self.config.identical_reports == "positives" else matching
+        return matching_reports(batch, self.config.identical_reports)
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """Mean beat vector before the projection, or of the encoder (option `probe`)."""
-        if self.config.probe == "stages":
-            return torch.cat([stage.mean(-1) for stage in self.encoder.stages(ecg)], dim=1)
-        frames = self.encoder(ecg)
         beats_trained = self.config.global_weight or self.config.local_weight
-        by_beats = self.config.probe == "beats" and beats_trained
-        return self._beats(frames).mean(1) if by_beats else frames.mean(1)
+        if self.config.probe == "beats" and beats_trained:
+            return self._beats(self.encoder(ecg)).mean(1)
+        return super().embed(ecg)
 
     def project_ecg(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """Rhythm vectors of unit length, in the common space."""
@@ -323,10 +316,7 @@ class MELP(Method):
         return self.statement_projection(self._read(texts).statements[:, 0])
 
     def _read(self, texts: Sequence[str]) -> TextFeatures:
-        rows = self.reports([[text] for text in texts])
-        device = self.logit_scale.device
-        features: TextFeatures = self.text(rows["tokens"].to(device), rows["sentence"].to(device))
-        return features
+        return read_texts(self.text, self.reports, texts)
 
     @torch.no_grad()
     def generate(
@@ -364,15 +354,7 @@ class MELP(Method):
         )
         return [self.reports.decode(sequence) for sequence in sequences]
 
-    def after_step(self) -> None:
+    def after_step(self, step: int, steps: int) -> None:
         """Keep the temperature at 0.01 or above."""
         with torch.no_grad():
             self.logit_scale.clamp_(0, math.log(100))
-
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Vectors and scalars (norms, biases, temperature) are not decayed."""
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return [
-            {"params": [parameter for parameter in trained if parameter.ndim > 1]},
-            {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-        ]

@@ -37,7 +37,9 @@ def load_recipe(method: str, recipe: str | None = None, overrides: Sequence[str]
     options = get_method(method).Config
     if recipe is not None and recipe in list_recipes() and not recipe.startswith(f"{method}/"):
         raise MelpError(f"recipe: {recipe!r} found for the method {method!r}, wanted one of its own")
-    overrides = [f"text={item[12:]}" if item.startswith("method.text=") else item for item in overrides]
+    # Asked for as the method's, they are the training's: a method gets weights, not folders.
+    folders = ("method.text=", "method.init_from=")
+    overrides = [item.removeprefix("method.") if item.startswith(folders) else item for item in overrides]
     merged = _merge(Recipe(method=options()), recipe, overrides, {"method": options})
     return Recipe(**{field.name: getattr(merged, field.name) for field in dataclasses.fields(Recipe)})
 

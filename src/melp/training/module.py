@@ -60,7 +60,12 @@ class PretrainingModule(lightning.LightningModule):
         if self.preprocessing is None:
             return batch
         signal = batch["signal"].float() / 1000
-        return {**batch, "ecg": self.preprocessing(signal, self.rate)}
+        # On the CPU, so that a method can look at them without waiting for an accelerator.
+        clock = {
+            name: torch.full((len(signal),), count)
+            for name, count in (("step", self.step), ("steps", self.steps))
+        }
+        return {**batch, "ecg": self.preprocessing(signal, self.rate), **clock}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Makes dropout a function of (seed, step, rank), so that a resumed step is as it would be."""
@@ -86,7 +91,7 @@ class PretrainingModule(lightning.LightningModule):
         """Lets the method follow the step."""
         after_step = getattr(self.method, "after_step", None)
         if after_step is not None:
-            after_step()
+            after_step(self.step, self.steps)
 
     def configure_optimizers(self) -> Any:
         """AdamW, its rate set anew at every step."""

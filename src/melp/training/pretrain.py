@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import lightning
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from melp import __version__
 from melp.data.batches import StoreBatches, TextAugmentation, TextBatches
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.hub.folder import CONFIG, WEIGHTS, save, write_text, write_weights
+from melp.hub.folder import CONFIG, WEIGHTS, load_weights, save, write_text, write_weights
+from melp.hub.initialise import initialise_encoder
 from melp.methods import get_method
 from melp.methods._base import Inputs, Method
 from melp.nn.bert import BertConfig
@@ -47,6 +50,14 @@ class TextRecipe:
 
 
 @dataclass
+class StageRecipe:
+    """How an earlier stage of a method with several is trained."""
+
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+@dataclass
 class Recipe:
     """Stage 2, as merged from defaults, recipe and command line."""
 
@@ -56,6 +67,10 @@ class Recipe:
     """Folder or hub name of the language model; empty is stage 1 on the store's reports first."""
     stage1: TextRecipe = field(default_factory=TextRecipe)
     """How stage 1 is run where `text` is empty."""
+    init_from: str = ""
+    """Run whose encoder this one begins with; empty is a new one."""
+    stages: dict[str, StageRecipe] = field(default_factory=dict)
+    """Of the method's earlier stages by name; those that are not here are trained as the last is."""
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -186,8 +201,21 @@ def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool 
         with _nothing_left_behind(out):
             _begin(out, settings)
             language = _language(kind, store, recipe, out, progress)
-            _train(name, store, recipe, preprocessing, language, out, progress)
+            before = _stage_before(name, store, recipe, out, progress)
+            _train(name, store, recipe, preprocessing, language, before, out, progress)
     return out
+
+
+def _stage_before(name: str, store: Store, recipe: Recipe, out: Path, progress: bool) -> Path | None:
+    """The run of the method's stage before, trained first if need be; None in the first."""
+    stages = get_method(name).stages
+    number = stages.index(recipe.method.stage) if stages else 0
+    if number == 0:
+        return None
+    stage = stages[number - 1]
+    settings = vars(recipe.stages[stage]) if stage in recipe.stages else {}
+    earlier = replace(recipe, method=replace(recipe.method, stage=stage), init_from="", **settings)
+    return pretrain(name, store, earlier, out / stage, progress)
 
 
 def _train(
@@ -196,12 +224,12 @@ def _train(
     recipe: Recipe,
     preprocessing: Preprocessing,
     language: LanguageModel | None,
+    before: Path | None,
     out: Path,
     progress: bool,
 ) -> None:
     lightning.seed_everything(recipe.training.seed, verbose=False)
-    inputs = Inputs(len(preprocessing.leads), preprocessing.samples, preprocessing.rate, language)
-    method = get_method(name)(recipe.method, inputs)
+    method = _method(name, recipe, preprocessing, language, before)
     encode = (
         ReportEncoder(language.tokenizer, getattr(recipe.method, "text_length", 127)) if language else None
     )
@@ -226,6 +254,24 @@ def _train(
         save(out, method, name, preprocessing, about)
 
     fit(module, train, held_out, recipe.training, out, write, name, progress)
+
+
+def _method(
+    name: str,
+    recipe: Recipe,
+    preprocessing: Preprocessing,
+    language: LanguageModel | None,
+    before: Path | None,
+) -> Method:
+    """The method to be trained, with the weights that it begins with."""
+    leads = preprocessing.leads
+    inputs = Inputs(len(leads), preprocessing.samples, preprocessing.rate, language, leads)
+    method = get_method(name)(recipe.method, inputs)
+    if before is not None:
+        load_weights(method, before / WEIGHTS)
+    if recipe.init_from:
+        rank_zero_only(print)(initialise_encoder(method, Path(recipe.init_from)), file=sys.stderr)
+    return method
 
 
 def _language(

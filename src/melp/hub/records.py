@@ -1,0 +1,42 @@
+"""`records.parquet` of a model folder: the records that the model was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+from melp.data.store import Store
+from melp.errors import MelpError
+
+RECORDS = "records.parquet"
+COLUMNS = ("corpus", "id", "patient", "digest")
+
+
+def records_of(store: Store, rows: Int[np.ndarray, " record"]) -> pd.DataFrame:
+    """Corpus, id, patient and digest of the signal of the records at `rows`, in that order."""
+    return pd.DataFrame({name: store.column(name)[rows] for name in COLUMNS})
+
+
+def write_records(folder: Path, store: Store, rows: Int[np.ndarray, " record"]) -> None:
+    """Notes in a model folder that its model is trained on the records at `rows` of a store."""
+    partial = folder / f".{RECORDS}"
+    records_of(store, rows).to_parquet(partial)
+    partial.replace(folder / RECORDS)
+
+
+def read_records(folder: Path) -> pd.DataFrame | None:
+    """What a model was trained on, with the columns `COLUMNS`; None where its folder does not say.
+
+    Raises:
+        MelpError: the note cannot be read.
+    """
+    file = folder / RECORDS
+    if not file.is_file():
+        return None
+    try:
+        return pd.read_parquet(file, columns=list(COLUMNS))
+    except (OSError, ValueError) as error:
+        raise MelpError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error

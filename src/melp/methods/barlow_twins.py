@@ -1,0 +1,70 @@
+"""Barlow Twins: two views of a recording agree in each feature, and no two features say the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from melp.errors import check_ranges
+from melp.losses.barlow_twins import barlow_twins_loss
+from melp.losses.gather import gather
+from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._views import ViewsConfig, two_views
+from melp.nn.heads import perceptron
+
+
+@dataclass(frozen=True)
+class BarlowTwinsConfig(ViewsConfig):
+    """Options of Barlow Twins (A: the paper)."""
+
+    dim: int = 8192
+    """Width of the three layers of the projection head (A, section 2.2)."""
+    redundancy: float = 0.005
+    """Weight of the correlations between different features (A, section 2.2: lambda)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_ranges("method", self, {"redundancy": (0, 1)}, above=("dim",))
+
+
+class BarlowTwins(Method):
+    """Makes the features of two views agree one by one, and each feature say something of its own.
+
+    Two views of each recording pass the encoder and a wide projection head. Over the batch, feature i of the
+    first view is correlated with feature j of the second. The correlations are to be 1 where i = j (the
+    feature does not care for the distortion) and 0 elsewhere (no feature repeats another). The second part
+    is what keeps all recordings from becoming one point; there are no negatives, and no side is favoured.
+
+    In words: loss = sum over features of (1 - own correlation)^2 + lambda * sum over pairs of different
+    features of correlation^2.
+
+    Paper: Zbontar, Jing, Misra, LeCun and Deny, "Barlow Twins: Self-Supervised Learning via Redundancy
+    Reduction", ICML 2021.
+
+    Differences:
+        * Views are random resized crops with time-out (Mehari and Strodthoff 2022), where the paper distorts
+          images; the comparison in MERL and MELP does not say what it did.
+        * Correlations are exact, without the small constant of a batch norm; they are those of the whole
+          batch over all processes. AdamW in place of LARS.
+    """
+
+    paper: ClassVar[str] = "Zbontar et al., Barlow Twins, ICML 2021"
+    needs: ClassVar[tuple[str, ...]] = ("ecg",)
+    Config: ClassVar[type] = BarlowTwinsConfig
+    config: BarlowTwinsConfig
+
+    def __init__(self, config: BarlowTwinsConfig, inputs: Inputs) -> None:
+        super().__init__(config, inputs)
+        self.encoder = encoder_of(config, inputs)
+        self.projector = perceptron((self.encoder.dim, config.dim, config.dim, config.dim))
+
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Distance of the correlations from the identity."""
+        first, second = (
+            gather(self.projector(self.encoder.embed(view)))
+            for view in two_views(batch, self.config, self.inputs)
+        )
+        return {"loss": barlow_twins_loss(first, second, self.config.redundancy)}

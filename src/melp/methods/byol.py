@@ -1,0 +1,93 @@
+"""BYOL: a network predicts what a slower copy of itself makes of another view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor
+
+from melp.errors import check_ranges
+from melp.losses.gather import gather
+from melp.losses.negative_cosine import negative_cosine
+from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._ema import MovingAverage, rising_momentum
+from melp.methods._views import ViewsConfig, two_views
+from melp.nn.heads import perceptron
+
+
+@dataclass(frozen=True)
+class BYOLConfig(ViewsConfig):
+    """Options of BYOL (A: the paper)."""
+
+    hidden: int = 4096
+    """Hidden width of the projection and the prediction head (A, section 3.3)."""
+    dim: int = 256
+    """Width of projections and predictions (A, section 3.3)."""
+    momentum: float = 0.99
+    """Share of its weights that the target keeps at the first step; rises to 1 (A: 0.99 for 300 epochs,
+    0.996 for 1,000)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_ranges("method", self, {"momentum": (0, 1)}, above=("hidden", "dim"))
+
+
+class BYOL(Method):
+    """Learns from two views without negatives: one network predicts the other's projection.
+
+    The online network (encoder, projection head, prediction head) sees one view; the target (encoder and
+    projection head, whose weights are the slow moving average of the online ones) sees the other. The online
+    prediction is to point where the target's projection does. No gradient reaches the target, and only the
+    online side has a predictor: so the solution that maps everything to one point, though its loss would be
+    the least, is not what training runs into.
+
+    In words: loss = mean of (2 - 2 cosine(prediction of view 1, target's projection of view 2)), plus the
+    same with the views exchanged. After each step, target <- m target + (1 - m) online, where m rises from
+    `momentum` to 1 by half a cosine.
+
+    Paper: Grill et al., "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning", NeurIPS
+    2020. On ECGs: Mehari and Strodthoff 2022.
+
+    Differences:
+        * Views are random resized crops with a time-out (Mehari and Strodthoff 2022), both drawn alike, where
+          the paper distorts images in two ways; the comparison in MERL and MELP does not say what it did.
+        * The loss says little of what was learned, and is least where all is lost: recipes keep the last
+          weights. AdamW in place of LARS.
+    """
+
+    paper: ClassVar[str] = "Grill et al., Bootstrap Your Own Latent, NeurIPS 2020"
+    needs: ClassVar[tuple[str, ...]] = ("ecg",)
+    Config: ClassVar[type] = BYOLConfig
+    config: BYOLConfig
+
+    def __init__(self, config: BYOLConfig, inputs: Inputs) -> None:
+        super().__init__(config, inputs)
+        self.encoder = encoder_of(config, inputs)
+        self.projector = perceptron((self.encoder.dim, config.hidden, config.dim))
+        self.predictor = perceptron((config.dim, config.hidden, config.dim))
+        self.target_encoder = MovingAverage(self.encoder)
+        self.target_projector = MovingAverage(self.projector)
+
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Distances of each view's prediction and the other's target."""
+        views = two_views(batch, self.config, self.inputs)
+        first, second = (gather(self._predict(view)) for view in views)
+        first_target, second_target = (gather(self._target(view)) for view in views)
+        cosines = negative_cosine(first, second_target) + negative_cosine(second, first_target)
+        return {"loss": 4 + 2 * cosines}
+
+    def _predict(self, view: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        predicted: Tensor = self.predictor(self.projector(self.encoder.embed(view)))
+        return predicted
+
+    def _target(self, view: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        projected: Tensor = self.target_projector(self.target_encoder.embed(view))
+        return projected
+
+    def after_step(self, step: int, steps: int) -> None:
+        """The target follows."""
+        momentum = rising_momentum(self.config.momentum, step, steps)
+        for target in (self.target_encoder, self.target_projector):
+            target.follow(momentum)

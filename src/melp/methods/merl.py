@@ -1,0 +1,179 @@
+"""MERL: ECGs against their reports, and against themselves behind two dropouts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from melp.errors import MelpError, check_choices, check_ranges
+from melp.losses.contrastive import global_contrastive
+from melp.losses.gather import gather
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._reports import IDENTICAL_REPORTS, matching_reports, read_texts
+from melp.nn.heads import perceptron
+from melp.nn.pooling import ClassTokenPooler
+from melp.text.tokenizer import ReportEncoder
+from melp.text.tower import ATTENTIONS, POOLINGS, SpecialTokens, TextTower
+
+_CHOICES = {
+    "pooling": ("attention", "mean"),
+    "text_attention": ATTENTIONS,
+    "text_pooling": POOLINGS,
+    "identical_reports": IDENTICAL_REPORTS,
+}
+
+
+@dataclass(frozen=True)
+class MERLConfig(EncoderConfig):
+    """Options of MERL; the defaults are the published values (A: the paper; C: its code)."""
+
+    dim: int = 256
+    """Width of the common space, and of the features that the two dropouts see (C)."""
+    pooling: str = "attention"
+    """Frames to the ECG's vector: attention (C, with ResNet) or mean and a perceptron (C, with ViT)."""
+    pooler_heads: int = 4
+    """Heads of the attention pooling (C)."""
+    feature_dropout: float = 0.1
+    """Of the two copies of a recording's features (A, section 3.3)."""
+    temperature: float = 0.07
+    """Of all cosines, fixed (A, section 3.2)."""
+    cross_modal_weight: float = 1.0
+    """Of the contrast with reports; 0 switches it off (A)."""
+    uni_modal_weight: float = 1.0
+    """Of the contrast between the two copies; 0 switches it off (A)."""
+    text_attention: str = "bidirectional"
+    """bidirectional (C), causal, or statement (each statement by itself)."""
+    text_pooling: str = "cls"
+    """A report's vector: cls (C), tokens or statements (means)."""
+    text_length: int = 256
+    """Most word pieces of a report (C)."""
+    frozen_layers: int = 6
+    """First layers of the language model that stay as they were (C, as configured)."""
+    identical_reports: str = "negatives"
+    """Pairs of a batch with the same text: negatives (C), positives, or implied (reports that say more)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choices("method", self, _CHOICES)
+        limits = {"feature_dropout": (0, 1), "text_length": (3, math.inf), "frozen_layers": (0, math.inf)}
+        limits |= dict.fromkeys(("cross_modal_weight", "uni_modal_weight"), (0, math.inf))
+        check_ranges("method", self, limits, above=("dim", "pooler_heads", "temperature"))
+        if not self.cross_modal_weight and not self.uni_modal_weight:
+            raise MelpError("method: both losses have weight 0, wanted at least one")
+
+
+class MERL(Method):
+    """Aligns each ECG with its report, and two random copies of the ECG's features with each other.
+
+    The encoder's frames are pooled to one vector, the report's words to another; in a batch, each ECG is to
+    find its own report and each report its own ECG (cross-modal alignment, CMA). Beside it, the mean frame
+    passes two linear maps, each with a dropout of its own, and each copy is to find its partner (uni-modal
+    alignment, UMA): distortions in the space of features, which leave the ECG itself and its meaning alone.
+
+    In words: loss = CMA + UMA, each the cross entropy over rows plus that over columns of cosines /
+    temperature, the diagonal being right.
+
+    Paper: Liu, Wan, Ouyang, Shah, Bai and Arcucci, "Zero-Shot ECG Classification with Multimodal Learning and
+    Test-time Clinical Knowledge Enhancement", ICML 2024.
+
+    Differences:
+        * The language model is trained above its frozen layers, as the paper has it; in the published code no
+          gradient ever reaches it. The report's vector is the state of [CLS], without BERT's pooling layer.
+        * Vectors of all processes are gathered with their gradients; the published code keeps those of its
+          own slice alone.
+        * With `pooling=mean` the two copies are made of the pooled vector.
+        * Pairs with the same text may count as matching (`identical_reports`).
+    """
+
+    paper: ClassVar[str] = "Liu et al., Zero-Shot ECG Classification with Multimodal Learning, ICML 2024"
+    needs: ClassVar[tuple[str, ...]] = ("ecg", "text")
+    Config: ClassVar[type] = MERLConfig
+    config: MERLConfig
+
+    def __init__(self, config: MERLConfig, inputs: Inputs) -> None:
+        super().__init__(config, inputs)
+        self.encoder = encoder_of(config, inputs)
+        dim = config.dim
+        if config.pooling == "attention":
+            frames = self.encoder.frame_count(inputs.samples)
+            self.reduction = nn.Linear(self.encoder.dim, dim)
+            self.pooler = ClassTokenPooler(dim, dim, frames, config.pooler_heads)
+        else:
+            self.projector = perceptron((self.encoder.dim, dim, dim), last_norm=True)
+        self.copies = nn.ModuleList(
+            nn.Sequential(nn.Linear(dim, dim, bias=False), nn.Dropout(config.feature_dropout))
+            for _ in range(2)
+        )
+        self._build_text(config, inputs)
+        self._switch_off()
+
+    def _build_text(self, config: MERLConfig, inputs: Inputs) -> None:
+        assert inputs.language is not None
+        bert, tokenizer = inputs.language.bert, inputs.language.tokenizer
+        self.reports = ReportEncoder(tokenizer, config.text_length)
+        self.text = TextTower(
+            bert,
+            SpecialTokens.from_tokenizer(tokenizer),
+            attention=config.text_attention,
+            pooling=config.text_pooling,
+            projection_dim=config.dim,
+            cls_position=config.text_length,
+            frozen_layers=config.frozen_layers,
+        )
+        if config.text_length > self.text.max_tokens:
+            raise MelpError(
+                f"method.text_length: {config.text_length} found, wanted at most {self.text.max_tokens}, "
+                "the positions of the language model"
+            )
+
+    def _switch_off(self) -> None:
+        """Parts that only a loss of weight 0 would train are not trained."""
+        if not self.config.uni_modal_weight:
+            self.copies.requires_grad_(False)
+        if not self.config.cross_modal_weight:
+            self.text.requires_grad_(False)
+            if self.config.pooling == "attention":
+                self.pooler.requires_grad_(False)
+
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Weighted sum of both alignments, and each of them."""
+        features, ecg = self._features(batch["ecg"])
+        scale = 1 / self.config.temperature
+        losses = {}
+        if self.config.cross_modal_weight:
+            latent = self.text(batch["tokens"], batch["sentence"]).latent
+            same = matching_reports(batch, self.config.identical_reports)
+            losses["cross_modal"] = 2 * global_contrastive(_joined(ecg), _joined(latent), scale, same)
+        if self.config.uni_modal_weight:
+            one, other = (_joined(copy(features)) for copy in self.copies)
+            losses["uni_modal"] = 2 * global_contrastive(one, other, scale)
+        total = sum(getattr(self.config, f"{name}_weight") * value for name, value in losses.items())
+        return {"loss": total, **losses}
+
+    def _features(
+        self, ecg: Float[Tensor, "batch lead time"]
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
+        """What the copies are made of, and the vector for the common space, not of unit length."""
+        if self.config.pooling == "mean":
+            projected = self.projector(self.encoder.embed(ecg))
+            return projected, projected
+        frames = self.reduction(self.encoder(ecg))
+        return frames.mean(1), self.pooler(frames)
+
+    def project_ecg(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """Vectors of unit length, in the space shared with text."""
+        return F.normalize(self._features(ecg)[1], dim=-1)
+
+    def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "text dim"]:
+        """Vectors of unit length, in the same space, of texts that are one statement each."""
+        return F.normalize(read_texts(self.text, self.reports, texts).latent, dim=-1)
+
+
+def _joined(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, "total dim"]:
+    return gather(F.normalize(vectors, dim=-1))
