@@ -14,18 +14,35 @@ def read(path: str | Path) -> ECG:
     """The recording in `path`, its twelve leads in standard order.
 
     Args:
-        path: the header, signal file or stem of a WFDB record.
+        path: the header, signal file or stem of a WFDB record, or a recording of CPSC 2018 in its original
+            form; the two kinds of `.mat` are told apart by what is in the file.
 
     Raises:
         MelpError: no such file, no known format, or a recording that cannot be used.
     """
     path = Path(path)
+    try:
+        return _read(path)
+    except OSError as error:  # no permission, a name too long ...
+        raise MelpError(f"{path}: {error.strerror}") from error
+
+
+def _read(path: Path) -> ECG:
     if path.is_dir():
         raise MelpError(f"{path}: a folder, wanted a recording")
-    if path.suffix.lower() in _WFDB_ENDINGS or path.with_name(path.name + ".hea").is_file():
+    ending = path.suffix.lower()
+    if ending == ".mat" and path.is_file():
+        from melp.io.matlab import is_matlab5
+
+        if is_matlab5(path):
+            from melp.io.cpsc_struct import read_cpsc_struct
+
+            return read_cpsc_struct(path)
+    if ending in _WFDB_ENDINGS or path.with_name(path.name + ".hea").is_file():
         from melp.io.wfdb import read_wfdb
 
         return read_wfdb(path)
     if not path.exists():
         raise MelpError(f"{path}: no such file")
-    raise MelpError(f"{path}: unknown format {path.suffix!r}, wanted a WFDB record (.hea, .dat, .mat)")
+    wanted = "a WFDB record (.hea, .dat, .mat) or a .mat of CPSC 2018"
+    raise MelpError(f"{path}: unknown format {path.suffix!r}, wanted {wanted}")

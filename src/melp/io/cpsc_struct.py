@@ -1,0 +1,49 @@
+"""CPSC 2018 as its organisers published it (Liu et al., J. Med. Imaging Health Inform. 8:1368, 2018).
+
+Each recording is a MATLAB file with one struct `ECG`: `sex`, `age`, and `data` of twelve leads in mV at
+500 Hz, which the file does not say.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from melp.ecg import ECG, LEADS, BadRecordError
+from melp.io.matlab import read_struct
+from melp.io.wfdb import check_content
+
+RATE = 500.0
+"""Samples a second of every recording."""
+_OLDEST = 130
+
+
+def read_cpsc_struct(path: Path) -> ECG:
+    """A recording in the original form of CPSC 2018 as an ECG in mV.
+
+    `meta` has `age` in years and `sex` ("male" or "female") where the file has them.
+
+    Raises:
+        BadRecordError: the file is damaged, holds no struct `ECG` with twelve leads, or the signal holds NaN
+            or nothing but zeros.
+    """
+    fields = read_struct(path, "ECG")
+    data = fields.get("data")
+    if not isinstance(data, np.ndarray):
+        found = ", ".join(fields) or "none"
+        raise BadRecordError(f"{path}: no numbers ECG.data; fields found {found[:100]!a}", "unreadable")
+    if data.ndim != 2 or len(data) != len(LEADS):
+        raise BadRecordError(
+            f"{path}: ECG.data of shape {data.shape}, wanted [12 leads, time]", "missing lead"
+        )
+    meta: dict[str, Any] = {"path": str(path)}
+    age, sex = fields.get("age"), fields.get("sex")
+    if isinstance(age, np.ndarray) and age.size == 1 and 0 <= age.item() <= _OLDEST:
+        meta["age"] = float(age.item())
+    if isinstance(sex, str) and sex.strip().lower() in ("male", "female"):
+        meta["sex"] = sex.strip().lower()
+    with np.errstate(over="ignore"):  # infinite, which is refused with the lead's name
+        signal = data.astype(np.float32, order="C")
+    return check_content(ECG(signal, RATE, LEADS, meta), str(path))

@@ -1,0 +1,175 @@
+"""MATLAB 5 files, as far as recordings need them: one struct of numbers and texts.
+
+Source: MathWorks, MAT-File Format, level 5. What is taken from a file is bounded by its size.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from melp.ecg import BadRecordError
+
+_HEADER = 128
+# Version and byte order at the end of the header, as the order's character in numpy and struct.
+_ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
+_NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
+_MATRIX, _COMPRESSED = 14, 15
+_STRUCT, _CHARACTERS, _NUMERIC = 2, 4, range(6, 16)
+_COMPLEX = 0x0800
+# Noise in every sample leaves a recording at a tenth of its size or more.
+_MOST_UNPACKED = 100
+
+
+class _Fault(Exception):
+    """What is wrong with a file."""
+
+
+class _Array(NamedTuple):
+    """An array: its class, shape and name, and the elements that its content is in."""
+
+    kind: int
+    shape: tuple[int, ...]
+    name: str
+    content: Iterator[tuple[int, memoryview]]
+
+
+def is_matlab5(path: Path) -> bool:
+    """Whether `path` is a file of MATLAB 5, which it says in its first 128 bytes."""
+    with path.open("rb", buffering=0) as file:
+        return file.read(_HEADER)[124:] in _ORDERS
+
+
+def read_struct(path: Path, name: str) -> dict[str, np.ndarray | str]:
+    """The fields of the one struct `name` in a file of MATLAB 5; those other than numbers and texts left out.
+
+    Raises:
+        BadRecordError: the file is damaged, or holds no such struct.
+    """
+    content = path.read_bytes()
+    order = _ORDERS.get(content[124:_HEADER], "")
+    try:
+        if not order:
+            raise _Fault("not a file of MATLAB 5")
+        return _find(content, name, order)
+    except _Fault as fault:
+        raise BadRecordError(f"{path}: {fault}", "unreadable") from None
+
+
+def _find(content: bytes, name: str, order: str) -> dict[str, np.ndarray | str]:
+    found = []
+    for kind, data in _elements(memoryview(content)[_HEADER:], order):
+        if kind == _COMPRESSED:
+            kind, data = next(_elements(_unpack(data, _MOST_UNPACKED * len(content)), order))
+        if kind != _MATRIX:
+            raise _Fault(f"an element of type {kind} where an array should be, a damaged file")
+        array = _array(data, order)
+        found.append(array.name)
+        if array.name == name:
+            return _fields(array, order)
+    raise _Fault(f"no struct {name}; found {', '.join(found)[:100]!a}")
+
+
+def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
+    """Type and content of each element."""
+    position = 0
+    while position < len(content):
+        if len(content) - position < 8:
+            raise _Fault("cut short")
+        kind, size = struct.unpack_from(order + "II", content, position)
+        start = position + 8
+        if kind >> 16:  # at most four bytes, between the tag's two halves
+            kind, size, start = kind & 0xFFFF, min(kind >> 16, 4), position + 4
+        if start + size > len(content):
+            raise _Fault("cut short")
+        yield kind, content[start : start + size]
+        position = start + size + (0 if kind == _COMPRESSED else -(start + size) % 8)
+
+
+def _unpack(data: memoryview, most: int) -> memoryview:
+    unpacker = zlib.decompressobj()
+    try:
+        content = unpacker.decompress(data, most)
+    except zlib.error as error:
+        raise _Fault(f"a damaged file ({error})") from None
+    if not unpacker.eof:
+        raise _Fault(f"cut short, or over {_MOST_UNPACKED} times its size unpacked")
+    return memoryview(content)
+
+
+def _array(data: memoryview, order: str) -> _Array:
+    content = _elements(data, order)
+    flags = _numbers(_next(content), order)
+    shape = _numbers(_next(content), order)
+    kind, name = _next(content)
+    if not len(flags) or not 2 <= len(shape) <= 32 or kind not in _TEXTS:
+        raise _Fault("a damaged array")
+    kind = int(flags[0]) & 0xFF
+    if int(flags[0]) & _COMPLEX:
+        kind = 0
+    return _Array(kind, tuple(int(size) for size in shape), bytes(name).decode("latin-1"), content)
+
+
+def _next(content: Iterator[tuple[int, memoryview]]) -> tuple[int, memoryview]:
+    element = next(content, None)
+    if element is None:
+        raise _Fault("a damaged array")
+    return element
+
+
+def _numbers(element: tuple[int, memoryview], order: str) -> np.ndarray:
+    kind, data = element
+    if kind not in _NUMBERS or len(data) % (dtype := np.dtype(order + _NUMBERS[kind])).itemsize:
+        raise _Fault(f"numbers of type {kind} in {len(data)} bytes, a damaged file")
+    return np.frombuffer(data, dtype)
+
+
+def _fields(array: _Array, order: str) -> dict[str, np.ndarray | str]:
+    if array.kind != _STRUCT or math.prod(array.shape) != 1:
+        raise _Fault(f"{array.name} is not a single struct")
+    length = _numbers(_next(array.content), order)
+    _, names = _next(array.content)
+    if len(length) != 1 or not 0 < length[0] <= len(names):
+        raise _Fault("a damaged struct")
+    size = int(length[0])
+    fields = {}
+    for start in range(0, len(names), size):
+        name = bytes(names[start : start + size]).split(b"\0")[0].decode("latin-1")
+        value = _value(_next(array.content), order)
+        if value is not None:
+            fields[name] = value
+    return fields
+
+
+def _value(element: tuple[int, memoryview], order: str) -> np.ndarray | str | None:
+    kind, data = element
+    if kind != _MATRIX:
+        raise _Fault("a damaged struct")
+    if not len(data):  # an empty array may be written as nothing at all
+        return None
+    array = _array(data, order)
+    if array.kind == _CHARACTERS:
+        return _text(_next(array.content), order)
+    if array.kind not in _NUMERIC:
+        return None
+    values = _numbers(_next(array.content), order)
+    if min(array.shape) < 0 or math.prod(array.shape) != len(values):
+        raise _Fault(f"{len(values)} numbers in an array of shape {array.shape}")
+    return values.reshape(array.shape, order="F")
+
+
+def _text(element: tuple[int, memoryview], order: str) -> str:
+    kind, data = element
+    if kind not in _TEXTS:
+        raise _Fault("a damaged text")
+    encoding = _TEXTS[kind]
+    if encoding.startswith("utf-") and encoding != "utf-8":
+        encoding += "-le" if order == "<" else "-be"
+    return bytes(data).decode(encoding, errors="replace")

@@ -1,0 +1,205 @@
+"""The parser of headers: against headers made from known fields, against wfdb, and against bad lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import wfdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from melp.ecg import BadRecordError
+from melp.io.wfdb_header import Header, Segment, Signal, parse_header, read_header
+
+GAINS = ["200", "1000", "1000.0", "-1000", "204.7", "0", "0.0", "1e3", "1.5e-2", "4.88e+2", ".5"]
+RATES = ["100", "250.5", "360.0", "500", "1000"]
+UNITS = ["mV", "uV", "V", "mmHg", "NU", "%"]
+NAMES = ["I", "aVR", "V6", "ECG lead II", "resp (chest)", "12 leads", "MDC_ECG_LEAD_I"]
+COUNTERS = ["", "/250", "/500.5", "/1(0)", "/360(-12.5)"]
+small = st.integers(-(2**15), 2**15 - 1)
+
+
+def optional(draw: st.DrawFn, values: st.SearchStrategy) -> object:
+    return draw(st.none() | values)
+
+
+@st.composite
+def signal_lines(draw: st.DrawFn) -> tuple[str, Signal]:
+    file = draw(st.from_regex(r"\A[A-Za-z0-9_-]{1,8}\.(dat|mat)\Z"))
+    kind = draw(st.sampled_from(["8", "16", "24", "32", "61", "80", "160", "212", "310", "311", "516"]))
+    frame, skew = optional(draw, st.integers(1, 20)), optional(draw, st.integers(0, 99))
+    offset = optional(draw, st.integers(0, 4096))
+    line = f"{file} {kind}"
+    line += "" if frame is None else f"x{frame}"
+    line += "" if skew is None else f":{skew}"
+    line += "" if offset is None else f"+{offset}"
+    told = Signal(file, kind, frame or 1, skew or 0, offset or 0, 200.0, 0, "mV", "")
+    gain = optional(draw, st.sampled_from(GAINS))
+    if gain is None:
+        return line, told
+    baseline, unit = optional(draw, small), optional(draw, st.sampled_from(UNITS))
+    line += f" {gain}"
+    line += "" if baseline is None else f"({baseline})"
+    line += "" if unit is None else f"/{unit}"
+    told = told._replace(gain=float(gain) or 200.0, baseline=baseline or 0, unit=unit or "mV")
+    # Resolution, ADC zero, first value, checksum, size of a block, name: each only after those before it.
+    numbers = draw(st.lists(small, max_size=5))
+    numbers = [abs(number) if place in (0, 4) else number for place, number in enumerate(numbers)]
+    gap = draw(st.sampled_from([" ", "\t", "  "]))
+    line += "".join(f"{gap}{number}" for number in numbers)
+    if baseline is None and len(numbers) > 1:
+        told = told._replace(baseline=numbers[1])
+    if len(numbers) == 5:
+        name = draw(st.sampled_from(["", *NAMES]))
+        line, told = f"{line}{gap}{name}", told._replace(name=name)
+    return line, told
+
+
+@st.composite
+def headers(draw: st.DrawFn) -> tuple[str, Header]:
+    signals = draw(st.lists(signal_lines(), min_size=1, max_size=4))
+    name = draw(st.from_regex(r"\A[A-Za-z0-9_-]{1,10}\Z"))
+    line, rate, samples = f"{name} {len(signals)}", 250.0, None
+    if draw(st.booleans()):
+        rate = draw(st.sampled_from(RATES))
+        line += f" {rate}{draw(st.sampled_from(COUNTERS))}"
+        samples = optional(draw, st.integers(0, 10**9))
+        if samples is not None:
+            line += f" {samples}" + draw(st.sampled_from(["", " 12:33:59", " 10:43:00 12/06/2180"]))
+    comments = draw(st.lists(st.sampled_from(["Age: 74", "Dx: 426783006,59118001", ""]), max_size=3))
+    lines = ["# before the record line", "", line, *(text for text, _ in signals)]
+    lines += [f"#{draw(st.sampled_from(['', ' ']))}{comment}" for comment in comments]
+    end = draw(st.sampled_from(["\n", "\r\n"]))
+    told = Header(
+        float(rate), samples or None, tuple(told for _, told in signals), (),
+        ("before the record line", *comments),
+    )  # fmt: skip
+    return end.join(lines) + draw(st.sampled_from(["", end])), told
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(made=headers())
+def test_round_trip(made: tuple[str, Header]) -> None:
+    text, told = made
+    assert parse_header(text.encode(), "made") == told
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(made=headers())
+def test_wfdb_reads_the_same(tmp_path_factory: pytest.TempPathFactory, made: tuple[str, Header]) -> None:
+    path = tmp_path_factory.mktemp("header") / "made.hea"
+    path.write_bytes(made[0].encode())
+    ours, theirs = read_header(path), wfdb.rdheader(str(path.with_suffix("")))
+    assert (ours.rate, ours.samples) == (theirs.fs, theirs.sig_len or None)
+    assert list(ours.comments) == theirs.comments
+    for channel, signal in enumerate(ours.signals):
+        assert signal == Signal(
+            theirs.file_name[channel],
+            theirs.fmt[channel],
+            theirs.samps_per_frame[channel],
+            theirs.skew[channel] or 0,
+            theirs.byte_offset[channel] or 0,
+            theirs.adc_gain[channel],
+            theirs.baseline[channel],
+            theirs.units[channel],
+            theirs.sig_name[channel] or "",
+        )
+
+
+def test_defaults_of_the_format() -> None:
+    assert parse_header(b"rec 1\nrec.dat 16\n", "rec") == Header(
+        250.0, None, (Signal("rec.dat", "16", 1, 0, 0, 200.0, 0, "mV", ""),), (), ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "gain", "baseline", "unit"),
+    [
+        ("200(0)/mV", 200.0, 0, "mV"),
+        ("1000.0(-5)/mV 16 7", 1000.0, -5, "mV"),
+        ("1000/uV 16 7", 1000.0, 7, "uV"),
+        ("1000 11 1024 995 -22131 0 MLII", 1000.0, 1024, "mV"),
+        ("0/mV 12 -3", 200.0, -3, "mV"),
+        ("0(12)", 200.0, 12, "mV"),
+    ],
+)
+def test_gain_and_baseline(field: str, gain: float, baseline: int, unit: str) -> None:
+    signal = parse_header(f"rec 1 500\nrec.dat 16 {field}\n".encode(), "rec").signals[0]
+    assert signal[5:8] == (gain, baseline, unit)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
+def test_letters_beyond_ascii(encoding: str) -> None:
+    header = parse_header("rec 1\nrec.dat 16 1/µV 0 0 0 0 0 Ä\n# größe\n".encode(encoding), "rec")
+    assert (header.signals[0].unit, header.signals[0].name, header.comments) == ("µV", "Ä", ("größe",))
+
+
+def test_segments() -> None:
+    header = parse_header(b"both/3 12 500 1200\none 600\n~ 100\ntwo 500\n", "both")
+    assert header.segments == (Segment("one", 600), Segment("~", 100), Segment("two", 500))
+    assert (header.signals, header.samples) == ((), 1200)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no record line, not a WFDB header"),
+        ("# only a comment", "no record line, not a WFDB header"),
+        ("rec", "record line 'rec', wanted a name and the number of signals"),
+        ("rec -12 500", "record line 'rec -12 500', wanted a name and the number of signals"),
+        ("rec 1 -500\nf 16", "sampling frequency '-500', wanted a number"),
+        ("rec 1 nan\nf 16", "sampling frequency 'nan', wanted a number"),
+        ("rec 1 0\nf 16", "sampling frequency 0 Hz, wanted 1 to 1e+06"),
+        ("rec 1 99999999999999\nf 16", "sampling frequency 1e+14 Hz, wanted 1 to 1e+06"),
+        ("rec 1 500 -1\nf 16", "number of samples '-1', wanted a whole number"),
+        ("rec 1 500 1e12\nf 16", "number of samples '1e12', wanted a whole number"),
+        (f"rec 1 500 {'9' * 5000}\nf 16", f"number of samples '{'9' * 57}...', wanted a whole number"),
+        ("rec 2 500\nf 16", "1 signal lines, the record line says 2"),
+        ("rec 1 500\nf 16\nf 16", "2 signal lines, the record line says 1"),
+        ("rec 1 500\nf", "signal line 'f', wanted file, format, gain(baseline)/unit ..."),
+        ("rec 1\nf -16", "signal line 'f -16', wanted file, format, gain(baseline)/unit ..."),
+        ("rec 1\nf 16 nan/mV", "signal line 'f 16 nan/mV', wanted file, format, gain(baseline)/unit ..."),
+        (
+            "rec 1\nf 16 1(1.5)/mV",
+            "signal line 'f 16 1(1.5)/mV', wanted file, format, gain(baseline)/unit ...",
+        ),
+        ("rec 1\nf 16x0", "0 samples a frame in signal line 'f 16x0', wanted 1 or more"),
+        ("rec 1\nf 16 1e999/mV", "gain 1e999, wanted a finite number"),
+        ("rec 1\n../../etc/passwd 16", "signal file '../../etc/passwd', wanted a name without folders"),
+        ("rec 1\n/etc/passwd 16", "signal file '/etc/passwd', wanted a name without folders"),
+        ("rec 1\n.. 16", "signal file '..', wanted a name without folders"),
+        ("rec 1\nC:\\f 16", r"signal file 'C:\\f', wanted a name without folders"),
+        ("rec 1\nf\0 16", r"control characters in line 'f\x00 16', not a WFDB header"),
+        ("rec/2 1\none 5", "1 segment lines, the record line says 2"),
+        ("rec/0 1", "0 segment lines, the record line says 0"),
+        ("rec/1 1\none -5", "segment line 'one -5', wanted a record and its number of samples"),
+        ("rec/1 1\n../one 5", "segment '../one', wanted a name without folders"),
+        ("#" + "x" * 2**20, "over 1048576 bytes, not a WFDB header"),
+    ],
+)
+def test_bad_lines(text: str, message: str) -> None:
+    with pytest.raises(BadRecordError) as caught:
+        parse_header(text.encode(), "rec.hea")
+    assert (str(caught.value), caught.value.reason) == (f"rec.hea: {message}", "unreadable")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["rec " + "1" * 500_000 + "x", "rec 12 500/" + "1" * 500_000 + "x", "rec" + " " * 500_000 + "x"]
+    + [f"rec 1\nf {kind}" for kind in ("1" * 500_000, "16 " + "1" * 500_000 + "x", "16" + " 1" * 250_000)],
+)
+def test_no_line_takes_long(line: str) -> None:
+    """Patterns whose time grows with the square of a line would run for hours here."""
+    try:
+        parse_header(line.encode(), "rec.hea")
+    except BadRecordError as error:
+        assert len(str(error)) < 200
+
+
+@pytest.mark.data
+def test_real_headers(recordings: Path) -> None:
+    header = read_header(recordings / "cpsc2018" / "A0001.hea")
+    assert (header.rate, header.samples, len(header.signals)) == (500, 7500, 12)
+    assert header.signals[5] == Signal("A0001.mat", "16", 1, 0, 24, 1000.0, 0, "mV", "aVF")
+    assert header.comments[:3] == ("Age: 74", "Sex: Male", "Dx: 59118001")
