@@ -10,14 +10,15 @@ from pathlib import Path
 # Tensors are small: a second thread waits more than it works, above all on a busy machine. Set before numpy
 # and torch are imported, and inherited by every process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A shell that runs the tests in the background has them ignore Ctrl-C, and every process they start.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 from jaxtyping import install_import_hook
 
 with install_import_hook("melp", "beartype.beartype"):
     import melp  # noqa: F401
+
+# A shell that runs the tests in the background has them ignore Ctrl-C, and every process they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REAL = {"recordings", "ptb_xl", "parity"}
 """Fixtures of files that lie outside the repository."""
