@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from melp.data.corpora import ptb_xl
@@ -77,6 +77,20 @@ def test_a_reference_with_any_other_label_is_refused(cell: str) -> None:
 def test_cells_of_ptb_xl(codes: dict[str, float]) -> None:
     assert ptb_xl.labels(str(codes)) == tuple(code.rstrip("_") for code in codes)
     assert list(ast.literal_eval(str(codes))) == list(codes)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="{}[]()'\",: 1aNST_-", max_size=30)))
+@example("{1: 2}")
+@example("'NORM'")
+@example("-" * 20000 + "1")
+@example("(" * 500)
+def test_any_cell_of_ptb_xl_is_understood_or_refused(cell: str) -> None:
+    try:
+        found = ptb_xl.labels(cell)
+    except ValueError as error:
+        assert not isinstance(error, SyntaxError)
+    else:
+        assert all(code == code.rstrip("_") for code in found)
 
 
 def test_abbreviations_tell_codes_apart() -> None:

@@ -50,7 +50,7 @@ def _entries(raw: Path, table: pd.DataFrame, rate: float) -> Iterator[Entry]:
         found = found or source is not None
         try:
             entry = _entry(row, source)
-        except (ValueError, SyntaxError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise MelpError(f"{raw / _TABLE}: record {row.ecg_id} cannot be understood ({error})") from error
         yield entry
     if not found:
@@ -72,8 +72,17 @@ def labels(scp_codes: str) -> tuple[str, ...]:
     """Codes of a cell of the table, whatever their likelihood, in the published files' spelling.
 
     The table ends some codes in an underscore (`NST_`); the splits published for benchmarks do not.
+
+    Raises:
+        ValueError: the cell is no dictionary of codes.
     """
-    return tuple(code.rstrip("_") for code in ast.literal_eval(scp_codes))
+    try:
+        codes = ast.literal_eval(scp_codes)
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(f"scp_codes {scp_codes[:60]!r}: {error}") from error
+    if not isinstance(codes, dict) or not all(isinstance(code, str) for code in codes):
+        raise ValueError(f"scp_codes {scp_codes[:60]!r}, wanted {{'CODE': likelihood, ...}}")
+    return tuple(code.rstrip("_") for code in codes)
 
 
 def _read_table(raw: Path | None) -> pd.DataFrame:
@@ -106,7 +115,7 @@ def _entry(row: Any, source: str | None) -> Entry:
         id=str(int(row.ecg_id)),
         patient=str(int(row.patient_id)),
         fold=int(row.strat_fold),
-        labels=labels(row.scp_codes),
+        labels=labels(str(row.scp_codes)),
         report=row.report if isinstance(row.report, str) else "",
         age=float(_OLDEST if row.age == _HIDDEN_AGE else row.age),
         sex=_SEX.get(row.sex, ""),
