@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 from collections import Counter
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils.data import DataLoader
 
 from melp.data.batches import Steps, StoreBatches, TextAugmentation, TextBatches, statement_number
 from melp.data.store import Store
@@ -28,10 +34,10 @@ STATEMENTS = ["sinus rhythm", "left axis deviation", "normal ecg"]
     seed=st.integers(0, 2**31),
 )
 def test_every_record_once_an_epoch(count: int, batch_size: int, ranks: int, seed: int) -> None:
-    parts = [Steps(count, batch_size, seed, last=200, rank=rank, ranks=ranks) for rank in range(ranks)]
-    per_epoch = parts[0].per_epoch
-    assert per_epoch == count // (batch_size * ranks)
-    steps = list(zip(*(list(part)[: 2 * per_epoch] for part in parts), strict=True))
+    per_epoch = count // (batch_size * ranks)
+    parts = [Steps(count, batch_size, seed, 2 * per_epoch, rank=rank, ranks=ranks) for rank in range(ranks)]
+    assert parts[0].per_epoch == per_epoch
+    steps = list(zip(*parts, strict=True))
     for epoch in range(2):
         rows = [
             row
@@ -51,11 +57,22 @@ def test_ranks_share_the_batches_of_one_process(ranks: int, batch_size: int) -> 
         assert [sample for part in parts for sample in part[step]] == wanted
 
 
-@pytest.mark.parametrize("first", [0, 1, 3, 4, 5, 11])
-def test_resumed_in_the_middle_gives_the_same_batches(first: int) -> None:
-    whole = list(Steps(19, 4, 7, last=12))
-    rest = Steps(19, 4, 7, first=first, last=12)
-    assert len(rest) == 12 - first and list(rest) == whole[first:]
+@settings(deadline=None)
+@given(
+    count=st.integers(12, 60),
+    batch_size=st.integers(1, 4),
+    ranks=st.integers(1, 3),
+    seed=st.integers(0, 2**40),
+    data=st.data(),
+)
+def test_resumed_at_any_step_every_rank_gives_the_same_batches(
+    count: int, batch_size: int, ranks: int, seed: int, data: st.DataObject
+) -> None:
+    last = data.draw(st.integers(1, 30))
+    first, rank = data.draw(st.integers(0, last)), data.draw(st.integers(0, ranks - 1))
+    whole = list(Steps(count, batch_size, seed, last, rank=rank, ranks=ranks))
+    rest = Steps(count, batch_size, seed, last, first=first, rank=rank, ranks=ranks)
+    assert len(whole) == last and len(rest) == last - first and list(rest) == whole[first:]
 
 
 def test_order_and_keys_differ_between_epochs_and_seeds() -> None:
@@ -156,19 +173,48 @@ def test_patients_are_told_apart(synthetic_store: Path) -> None:
     assert len(pairs) == store.index["patient"].nunique() == len({number for number, _ in pairs})
 
 
+def said(source: Path, folder: Path, statements: list[list[str]]) -> Store:
+    """A copy of a store in which other statements are said."""
+    shutil.copytree(source, folder)
+    index = pq.read_table(folder / "index.parquet")
+    place = index.schema.get_field_index("statements")
+    column = pa.array(statements, index.schema.field(place).type)
+    pq.write_table(index.set_column(place, index.schema.field(place), column), folder / "index.parquet")
+    return Store(folder)
+
+
 def test_records_without_a_report_are_left_out_where_text_is_needed(
-    synthetic_store: Path, encode: ReportEncoder
+    synthetic_store: Path, encode: ReportEncoder, tmp_path: Path
 ) -> None:
-    store = Store(synthetic_store)
-    store.index["statements"] = [[] if row % 3 else ["sinus rhythm"] for row in range(len(store))]
+    store = said(
+        synthetic_store, tmp_path / "some", [[] if row % 3 else ["sinus rhythm"] for row in range(120)]
+    )
     assert len(StoreBatches(store)) == 120
     batches = StoreBatches(store, encode=encode)
     assert batches.rows.tolist() == list(range(0, 120, 3))
     with pytest.raises(MelpError, match="no record found in folds 11, 12"):
         StoreBatches(store, [11, 12])
-    store.index["statements"] = [[] for _ in range(len(store))]
+    store = said(synthetic_store, tmp_path / "none", [[] for _ in range(120)])
     with pytest.raises(MelpError, match="no record with a report found in folds 8"):
         StoreBatches(store, [8], encode)
+
+
+def test_workers_give_the_batches_of_one_process(synthetic_store: Path, encode: ReportEncoder) -> None:
+    batches = StoreBatches(Store(synthetic_store), None, encode, TextAugmentation(sample=0.5))
+    steps = Steps(len(batches), 16, seed=5, first=3, last=12)
+    # What a worker that is no fork gets.
+    copied = pickle.loads(pickle.dumps(batches))
+    loader: DataLoader = DataLoader(copied, batch_sampler=steps, num_workers=2, collate_fn=_as_it_is)
+    found = list(loader)
+    assert len(found) == 9
+    for batch, samples in zip(found, steps, strict=True):
+        wanted = batches.__getitems__(samples)
+        assert batch.keys() == wanted.keys()
+        assert all(torch.equal(batch[name], wanted[name]) for name in wanted)
+
+
+def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    return batch
 
 
 def test_batches_of_texts(encode: ReportEncoder) -> None:

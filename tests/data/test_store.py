@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import melp.data.build
+import melp.data.files
 from melp.data.build import build
 from melp.data.describe import describe
 from melp.data.store import Store, verify
@@ -106,17 +107,60 @@ def test_describe(path: Path) -> None:
     assert tables["dropped"].empty
 
 
-def test_verify_names_what_differs(copy: Path) -> None:
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_verify_names_the_file_of_one_flipped_byte(copy: Path, data: st.DataObject) -> None:
     assert verify(copy) == []
-    shard = copy / "shards/00001.npy"
-    damaged = bytearray(shard.read_bytes())
-    damaged[5000] ^= 1
-    shard.write_bytes(bytes(damaged))
-    (copy / "texts.parquet").unlink()
-    assert verify(copy) == [
-        f"{shard}: differs from its SHA-256 in the manifest",
-        f"{copy / 'texts.parquet'}: missing",
+    shards = [f"shards/{number:05d}.npy" for number in range(3)]
+    name = data.draw(st.sampled_from([*shards, "index.parquet", "dropped.parquet", "texts.parquet"]))
+    whole = (copy / name).read_bytes()
+    damaged = bytearray(whole)
+    damaged[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    (copy / name).write_bytes(damaged)
+    assert verify(copy) == [f"{copy / name}: differs from its SHA-256 in the manifest"]
+    (copy / name).write_bytes(whole)
+
+
+def test_verify_names_what_is_missing(copy: Path) -> None:
+    for name in ("texts.parquet", "shards/00001.npy"):
+        (copy / name).unlink()
+    assert sorted(verify(copy)) == [
+        f"{copy / name}: missing" for name in ("shards/00001.npy", "texts.parquet")
     ]
+
+
+def test_a_shard_that_is_cut_or_lost_after_it_was_checked_is_named(copy: Path) -> None:
+    store = Store(copy)
+    shard = copy / "shards/00001.npy"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert np.array_equal(store.signals(np.array([4]))[0], beats(5))
+    with pytest.raises(
+        MelpError, match=r"00001\.npy: the record at byte 240128: 119999 bytes found, wanted 120000"
+    ):
+        store.signals(np.array([5]))
+    (copy / "shards/00002.npy").unlink()
+    with pytest.raises(MelpError, match=r"a shard is missing .*00002\.npy"):
+        store.signals(np.array([6]))
+
+
+def test_no_more_files_are_open_than_a_process_may_have(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(melp.data.files, "OPEN", 2)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    store = Store(path)
+    for rows in ([0, 3, 6], [6, 0], [3]):
+        for row, signal in zip(rows, store.signals(np.array(rows)), strict=True):
+            assert np.array_equal(signal, beats(row + 1))
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before + 2
+    del store
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_columns_are_those_of_the_index(path: Path) -> None:
+    store, index = Store(path), Store(path).index
+    for name in index.columns:
+        lists = name in ("labels", "statements", "flags", "beats", "beat_kinds")
+        column = list(store.lists(name)) if lists else store.column(name).tolist()
+        assert column == index[name].tolist()
 
 
 def test_opening_what_is_no_whole_store(copy: Path, tmp_path: Path) -> None:

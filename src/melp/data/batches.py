@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
+from melp.data.keys import sample_keys
 from melp.data.store import Store
+from melp.ecg import LEADS
 from melp.errors import MelpError
 
 Encode = Callable[[Sequence[Sequence[str]]], Mapping[str, Tensor]]
@@ -113,16 +114,15 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     ) -> None:
         self.store, self.encode = store, encode
         self.augmentation = augmentation or TextAugmentation()
-        index = store.index
-        taken = np.ones(len(index), dtype=bool) if folds is None else index["fold"].isin(folds).to_numpy()
+        taken = np.ones(len(store), dtype=bool) if folds is None else np.isin(store.column("fold"), folds)
         if encode is not None:
-            taken = taken & (index["statements"].map(len).to_numpy() > 0)
+            self.statements = store.lists("statements")
+            taken &= self.statements.lengths > 0
         self.rows = np.flatnonzero(taken)
         if not len(self.rows):
             named = "" if folds is None else f" in folds {', '.join(map(str, folds))}"
             raise MelpError(f"{store.path}: no record{' with a report' if encode else ''} found{named}")
-        self.patients = pd.factorize(index["patient"])[0]
-        self.statements = index["statements"].tolist()
+        self.patients = store.records.codes("patient").astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -130,8 +130,13 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """The batch of these samples."""
         rows = self.rows[[row for row, _ in samples]]
+        signal = torch.empty((len(rows), len(LEADS), self.store.samples), dtype=torch.int16)
+        if get_worker_info() is not None:
+            # Where the process that trains will read it: otherwise it is copied there afterwards.
+            signal.share_memory_()
+        self.store.signals(rows, signal.numpy())
         batch = {
-            "signal": torch.from_numpy(self.store.signals(rows)),
+            "signal": signal,
             "patient": torch.from_numpy(self.patients[rows]),
             "key": torch.tensor([key for _, key in samples]),
         }
@@ -189,10 +194,5 @@ class Steps:
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
             start = ((step % self.per_epoch) * self.ranks + self.rank) * self.batch_size
             rows = order[start : start + self.batch_size]
-            keys = [
-                np.random.SeedSequence((self.seed, step, int(row))).generate_state(1, np.uint64)[0]
-                for row in rows
-            ]
-            yield [
-                (int(row), int(np.int64(key.astype(np.int64)))) for row, key in zip(rows, keys, strict=True)
-            ]
+            keys = sample_keys(self.seed, step, rows)
+            yield list(zip(rows.tolist(), keys.tolist(), strict=True))

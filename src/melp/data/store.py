@@ -1,11 +1,12 @@
 """The store: one corpus at one rate and length, in files that need no `melp` to be read.
 
-shards/NNNNN.npy   int16 [records, 12, time], microvolt, at most 1,024 records
-index.parquet      a row a record, in the order of the shards
-texts.parquet      statements of training reports whose recording is missing
-dropped.parquet    id, reason and detail of every record that was left out
-manifest.json      counts, versions, SHA-256 of every file
-build.log          when it was built (the only file with dates)
+shards/NNNNN.npy      int16 [records, 12, time], microvolt; or
+shards/NNNNN.npy.zst  the same compressed, a frame for each record, so that each can be read alone
+index.parquet         a row a record, in the order of the shards
+dropped.parquet       the records left out, and why
+texts.parquet         statements of training reports whose recording is missing
+manifest.json         counts, versions, SHA-256 of every file
+build.log             when it was built (the only file with dates)
 """
 
 from __future__ import annotations
@@ -14,38 +15,49 @@ import hashlib
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int, Int16
+import pyarrow as pa
+from jaxtyping import Int, Int16, Shaped
 
+from melp.data.columns import Lists, Table
+from melp.data.files import named_errors, open_files
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 
 FORMAT = 2
 UNFINISHED = ".building"
+_PLACE = ("shard", "row", "digest", "offset", "size")
 
 
 class Store:
-    """A store opened for reading; shards are mapped into memory, not loaded.
+    """A store opened for reading: only the manifest is read before something is asked for.
 
     Attributes:
-        path: its folder.
+        path: its folder, or its address as fsspec knows it (`s3://...`).
+        files: its files.
         manifest: what `manifest.json` says.
         rate: Hz.
         seconds: length of a record.
+        records: `index.parquet`, a row a record in the order of the shards; see `index`.
+        unrecorded: `texts.parquet`, training reports whose recording is missing; see `texts`.
 
     Raises:
-        MelpError: no store is there, its build did not finish, or a shard is missing or too short.
+        MelpError: no store is there, its build did not finish, or a shard is missing or too short (which at
+            an address shows only when it is read).
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.manifest = read_manifest(self.path)
+        self.files = open_files(path)
+        self.path = path if "://" in str(path) else Path(path)
+        self.manifest = read_manifest(path)
         self.rate = float(self.manifest["rate"])
         self.seconds = float(self.manifest["seconds"])
-        self._shards: dict[int, np.ndarray] = {}
+        self.records = Table(self.files, "index.parquet")
+        self.unrecorded = Table(self.files, "texts.parquet")
+        self._shards = [str(shard["file"]) for shard in self.manifest["shards"]]
         for shard in self.manifest["shards"]:
             self._check_shard(shard)
 
@@ -55,9 +67,14 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r}: {len(self)} records, {self.rate:g} Hz, {self.seconds:g} s)"
 
-    # A worker process gets the path alone and maps the shards anew.
-    def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
+    # A worker process that is not a fork gets the path alone.
+    def __reduce__(self) -> tuple[type[Store], tuple[str | Path]]:
         return type(self), (self.path,)
+
+    @property
+    def address(self) -> str:
+        """Its path from the root, or its address."""
+        return str(self.path.resolve() if isinstance(self.path, Path) else self.path)
 
     @property
     def samples(self) -> int:
@@ -66,42 +83,59 @@ class Store:
 
     @cached_property
     def index(self) -> pd.DataFrame:
-        """A row a record, in the order of the shards.
+        """A row a record, in the order of the shards, with Python lists: for people and small stores.
 
         Columns: id, patient, corpus, fold, labels and statements (lists), age, sex ("female", "male", ""),
         flags (list), beats and beat_kinds (lists: samples of the R waves and their WFDB symbols; empty where
         the corpus does not know them), length in samples, shard and row (where its signal lies), digest (of
-        the signal, 8 bytes of BLAKE2b), offset and size (bytes of the signal in the shard's file).
+        its samples), offset and size (its bytes in the file of its shard).
         """
-        return _read_table(
-            self.path / "index.parquet", ("labels", "statements", "flags", "beats", "beat_kinds")
-        )
+        return self.records.frame()
 
     @cached_property
     def texts(self) -> pd.DataFrame:
         """Training reports whose recording is missing: id, patient, fold, statements."""
-        return _read_table(self.path / "texts.parquet", ("statements",))
+        return self.unrecorded.frame()
 
     @cached_property
-    def _places(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.index["shard"].to_numpy(), self.index["row"].to_numpy()
+    def dropped(self) -> pd.DataFrame:
+        """Records left out: id, reason, detail."""
+        return Table(self.files, "dropped.parquet").frame()
 
-    @cached_property
-    def _row_of(self) -> dict[str, int]:
-        return {name: row for row, name in enumerate(self.index["id"])}
+    def column(self, name: str) -> Shaped[np.ndarray, " record"]:
+        """A column of the index that holds one number or text a record, as an array not to be written to."""
+        return self.records.column(name)
 
-    def signals(self, rows: Int[np.ndarray, " record"]) -> Int16[np.ndarray, "record 12 time"]:
-        """The records at `rows` of the index in microvolt, in the order asked."""
-        rows = np.asarray(rows)
-        shards, places = self._places
-        signals = np.empty((len(rows), len(LEADS), self.samples), dtype=np.int16)
-        for number in np.unique(shards[rows]):
-            here = np.flatnonzero(shards[rows] == number)
-            # Read in the file's order, so that a cold disk is passed over once.
-            here = here[np.argsort(places[rows[here]], kind="stable")]
-            shard = self._shard(int(number))
-            for target in here:
-                signals[target] = shard[places[rows[target]]]
+    def lists(self, name: str) -> Lists:
+        """A column of the index that holds a list a record; a list is made when it is asked for."""
+        return self.records.lists(name)
+
+    def signals(
+        self, rows: Int[np.ndarray, " record"], out: Int16[np.ndarray, "record 12 time"] | None = None
+    ) -> Int16[np.ndarray, "record 12 time"]:
+        """The records at `rows` of the index in microvolt, in the order asked.
+
+        Args:
+            rows: row numbers.
+            out: where to write them, instead of a new array.
+
+        Raises:
+            MelpError: a shard cannot be read, or ends too soon.
+        """
+        rows = np.asarray(rows, dtype=np.int64)
+        shape = (len(rows), len(LEADS), self.samples)
+        signals = np.empty(shape, dtype=np.int16) if out is None else out
+        shards, starts, sizes = (self.column(name)[rows] for name in ("shard", "offset", "size"))
+        # In the files' order, so that a cold disk is passed over once.
+        order = np.lexsort((starts, shards))
+        files = [self._shards[shard] for shard in shards[order]]
+        begins = starts[order].tolist()
+        try:
+            parts = self.files.ranges(files, begins, sizes[order].tolist())
+            for target, file, start, part in zip(order, files, begins, parts, strict=True):
+                signals[target] = self._signal(part, file, start)
+        except FileNotFoundError as error:
+            raise MelpError(f"{self.files.address}: a shard is missing ({error})") from error
         return signals
 
     def ecg(self, id: str) -> ECG:
@@ -110,42 +144,56 @@ class Store:
         Raises:
             MelpError: no such record.
         """
-        row = self._row_of.get(str(id))
-        if row is None:
+        found = np.flatnonzero(self.column("id") == str(id))
+        if not len(found):
             raise MelpError(f"{self.path}: no record {id!r}")
-        entry = self.index.iloc[row]
-        signal = self.signals(np.array([row]))[0, :, : int(entry["length"])]
-        meta = {str(name): entry[name] for name in self.index.columns if name not in ("shard", "row")}
+        row = self.records.row(int(found[0]))
+        signal = self.signals(found[:1])[0, :, : row["length"]]
+        meta = {name: value for name, value in row.items() if name not in _PLACE}
         return ECG(signal / np.float32(1000), self.rate, LEADS, meta)
 
-    def _shard(self, number: int) -> np.ndarray:
-        if number not in self._shards:
-            file = self.path / self.manifest["shards"][number]["file"]
-            self._shards[number] = np.load(file, mmap_mode="r", allow_pickle=False)
-        return self._shards[number]
+    @cached_property
+    def _codec(self) -> pa.Codec | None:
+        name = self.manifest["compression"]
+        return None if name == "none" else pa.Codec(name)
+
+    def _signal(self, found: bytes, file: str, start: int) -> Int16[np.ndarray, "12 time"]:
+        """The samples of a record from its bytes in the file of its shard."""
+        wanted = len(LEADS) * self.samples * 2
+        where = f"{self.files.address}/{file}: the record at byte {start}"
+        if self._codec is not None:
+            with named_errors(where):
+                found = self._codec.decompress(found, wanted)
+        if len(found) != wanted:
+            raise MelpError(f"{where}: {len(found)} bytes found, wanted {wanted}")
+        return np.frombuffer(found, dtype="<i2").reshape(len(LEADS), self.samples)
 
     def _check_shard(self, shard: dict[str, Any]) -> None:
-        file = self.path / shard["file"]
-        if not file.is_file():
-            raise MelpError(f"{file}: missing, the manifest names it")
-        if file.stat().st_size != shard["bytes"]:
-            raise MelpError(f"{file}: {file.stat().st_size} bytes, wanted {shard['bytes']}")
+        file = f"{self.files.address}/{shard['file']}"
+        try:
+            found = self.files.size(shard["file"])
+        except FileNotFoundError as error:
+            raise MelpError(f"{file}: missing, the manifest names it") from error
+        if found not in (None, shard["bytes"]):
+            raise MelpError(f"{file}: {found} bytes, wanted {shard['bytes']}")
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: str | Path) -> dict[str, Any]:
     """What the manifest of the store at `path` says.
 
     Raises:
         MelpError: no store is there, its build did not finish, or it is of another format.
     """
-    file = path / "manifest.json"
-    if not file.is_file():
-        if path.with_name(path.name + UNFINISHED).is_dir():
-            raise MelpError(f"{path}: its build did not finish; run the same `melp data build` again")
-        raise MelpError(f"{path}: no store (no manifest.json); `melp data build` makes one")
+    file = f"{str(path).rstrip('/')}/manifest.json"
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        version = manifest["format"]
+        with open_files(path).open("manifest.json") as stream:
+            manifest = json.loads(stream.read())
+            version = manifest["format"]
+    except FileNotFoundError as error:
+        why = "no store (no manifest.json); `melp data build` makes one"
+        if "://" not in str(path) and Path(f"{path}{UNFINISHED}").is_dir():
+            why = "its build did not finish; run the same `melp data build` again"
+        raise MelpError(f"{path}: {why}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise MelpError(f"{file}: not the manifest of a store") from error
     if version != FORMAT:
@@ -157,17 +205,19 @@ def verify(path: str | Path) -> list[str]:
     """The files of the store at `path` that are not as they were written; empty where all are.
 
     Raises:
-        MelpError: no store is there.
+        MelpError: no store is there, or a file cannot be read.
     """
-    path = Path(path)
-    manifest = read_manifest(path)
+    manifest, files = read_manifest(path), open_files(path)
     digests = {shard["file"]: shard["sha256"] for shard in manifest["shards"]} | manifest["files"]
     problems = []
     for name, wanted in digests.items():
-        if not (path / name).is_file():
-            problems.append(f"{path / name}: missing")
-        elif file_digest(path / name) != wanted:
-            problems.append(f"{path / name}: differs from its SHA-256 in the manifest")
+        file = f"{files.address}/{name}"
+        try:
+            with named_errors(file), files.open(name) as stream:
+                if hashlib.file_digest(cast(Any, stream), "sha256").hexdigest() != wanted:
+                    problems.append(f"{file}: differs from its SHA-256 in the manifest")
+        except FileNotFoundError:
+            problems.append(f"{file}: missing")
     return problems
 
 
@@ -175,14 +225,3 @@ def file_digest(file: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _read_table(file: Path, lists: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        table = pd.read_parquet(file)
-    except (OSError, ValueError) as error:
-        raise MelpError(f"{file}: cannot be read ({str(error).splitlines()[0]})") from error
-    for column in lists:
-        found = table[column] if column in table else [()] * len(table)
-        table[column] = [list(values) for values in found]
-    return table

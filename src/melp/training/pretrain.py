@@ -195,7 +195,7 @@ def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool 
     Raises:
         MelpError: `out` holds a training with other settings, or the options do not fit together.
     """
-    settings = {"name": name, "store": str(store.path.resolve()), **asdict(recipe)}
+    settings = {"name": name, "store": store.address, **asdict(recipe)}
     kind, preprocessing = get_method(name), Preprocessing.from_dict(recipe.preprocessing)
     if not _finished(out, settings):
         with _nothing_left_behind(out):
