@@ -100,13 +100,14 @@ class Fetcher:
 
     def _receive_all(self, file: PublishedFile, part: Path) -> None:
         import requests
+        import urllib3
 
         failures = 0
         while True:
             before = _size(part)
             try:
                 return self._receive(file, part, before)
-            except (_DroppedError, requests.RequestException) as error:
+            except (_DroppedError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 failures = 0 if _size(part) > before else failures + 1
                 if failures >= self.attempts:
                     why = str(error).splitlines()[0][:160]
@@ -132,7 +133,8 @@ class Fetcher:
                 raise _DroppedError(f"bytes {have}- asked for, {content_range!r} sent")
             part.parent.mkdir(parents=True, exist_ok=True)
             with part.open("ab" if goes_on else "wb") as stream:
-                for chunk in response.iter_content(_CHUNK):
+                # What comes, as it comes: a read that waits for a full block loses it with the connection.
+                while chunk := response.raw.read1(_CHUNK):
                     stream.write(chunk)
                     self.on_bytes(len(chunk))
                     if self._stopped.is_set():

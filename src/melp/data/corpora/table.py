@@ -104,7 +104,7 @@ class _Table:
             MelpError: the table has no row, or an id comes twice.
         """
         codes = dict.fromkeys(name for name in self.names if name not in _COLUMNS)
-        told = set()
+        told: set[str] = set()
         ids: set[str] = set()
         number = 0
         for number, row in self:
