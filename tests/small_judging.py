@@ -16,6 +16,7 @@ from melp.hub import Model
 from melp.signal.preprocessing import Preprocessing
 
 RATE, SECONDS = 50, 2
+SIZE = 12 * RATE * SECONDS * 2  # bytes of a record
 FINDINGS = {"AFIB": "atrial fibrillation", "SBRAD": "sinus bradycardia", "STACH": "sinus tachycardia"}
 
 
@@ -70,6 +71,7 @@ def write_store(folder: Path) -> Store:
         level = direction(FINDINGS[code]) + generator.normal(size=12) * 0.6
         wave = generator.normal(size=(12, RATE * SECONDS)) * 0.1
         signals.append(np.round((level[:, None] + wave) * 1000).astype(np.int16))
+        digest = hashlib.blake2b(signals[-1].tobytes(), digest_size=8).digest()
         labels = [code] + (["SR"] if code != "AFIB" else [])
         rows.append(
             {
@@ -85,6 +87,9 @@ def write_store(folder: Path) -> Store:
                 "length": RATE * SECONDS,
                 "shard": 0,
                 "row": number,
+                "digest": int.from_bytes(digest, "little", signed=True),
+                "offset": 128 + number * SIZE,
+                "size": SIZE,
             }
         )
     (folder / "shards").mkdir()
@@ -98,13 +103,14 @@ def write_store(folder: Path) -> Store:
     }
     pd.DataFrame(texts).to_parquet(folder / "texts.parquet")
     manifest = {
-        "format": 1,
+        "format": 2,
+        "compression": "none",
         "corpus": "ptb-xl",
         "rate": RATE,
         "seconds": SECONDS,
         "samples": RATE * SECONDS,
         "records": 240,
-        "shards": [{"file": "shards/00000.npy", "records": 240, "sha256": ""}],
+        "shards": [{"file": "shards/00000.npy", "records": 240, "bytes": 128 + 240 * SIZE, "sha256": ""}],
         "files": {},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))

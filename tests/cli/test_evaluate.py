@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 
 from melp.cli import main
+from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub import Model
+from melp.hub.records import records_of
 from small_judging import HashingMethod, small_model, write_store
+from small_published import write_files
 
 
 @pytest.fixture(scope="module")
@@ -141,3 +144,68 @@ def test_classify_names_a_file_that_is_not_there(
 ) -> None:
     assert run(monkeypatch, "classify", "model", tmp_path / "no.hea", "--label", "a") == 2
     assert "no.hea: no such file" in capsys.readouterr().err
+
+
+def test_protocol_paper(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = Store(data).index
+    files = write_files(tmp_path / "published", index, absent=2)
+    words = ("--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path, "--protocol", "paper")
+    words += ("--published-splits", files)
+    assert run(monkeypatch, "zero-shot", "model", *words, "--split", "validation") == 0
+    error = capsys.readouterr().err
+    assert error.count("\n") == 3 and "ptbxl_rhythm_val.csv: 2 of 26 records are not in" in error
+    assert run(monkeypatch, "probe", "model", *words, "--fraction", "50,100") == 0
+    lines = pd.read_json(tmp_path / "results.jsonl", lines=True)
+    macro = lines[lines["metric"] == "auroc_macro"]
+    assert set(macro["protocol"]) == {"paper"} and macro["folds"].tolist() == ["val", "test", "test"]
+    assert macro["fraction"].tolist() == [0, 50, 100] and macro["seed"].tolist() == [0, 42, 42]
+    predictions = pd.read_parquet(tmp_path / "predictions.parquet")
+    tests = predictions[predictions["fraction"] == 100]
+    assert set(tests["id"]) == set(index.loc[index["fold"] == 10, "id"])
+    assert tests.groupby("id")["score"].sum().to_numpy() == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("zero-shot", "--protocol", "papr"), "protocol: found 'papr', wanted corrected or paper"),
+        (("zero-shot", "--protocol", "paper"), "protocol paper: no --published-splits found"),
+        (("probe", "--published-splits", "."), "published-splits: found without --protocol paper"),
+        (("probe", "--protocol", "paper", "--published-splits", ".", "--seeds", "2"), "--seeds found"),
+        (("zero-shot", "--protocol", "paper", "--published-splits", ".", "--folds", "9"), "--folds found"),
+        (("zero-shot", "--protocol", "paper", "--published-splits", "x"), "x: no such folder"),
+        (("probe", "--protocol", "paper", "--published-splits", "."), ".: no ptbxl_rhythm_train.csv in it"),
+        (("probe", "--train-data", "x"), "x: no store"),
+    ],
+)
+def test_bad_protocols_end_with_one_line(
+    words: tuple[str, ...],
+    message: str,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rest = ("--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path / "out")
+    assert run(monkeypatch, words[0], "model", *words[1:], *rest) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and message in captured.err and captured.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shared_records_are_told_in_one_line(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(data)
+    monkeypatch.setattr(
+        "melp.evaluation.leakage.read_records", lambda folder: records_of(store, np.arange(0, 240, 2))
+    )
+    words = ("zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path)
+    assert run(monkeypatch, *words) == 0
+    line = "ptbxl-rhythm: model was trained on 12 of the 24 records judged, and on 12 of their patients\n"
+    assert capsys.readouterr().err == line
+    results = pd.read_json(tmp_path / "results.jsonl", lines=True)
+    assert set(results["shared_records"]) == set(results["shared_patients"]) == {12}

@@ -37,6 +37,8 @@ def test_a_line_has_the_fields_of_the_design(tmp_path: Path) -> None:
         "hi": 0.9,
         "n": 451,
         "left_out": ["PMI"],
+        "shared_records": None,
+        "shared_patients": None,
         "version": __version__,
         "config_hash": "abc",
     }

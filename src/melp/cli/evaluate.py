@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,6 @@ from melp.cli import app
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from melp.data.tasks import Task
     from melp.evaluation.judging import Judged
     from melp.hub import Model
@@ -25,6 +23,14 @@ _DATA = typer.Option(help="Store with the records.")
 _OUT = typer.Option(help="Folder for results.jsonl and predictions.parquet.")
 _FOLDS = typer.Option(None, help="Folds to judge, such as 9,10, instead of a split.")
 _SPLIT = typer.Option("test", help="Split of the task to judge: test or validation.")
+_FILES = {"test": "test", "validation": "val"}
+"""The published file of a split."""
+_PROTOCOL = typer.Option(
+    "corrected", help="corrected, or paper: as published, defects included, by --published-splits."
+)
+_PUBLISHED = typer.Option(
+    None, "--published-splits", help="Folder with the label files that MERL and MELP publish, at any depth."
+)
 _DEVICE = typer.Option("auto", help="auto (a GPU where there is one), cpu, cuda.")
 _MIN_POSITIVES = typer.Option(1, min=1, help="Classes with fewer positives do not count in the macro mean.")
 
@@ -39,30 +45,27 @@ def zero_shot_command(
     folds: str | None = _FOLDS,
     prompts: Path | None = typer.Option(None, help="JSON file with other prompts."),
     min_positives: int = _MIN_POSITIVES,
+    protocol: str = _PROTOCOL,
+    published: Path | None = _PUBLISHED,
     device: str = _DEVICE,
 ) -> None:
     """Judges a model by prompts alone: AUROC of ECG-prompt similarities."""
     from melp.data.store import Store
-    from melp.evaluation.judging import divide, save
-    from melp.evaluation.zero_shot import read_prompts, text_embeddings, zero_shot
+    from melp.evaluation.judging import save
+    from melp.evaluation.zero_shot import read_prompts, zero_shot_all
 
     tasks, judged_folds = _tasks(task, split), _folds(folds)
-    wordings = {each.name: read_prompts(prompts, each) if prompts else None for each in tasks}
+    wordings = {each.name: read_prompts(prompts, each) for each in tasks if prompts}
+    files = _published(protocol, published, {"folds": folds, "min-positives": min_positives != 1})
     store, loaded = Store(data), _load(model, device)
-    ids = _union([divide(each, store, judged_folds).judged for each in tasks])
-    ecg = text_embeddings(loaded, store, ids)
-    judged = [
-        zero_shot(
-            loaded,
-            store,
-            each,
-            folds=judged_folds,
-            prompts=wordings[each.name],
-            min_positives=min_positives,
-            ecg=ecg,
+    if files:
+        from melp.evaluation.paper_judging import paper_zero_shot
+
+        judged = paper_zero_shot(loaded, store, tasks, files, file=_FILES[split], prompts=wordings)
+    else:
+        judged = zero_shot_all(
+            loaded, store, tasks, folds=judged_folds, prompts=wordings, min_positives=min_positives
         )
-        for each in tasks
-    ]
     save(judged, out)
     _print(judged)
 
@@ -78,33 +81,42 @@ def probe_command(
     split: str = _SPLIT,
     folds: str | None = _FOLDS,
     train_folds: str | None = typer.Option(None, help="Folds to train on, such as 1-7."),
+    train_data: Path | None = typer.Option(
+        None, help="Store to train on, where --data has test records only (code-test: a store of code-15)."
+    ),
     min_positives: int = _MIN_POSITIVES,
+    protocol: str = _PROTOCOL,
+    published: Path | None = _PUBLISHED,
     device: str = _DEVICE,
 ) -> None:
     """Judges a frozen model by linear probes on its embeddings."""
     from melp.data.store import Store
-    from melp.evaluation.judging import divide, save
-    from melp.evaluation.probe import probe, probe_features
+    from melp.evaluation.judging import save
 
-    tasks, judged_folds, trained = _tasks(task, split), _folds(folds), _folds(train_folds)
-    fractions = _fractions(fraction)
-    store, loaded = Store(data), _load(model, device)
-    parts = [divide(each, store, judged_folds, trained) for each in tasks]
-    features = probe_features(
-        loaded, store, _union([p for part in parts for p in (part.trained, part.judged)])
-    )
-    judged: list[Judged] = []
-    for each in tasks:
-        judged += probe(
+    tasks, fractions = _tasks(task, split), _fractions(fraction)
+    chosen: dict[str, object] = {"folds": folds, "train-folds": train_folds, "train-data": train_data}
+    chosen |= {"seeds": seeds != 1, "min-positives": min_positives != 1}
+    files = _published(protocol, published, chosen)
+    if files:
+        from melp.evaluation.paper_probe import paper_probe
+
+        store, loaded = Store(data), _load(model, device)
+        judged = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_FILES[split])
+    else:
+        from melp.evaluation.probe import probe_all
+
+        judged_folds, trained = _folds(folds), _folds(train_folds)
+        store, loaded = Store(data), _load(model, device)
+        judged = probe_all(
             loaded,
             store,
-            each,
+            tasks,
             fractions=fractions,
             seeds=range(seeds),
             folds=judged_folds,
             train_folds=trained,
+            train_store=Store(train_data) if train_data else None,
             min_positives=min_positives,
-            features=features,
         )
     save(judged, out)
     _print(judged)
@@ -169,10 +181,10 @@ def _tasks(text: str, split: str) -> list[Task]:
     from melp.data.tasks import get_task
 
     tasks = [get_task(name.strip()) for name in text.split(",")]
+    if split not in _FILES:
+        raise MelpError(f"split: found {split!r}, wanted {' or '.join(_FILES)}")
     if split == "test":
         return tasks
-    if split != "validation":
-        raise MelpError(f"split: found {split!r}, wanted test or validation")
     return [replace(task, test_folds=task.validation_folds) for task in tasks]
 
 
@@ -204,11 +216,23 @@ def _fractions(text: str) -> list[float]:
     return fractions
 
 
-def _union(parts: Sequence[pd.Index]) -> pd.Index:
-    whole = parts[0]
-    for part in parts[1:]:
-        whole = whole.union(part, sort=False)
-    return whole
+def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object]) -> Path | None:
+    """The folder of the published label files under protocol "paper", which leaves nothing else to choose."""
+    if protocol not in ("corrected", "paper"):
+        raise MelpError(f"protocol: found {protocol!r}, wanted corrected or paper")
+    if protocol == "corrected":
+        if folder:
+            raise MelpError("published-splits: found without --protocol paper, wanted both or neither")
+        return None
+    if folder is None:
+        raise MelpError(
+            "protocol paper: no --published-splits found, wanted the folder of the label files that MERL and "
+            "MELP publish"
+        )
+    given = [name for name, value in chosen.items() if value]
+    if given:
+        raise MelpError(f"protocol paper: --{given[0]} found, wanted none: what is published has no choice")
+    return folder
 
 
 def _print(judged: Sequence[Judged]) -> None:
@@ -229,6 +253,19 @@ def _print(judged: Sequence[Judged]) -> None:
             )
         )
     _table(names, rows)
+    # Cells of one task differ in neither.
+    for line in dict.fromkeys(line for each in judged for line in _notes(each)):
+        typer.echo(line, err=True)
+
+
+def _notes(judged: Judged) -> list[str]:
+    notes = list(judged.notes)
+    if judged.shared:
+        notes.append(
+            f"{judged.cell.task}: {judged.cell.checkpoint} was trained on {judged.shared.records} of the "
+            f"{judged.auroc.n} records judged, and on {judged.shared.patients} of their patients"
+        )
+    return notes
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

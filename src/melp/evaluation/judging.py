@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
 
 from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
+from melp.evaluation.leakage import UNKNOWN, Shared, shared_with_training
 from melp.evaluation.metrics import Auroc, judge
 from melp.evaluation.results import Cell, Result, config_hash, write_predictions, write_results
 from melp.hub import Model
 
-__all__ = ["Judged", "Split", "divide", "judge_cell", "save"]
+__all__ = ["Judged", "Split", "check_corpus", "divide", "join", "judge_cell", "labels_of", "save", "union"]
 
 CORRECTED = "corrected"
 
@@ -30,27 +30,39 @@ class Split:
     Attributes:
         labels: all covered records, by id (see `Task.labels`).
         judged: ids of the records that are judged.
-        trained: ids of the records that a probe may learn from.
+        training: labels of the records that a probe may learn from, by id; of another store where the task's
+            corpus has test records only.
         folds: the folds judged.
         train_folds: the folds learned from.
     """
 
     labels: pd.DataFrame
     judged: pd.Index
-    trained: pd.Index
+    training: pd.DataFrame
     folds: tuple[int, ...]
     train_folds: tuple[int, ...]
+
+    @property
+    def trained(self) -> pd.Index:
+        """Ids of the records that a probe may learn from."""
+        return self.training.index
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A cell with its areas and the scores behind them."""
+    """A cell with its areas and the scores behind them.
+
+    `shared` is what the judged records share with those that the model was trained on, `notes` are lines for
+    the person who judges.
+    """
 
     cell: Cell
     auroc: Auroc
     scores: pd.DataFrame
     labels: pd.DataFrame
     config_hash: str
+    shared: Shared = UNKNOWN
+    notes: tuple[str, ...] = ()
 
     def results(self) -> list[Result]:
         """One result a metric: the macro mean, then each class."""
@@ -59,7 +71,29 @@ class Judged:
     def _result(self, metric: str, value: float) -> Result:
         low, high = self.auroc.intervals.get(metric, (None, None))
         left_out = self.auroc.left_out if metric == "auroc_macro" else ()
-        return Result(self.cell, metric, value, self.auroc.n, low, high, left_out, self.config_hash)
+        return Result(
+            self.cell,
+            metric,
+            value,
+            self.auroc.n,
+            low,
+            high,
+            left_out,
+            self.config_hash,
+            self.shared.records,
+            self.shared.patients,
+        )
+
+
+def check_corpus(task: Task, store: Store, corpus: str) -> None:
+    """Ends with one line where a store lacks the corpus that a task wants.
+
+    Raises:
+        MelpError: it does.
+    """
+    corpora = np.unique(store.column("corpus")).tolist()
+    if corpus not in corpora:
+        raise MelpError(f"{store.path}: holds {', '.join(corpora)}, task {task.name} wants {corpus}")
 
 
 def divide(
@@ -67,44 +101,78 @@ def divide(
     store: Store,
     folds: Sequence[int] | None = None,
     train_folds: Sequence[int] | None = None,
+    train_store: Store | None = None,
 ) -> Split:
     """Divides the records that a task covers.
 
     Args:
-        task: gives the labels and, where nothing else is asked, the published folds.
+        task: gives the labels and, where nothing else is asked, the folds.
         store: where the records lie.
         folds: folds to judge instead of the task's test folds; then a probe trains on all others.
         train_folds: folds to train on instead.
+        train_store: where the records to learn from lie, for a task whose corpus has test records only.
 
     Raises:
-        MelpError: the store holds another corpus, a fold is on both sides, or nothing is left to judge.
+        MelpError: a store holds another corpus, a fold is on both sides, or nothing is left to judge.
     """
-    index = store.index
-    corpora = sorted(set(index["corpus"]))
-    if task.corpus not in corpora:
-        raise MelpError(f"{store.path}: holds {', '.join(corpora)}, task {task.name} wants {task.corpus}")
-    labels = task.labels(index)
-    if train_folds is None:
-        train_folds = task.train_folds if folds is None else sorted(set(index["fold"].tolist()) - set(folds))
+    labels = labels_of(task, store, task.corpus)
     judged_folds = tuple(folds or task.test_folds)
-    both = sorted(set(judged_folds) & set(train_folds))
+    learned, training = _learned(task, labels, store, train_store, folds, train_folds)
+    both = sorted(set(judged_folds) & set(learned)) if train_store is None else []
     if both:
-        raise MelpError(f"folds: {_join(both)} both judged and trained on")
-    fold = index.set_index("id")["fold"].loc[labels.index]
-    judged = labels.index[fold.isin(judged_folds)]
+        raise MelpError(f"folds: {join(both)} both judged and trained on")
+    judged = _in_folds(labels, store, judged_folds).index
     if not len(judged):
-        raise MelpError(f"{store.path}: no record with a label of {task.name} in folds {_join(judged_folds)}")
-    trained = labels.index[fold.isin(train_folds)]
-    return Split(labels, judged, trained, judged_folds, tuple(train_folds))
+        raise MelpError(f"{store.path}: no record with a label of {task.name} in folds {join(judged_folds)}")
+    return Split(labels, judged, training, judged_folds, learned)
 
 
-def _join(folds: Iterable[int]) -> str:
+def _learned(
+    task: Task,
+    labels: pd.DataFrame,
+    store: Store,
+    train_store: Store | None,
+    folds: Sequence[int] | None,
+    train_folds: Sequence[int] | None,
+) -> tuple[tuple[int, ...], pd.DataFrame]:
+    """The folds to learn from, and the labels of their records."""
+    apart = task.train_corpus != task.corpus
+    if train_store is not None and not apart:
+        raise MelpError(f"{train_store.path}: task {task.name} trains on the store that it is judged on")
+    if apart and train_store is None:
+        return (), labels[:0]
+    if train_store is not None:
+        labels, store = labels_of(task, train_store, task.train_corpus), train_store
+    if train_folds is None:
+        others = sorted(set(store.column("fold").tolist()) - set(folds or ()))
+        train_folds = task.train_folds if folds is None or apart else others
+    return tuple(train_folds), _in_folds(labels, store, train_folds)
+
+
+def labels_of(task: Task, store: Store, corpus: str) -> pd.DataFrame:
+    """Labels of all records of a store that a task covers, by id (see `Task.labels`).
+
+    Raises:
+        MelpError: the store does not hold `corpus`.
+    """
+    check_corpus(task, store, corpus)
+    codes = list(store.lists("labels"))
+    return task.labels(pd.DataFrame({"id": store.column("id"), "labels": codes}))
+
+
+def _in_folds(labels: pd.DataFrame, store: Store, folds: Sequence[int]) -> pd.DataFrame:
+    fold = pd.Series(store.column("fold"), index=store.column("id")).loc[labels.index]
+    return labels[fold.isin(folds)]
+
+
+def join(folds: Iterable[int]) -> str:
+    """Folds as results name them: "9,10"."""
     return ",".join(str(fold) for fold in folds)
 
 
-def rows_of(store: Store, ids: pd.Index) -> Int[np.ndarray, " record"]:
-    """Row numbers of the records `ids` in the store's index, in that order."""
-    return np.asarray(pd.Index(store.index["id"]).get_indexer(ids))
+def union(parts: Sequence[pd.Index]) -> pd.Index:
+    """The ids of all parts, each once, in the order of their first coming."""
+    return parts[0].append(list(parts[1:])).unique()
 
 
 def judge_cell(
@@ -124,7 +192,7 @@ def judge_cell(
     `options` is what else the scores depend on; it goes into the hash with the model's configuration.
     """
     labels = part.labels.loc[part.judged]
-    patients = store.index.set_index("id")["patient"]
+    patients = pd.Series(store.column("patient"), index=store.column("id"))
     area = judge(scores, labels, patients, min_positives=min_positives)
     cell = Cell(
         method=model.name,
@@ -133,11 +201,11 @@ def judge_cell(
         protocol=CORRECTED,
         fraction=fraction,
         seed=seed,
-        folds=_join(part.folds),
-        train_folds=_join(part.train_folds) if fraction else "",
+        folds=join(part.folds),
+        train_folds=join(part.train_folds) if fraction else "",
     )
     digest = config_hash(dict(model.config), {"min_positives": min_positives}, options or {})
-    return Judged(cell, area, scores, labels, digest)
+    return Judged(cell, area, scores, labels, digest, shared_with_training(model, store, part.judged))
 
 
 def save(judged: Sequence[Judged], folder: Path) -> None:

@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 
 from melp.errors import MelpError
 
-__all__ = ["MACRO", "Auroc", "auroc", "bootstrap_auroc", "judge"]
+__all__ = ["MACRO", "Auroc", "auroc", "bootstrap_auroc", "interval", "judge", "row_means"]
 
 MACRO = "auroc_macro"
 _CHUNK = 100  # resamples held in memory at once
@@ -117,7 +117,7 @@ def bootstrap_auroc(
     return np.concatenate(chunks)
 
 
-def _interval(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
+def interval(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
     """The middle 95 % of the resamples that have a value."""
     values = values[np.isfinite(values)]
     if not len(values):
@@ -190,11 +190,11 @@ def _intervals(
     groups = pd.factorize(patients)[0]
     drawn = bootstrap_auroc(scores, labels, groups, resamples=resamples, seed=seed)
     areas = {f"auroc/{name}": column for name, column in zip(names, drawn.T, strict=True)}
-    areas = {MACRO: _row_means(drawn[:, counted])} | areas
-    return {name: _interval(column) for name, column in areas.items() if np.isfinite(column).any()}
+    areas = {MACRO: row_means(drawn[:, counted])} | areas
+    return {name: interval(column) for name, column in areas.items() if np.isfinite(column).any()}
 
 
-def _row_means(values: Float[np.ndarray, "resample class"]) -> Float[np.ndarray, " resample"]:
+def row_means(values: Float[np.ndarray, "resample class"]) -> Float[np.ndarray, " resample"]:
     """Mean of the finite values of each row; NaN where there is none."""
     finite = np.isfinite(values)
     with np.errstate(invalid="ignore"):

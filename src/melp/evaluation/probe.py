@@ -16,12 +16,12 @@ from threadpoolctl import threadpool_limits
 from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
-from melp.evaluation.embed import embed_rows
-from melp.evaluation.judging import Judged, Split, divide, judge_cell, rows_of
+from melp.evaluation.embed import embed_rows, rows_of
+from melp.evaluation.judging import Judged, Split, divide, judge_cell, union
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
 
-__all__ = ["STRENGTHS", "Probe", "fit_probe", "probe", "probe_features"]
+__all__ = ["STRENGTHS", "Probe", "fit_probe", "probe", "probe_all", "probe_features"]
 
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 _PARTS = 5
@@ -111,6 +111,7 @@ def probe(
     seeds: Sequence[int] = (0,),
     folds: Sequence[int] | None = None,
     train_folds: Sequence[int] | None = None,
+    train_store: Store | None = None,
     min_positives: int = 1,
     features: pd.DataFrame | None = None,
 ) -> list[Judged]:
@@ -124,60 +125,111 @@ def probe(
         seeds: each draws another subset and other parts for choosing the strength.
         folds: folds to judge instead of the task's test folds; then all others are trained on.
         train_folds: folds to train on.
+        train_store: where the records to train on lie, for a task whose corpus has test records only.
         min_positives: classes with fewer positives do not count in the macro mean.
-        features: embeddings from `probe_features`, where they are known already.
+        features: embeddings of records of `store` from `probe_features`, where they are known already.
 
     Raises:
         MelpError: nothing to train on or to judge, or a patient is on both sides.
     """
-    part = divide(task, store, folds, train_folds)
-    patients = store.index.set_index("id")["patient"]
-    _check_sides(part, patients)
+    part = divide(task, store, folds, train_folds, train_store)
+    _check_training(part, task)
     if features is None:
-        features = probe_features(model, store, part.labels.index)
+        features = probe_features(
+            model, store, union([part.judged, *([] if train_store else [part.trained])])
+        )
+    learned = probe_features(model, train_store, part.trained) if train_store else features
+    patients = _patients(train_store or store, part.trained)
+    if train_store is None:
+        _check_sides(patients, _patients(store, part.judged))
     judged = []
     for fraction in fractions:
         for seed in seeds if fraction < 100 else seeds[:1]:
-            scores = _probe_scores(features, part, patients, fraction, seed)
-            judged.append(
-                judge_cell(
-                    model,
-                    store,
-                    task,
-                    part,
-                    scores,
-                    fraction=fraction,
-                    seed=seed,
-                    min_positives=min_positives,
-                )
+            fitted = _fit_subset(learned, part.training, patients, fraction, seed)
+            scores = pd.DataFrame(
+                fitted(features.loc[part.judged].to_numpy()), index=part.judged, columns=list(task.classes)
             )
+            cell = judge_cell(
+                model, store, task, part, scores, fraction=fraction, seed=seed, min_positives=min_positives
+            )
+            judged.append(cell)
     return judged
 
 
-def probe_features(model: Model, store: Store, ids: pd.Index) -> pd.DataFrame:
-    """What a probe reads of the records `ids`, indexed by id."""
-    return pd.DataFrame(embed_rows(model, store, rows_of(store, ids)), index=ids)
+def probe_all(
+    model: Model,
+    store: Store,
+    tasks: Sequence[Task],
+    *,
+    fractions: Sequence[float] = (100,),
+    seeds: Sequence[int] = (0,),
+    folds: Sequence[int] | None = None,
+    train_folds: Sequence[int] | None = None,
+    train_store: Store | None = None,
+    min_positives: int = 1,
+) -> list[Judged]:
+    """`probe` on several tasks, with one embedding a record for all of them.
+
+    Raises:
+        MelpError: as `probe`, before anything is embedded.
+    """
+    ids: list[pd.Index] = []
+    for task in tasks:
+        part = divide(task, store, folds, train_folds, train_store)
+        _check_training(part, task)
+        ids += [part.judged] if train_store else [part.judged, part.trained]
+    features = probe_features(model, store, union(ids))
+    judged: list[Judged] = []
+    for task in tasks:
+        judged += probe(
+            model,
+            store,
+            task,
+            fractions=fractions,
+            seeds=seeds,
+            folds=folds,
+            train_folds=train_folds,
+            train_store=train_store,
+            min_positives=min_positives,
+            features=features,
+        )
+    return judged
 
 
-def _check_sides(part: Split, patients: pd.Series) -> None:
-    if not len(part.trained):
-        raise MelpError("probe: no record with a label in the training folds")
-    shared = set(patients.loc[part.trained]) & set(patients.loc[part.judged])
+def probe_features(model: Model, store: Store, ids: pd.Index, keep: float | None = None) -> pd.DataFrame:
+    """What a probe reads of the records `ids`, indexed by id; `keep` as in `map_rows`."""
+    return pd.DataFrame(embed_rows(model, store, rows_of(store, ids), keep=keep), index=ids)
+
+
+def _patients(store: Store, ids: pd.Index) -> pd.Series:
+    return pd.Series(store.column("patient")[rows_of(store, ids)], index=ids)
+
+
+def _check_training(part: Split, task: Task) -> None:
+    if len(part.trained):
+        return
+    if task.train_corpus != task.corpus and not part.train_folds:
+        raise MelpError(
+            f"probe: {task.corpus} has test records only and nothing to train on, wanted a store of "
+            f"{task.train_corpus} too (--train-data)"
+        )
+    raise MelpError("probe: no record with a label in the training folds")
+
+
+def _check_sides(trained: pd.Series, judged: pd.Series) -> None:
+    shared = set(trained) & set(judged)
     if shared:
         raise MelpError(f"probe: {len(shared)} patients are in the training and in the judged folds")
 
 
-def _probe_scores(
-    features: pd.DataFrame, part: Split, patients: pd.Series, percent: float, seed: int
-) -> pd.DataFrame:
-    """Scores of the judged records by a probe trained on `percent` of the others."""
-    chosen = part.trained[stratified_subset(part.labels.loc[part.trained].to_numpy(), percent, seed)]
-    fitted = fit_probe(
+def _fit_subset(
+    features: pd.DataFrame, labels: pd.DataFrame, patients: pd.Series, percent: float, seed: int
+) -> Probe:
+    """A probe trained on `percent` of the records of `labels`."""
+    chosen = labels.index[stratified_subset(labels.to_numpy(), percent, seed)]
+    return fit_probe(
         features.loc[chosen].to_numpy(),
-        part.labels.loc[chosen].to_numpy(),
+        labels.loc[chosen].to_numpy(),
         patients.loc[chosen].to_numpy(),
         seed=seed,
-    )
-    return pd.DataFrame(
-        fitted(features.loc[part.judged].to_numpy()), index=part.judged, columns=part.labels.columns
     )

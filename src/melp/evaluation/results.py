@@ -37,8 +37,8 @@ class Cell:
         protocol: "corrected" or "paper".
         fraction: labels that were used, in per cent of the training folds; 0 for zero-shot.
         seed: seed of the subset of labels.
-        folds: folds judged, such as "9,10".
-        train_folds: folds the probe was trained on; empty for zero-shot.
+        folds: folds judged, such as "9,10"; under "paper" the published file, such as "test".
+        train_folds: folds (or the file) the probe was trained on; empty for zero-shot.
     """
 
     method: str
@@ -59,7 +59,8 @@ class Result:
     """One number: `value`, `lo` and `hi` from 0 to 1 (95 % interval, None where there is none).
 
     `n` is the number of records judged, `left_out` the classes that a macro mean does not count,
-    `config_hash` what else the number depends on (model and options).
+    `config_hash` what else the number depends on (model and options); `shared_records` and `shared_patients`
+    are how many of the records judged, and of their patients, the model was trained on (None where unknown).
     """
 
     cell: Cell
@@ -70,6 +71,8 @@ class Result:
     hi: float | None = None
     left_out: Sequence[str] = ()
     config_hash: str = ""
+    shared_records: int | None = None
+    shared_patients: int | None = None
 
     def line(self, date: str) -> dict[str, Any]:
         """The fields of the JSON line."""
@@ -81,6 +84,8 @@ class Result:
             "hi": _finite(self.hi),
             "n": self.n,
             "left_out": list(self.left_out),
+            "shared_records": self.shared_records,
+            "shared_patients": self.shared_patients,
             "version": __version__,
             "config_hash": self.config_hash,
             "date": date,

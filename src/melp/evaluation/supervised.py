@@ -21,8 +21,8 @@ from melp.data.batches import Sample, StoreBatches
 from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
-from melp.evaluation.embed import map_rows
-from melp.evaluation.judging import Judged, divide, judge_cell, rows_of
+from melp.evaluation.embed import map_rows, rows_of
+from melp.evaluation.judging import Judged, divide, judge_cell
 from melp.hub import Model
 from melp.hub.folder import CONFIG, WEIGHTS, write_text, write_weights
 from melp.nn.base import Encoder

@@ -15,11 +15,19 @@ from jaxtyping import Float
 from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
-from melp.evaluation.embed import embed_rows, require
-from melp.evaluation.judging import Judged, divide, judge_cell, rows_of
+from melp.evaluation.embed import embed_rows, require, rows_of
+from melp.evaluation.judging import Judged, divide, judge_cell, union
 from melp.hub import Model
 
-__all__ = ["embed_prompts", "read_prompts", "similarities", "text_embeddings", "zero_shot"]
+__all__ = [
+    "Prompts",
+    "embed_prompts",
+    "read_prompts",
+    "similarities",
+    "text_embeddings",
+    "zero_shot",
+    "zero_shot_all",
+]
 
 Prompts = Mapping[str, Sequence[str]]
 
@@ -33,9 +41,6 @@ def similarities(
     Args:
         ecg: embeddings of ECGs in the space shared with text, of any length.
         texts: embeddings of the prompts of each class.
-
-    Differences: the published scores pass a softmax over the classes before the AUROC, which couples classes
-    that can occur together; here they stay as they are.
     """
     ecg = _unit(ecg)
     return {name: ecg @ _unit(_unit(prompts).mean(axis=0)) for name, prompts in texts.items()}
@@ -96,9 +101,39 @@ def zero_shot(
     )
 
 
-def text_embeddings(model: Model, store: Store, ids: pd.Index) -> pd.DataFrame:
-    """Embeddings of the records `ids` in the space shared with text, indexed by id."""
-    return pd.DataFrame(embed_rows(model, store, rows_of(store, ids), space="text"), index=ids)
+def zero_shot_all(
+    model: Model,
+    store: Store,
+    tasks: Sequence[Task],
+    *,
+    folds: Sequence[int] | None = None,
+    prompts: Mapping[str, Prompts] | None = None,
+    min_positives: int = 1,
+) -> list[Judged]:
+    """`zero_shot` on several tasks, with one embedding a record; `prompts` by the name of the task.
+
+    Raises:
+        MelpError: as `zero_shot`, before anything is embedded.
+    """
+    ecg = text_embeddings(model, store, union([divide(task, store, folds).judged for task in tasks]))
+    wordings = prompts or {}
+    return [
+        zero_shot(
+            model,
+            store,
+            task,
+            folds=folds,
+            prompts=wordings.get(task.name),
+            min_positives=min_positives,
+            ecg=ecg,
+        )
+        for task in tasks
+    ]
+
+
+def text_embeddings(model: Model, store: Store, ids: pd.Index, keep: float | None = None) -> pd.DataFrame:
+    """Embeddings of the records `ids` in the space shared with text, by id; `keep` as in `map_rows`."""
+    return pd.DataFrame(embed_rows(model, store, rows_of(store, ids), space="text", keep=keep), index=ids)
 
 
 def read_prompts(path: Path, task: Task) -> dict[str, list[str]]:

@@ -1,0 +1,75 @@
+"""Records and patients that a model was trained on and is judged on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from melp.data.store import Store
+from melp.data.tasks import get_task
+from melp.errors import MelpError
+from melp.evaluation.leakage import UNKNOWN, Shared, count_shared, shared_with_training
+from melp.evaluation.probe import probe
+from melp.evaluation.zero_shot import zero_shot
+from melp.hub import Model
+from melp.hub.records import read_records, write_records
+
+
+def records(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["corpus", "id", "patient", "digest"])
+
+
+def test_records_are_shared_by_id_in_a_corpus_and_by_signal_in_any() -> None:
+    trained = records(("a", "1", "p", 11), ("a", "2", "q", 12), ("b", "7", "r", 13))
+    judged = records(
+        ("a", "1", "p", 21),  # the same record, read anew
+        ("a", "3", "q", 22),  # another of a patient trained on
+        ("a", "7", "r", 23),  # id and patient of another corpus
+        ("c", "9", "s", 13),  # the same signal in another corpus
+        ("c", "8", "s", 24),  # another of that patient
+        ("b", "5", "p", 25),
+    )
+    assert count_shared(trained, judged) == Shared(records=2, patients=3)
+    assert count_shared(trained, judged.iloc[[2, 5]]) == Shared(0, 0)
+    assert count_shared(trained.iloc[:0], judged) == Shared(0, 0)
+
+
+def test_shared_is_true_where_something_is() -> None:
+    assert not UNKNOWN and not Shared(0, 0)
+    assert Shared(0, 1) and Shared(1, 1)
+
+
+@pytest.fixture
+def trained(model: Model, store: Store, tmp_path: Path) -> Model:
+    """A model that was trained on all of fold 1 and on every other record of fold 10."""
+    fold = store.column("fold")
+    rows = np.concatenate([np.flatnonzero(fold == 1), np.flatnonzero(fold == 10)[::2]])
+    write_records(tmp_path, store, rows)
+    return replace(model, folder=tmp_path)
+
+
+def test_every_result_tells_what_is_shared(model: Model, trained: Model, store: Store) -> None:
+    task = get_task("ptbxl-rhythm")
+    judged = zero_shot(trained, store, task)
+    # Two records a patient, one of which was trained on.
+    assert judged.auroc.n == 24 and judged.shared == Shared(12, 12)
+    assert {(each.shared_records, each.shared_patients) for each in judged.results()} == {(12, 12)}
+    (by_labels,) = probe(trained, store, task, folds=(9,))
+    assert by_labels.shared == Shared(0, 0)
+    assert zero_shot(model, store, task).shared == UNKNOWN
+
+
+def test_a_note_tells_corpus_id_patient_and_digest(trained: Model, store: Store, tmp_path: Path) -> None:
+    note = read_records(trained.folder)
+    assert note is not None and list(note.columns) == ["corpus", "id", "patient", "digest"]
+    index = store.index.set_index("id")
+    assert len(note) == 36 and set(index["fold"].loc[note["id"]]) == {1, 10}
+    assert (index["digest"].loc[note["id"]].to_numpy() == note["digest"]).all()
+    assert [file.name for file in tmp_path.iterdir()] == ["records.parquet"]
+    (tmp_path / "records.parquet").write_bytes(b"x")
+    with pytest.raises(MelpError, match=r"records\.parquet: cannot be read"):
+        shared_with_training(trained, store, pd.Index(["r000"]))

@@ -1,0 +1,194 @@
+"""Protocol "paper": the published defects, one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from melp.data.store import Store
+from melp.data.tasks import get_task
+from melp.errors import MelpError
+from melp.evaluation.paper_judging import judge_as_published, paper_zero_shot
+from melp.evaluation.paper_probe import EPOCHS, PATIENCE, fit_paper_probe, paper_probe
+from melp.evaluation.paper_split import divide_as_published, embed_together, sample_as_published
+from melp.evaluation.probe import probe_features
+from melp.hub import Model
+from small_published import write_files
+
+TASK = get_task("ptbxl-rhythm")
+KNOWN = ("STACH", "SBRAD", "AFIB", "SR")
+
+
+@pytest.fixture
+def files(store: Store, tmp_path: Path) -> Path:
+    """Published files that name three records a file that the store lacks."""
+    return write_files(tmp_path / "published", store.index, absent=3)
+
+
+def test_records_are_those_of_the_files_and_missing_ones_are_named(store: Store, files: Path) -> None:
+    part = divide_as_published(TASK, store, files)
+    fold = store.index.set_index("id")["fold"]
+    assert set(fold.loc[part.training.index]) == set(range(1, 9))
+    assert set(fold.loc[part.validation.index]) == {9} and set(fold.loc[part.judged.index]) == {10}
+    assert len(part.training_file) == len(part.training) + 3
+    assert [note.replace(str(store.path), "STORE") for note in part.notes] == [
+        f"ptbxl_rhythm_{split}.csv: 3 of {total} records are not in STORE (x{split}0, x{split}1, x{split}2)"
+        for split, total in (("train", 195), ("val", 27), ("test", 27))
+    ]
+    judged = divide_as_published(TASK, store, files, "val").judged
+    assert list(judged.index) == list(part.validation.index)
+    none = write_files(files.parent / "none", store.index.iloc[:0], absent=7)
+    with pytest.raises(MelpError, match=r"none of the 7 records of .*ptbxl_rhythm_test\.csv"):
+        divide_as_published(TASK, store, none)
+
+
+def test_probes_read_labels_by_position_and_zero_shot_by_name(store: Store, tmp_path: Path) -> None:
+    files = write_files(tmp_path, store.index, swapped=("AFIB", "STACH"))
+    part = divide_as_published(TASK, store, files)
+    truth = TASK.labels(store.index).loc[part.judged.index]
+    assert (part.judged["AFIB"] == truth["AFIB"]).all() and (part.judged["STACH"] == truth["STACH"]).all()
+    assert (part.by_position["AFIB"] == truth["STACH"]).all()
+    assert (part.by_position["STACH"] == truth["AFIB"]).all()
+    assert (part.by_position["SBRAD"] == truth["SBRAD"]).all()
+    held_out = TASK.labels(store.index).loc[part.validation.index]
+    assert (part.validation["AFIB"] == held_out["STACH"]).all()
+
+
+def test_a_class_without_positives_counts_zero() -> None:
+    generator = np.random.default_rng(0)
+    index = [f"r{number}" for number in range(60)]
+    scores = pd.DataFrame(generator.normal(size=(60, 3)), index=index, columns=list("ABC"))
+    labels = pd.DataFrame(generator.random((60, 3)) < 0.4, index=index, columns=list("ABC"))
+    labels["B"] = False
+    found = judge_as_published(scores, labels, pd.Series(index, index=index), resamples=200)
+    areas = [roc_auc_score(labels[name], scores[name]) for name in "AC"]
+    assert found.values["auroc/B"] == 0 and found.left_out == ()
+    assert found.macro == pytest.approx(sum(areas) / 3)
+    low, high = found.intervals["auroc_macro"]
+    assert low < found.macro < high and high - low < 0.2
+    assert found.intervals["auroc/B"] == (0, 0) and found.positives["B"] == 0
+
+
+def test_subsets_are_pandas_samples_of_the_file() -> None:
+    ids = pd.Index([f"r{number}" for number in range(1000)])
+    expected = pd.DataFrame({"id": ids}).sample(frac=0.1, random_state=42)["id"]
+    assert list(sample_as_published(ids, 10)) == list(expected)
+
+
+def test_embeddings_are_made_once_for_tasks_that_keep_the_same_seconds() -> None:
+    calls: list[tuple[list[str], float | None]] = []
+
+    def embed(ids: pd.Index, keep: float | None) -> pd.DataFrame:
+        calls.append((list(ids), keep))
+        return pd.DataFrame({"x": [int(name) for name in ids]}, index=ids)
+
+    tasks = [get_task(name) for name in ("ptbxl-super", "cpsc2018", "ptbxl-form")]
+    parts = [pd.Index(["1", "2"]), pd.Index(["3", "1"]), pd.Index(["4", "2"])]
+    found = embed_together(tasks, parts, embed)
+    assert calls == [(["1", "2", "4"], None), (["3", "1"], 5)]
+    assert [list(each["x"]) for each in found] == [[1, 2], [3, 1], [4, 2]]
+
+
+def test_the_rest_of_a_kept_recording_reads_zero(model: Model, store: Store) -> None:
+    ids = pd.Index(["r003", "r007"])
+    found = probe_features(model, store, ids, keep=0.5).to_numpy()
+    signals = store.signals(np.array([3, 7])).astype(float) / 1000
+    np.testing.assert_allclose(found, signals[:, :, :25].sum(-1) / signals.shape[-1], rtol=1e-5)
+    whole = probe_features(model, store, ids).to_numpy()
+    np.testing.assert_allclose(whole, signals.mean(-1), rtol=1e-5)
+
+
+def problem(records: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(records, 6))
+    return x, x[:, :3] + 0.3 * generator.normal(size=(records, 3)) > 0.5
+
+
+def test_the_probe_is_adamw_with_a_cosine_by_epoch() -> None:
+    """Against the same layer trained step by step, with the rates and the decay written out."""
+    (x, y), (x_val, y_val) = problem(300), problem(100, 1)
+    fitted = fit_paper_probe(x, y, x_val, y_val)
+    inputs, targets = torch.tensor(x, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
+    torch.manual_seed(42)
+    layer = torch.nn.Linear(6, 3)
+    state = [(torch.zeros_like(p), torch.zeros_like(p)) for p in layer.parameters()]
+    step = 0
+    for epoch in range(fitted.epoch + 1):
+        rate = 1e-5 + (1e-3 - 1e-5) * (1 + np.cos(np.pi * epoch / EPOCHS)) / 2
+        for rows in torch.randperm(300).split(128):
+            step += 1
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                logits = layer(inputs[rows])
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits.float(), targets[rows])
+            gradients = torch.autograd.grad(loss, list(layer.parameters()))
+            with torch.no_grad():
+                for weight, slope, (first, second) in zip(layer.parameters(), gradients, state, strict=True):
+                    weight.mul_(1 - rate * 1e-4)
+                    first.mul_(0.9).add_(slope, alpha=0.1)
+                    second.mul_(0.999).add_(slope**2, alpha=0.001)
+                    mean, spread = first / (1 - 0.9**step), second / (1 - 0.999**step)
+                    weight.sub_(rate * mean / (spread.sqrt() + 1e-8))
+    np.testing.assert_allclose(fitted.layer.weight.detach(), layer.weight.detach(), atol=2e-4)
+    np.testing.assert_allclose(fitted.layer.bias.detach(), layer.bias.detach(), atol=2e-4)
+
+
+def test_the_probe_stops_after_five_epochs_without_a_larger_area() -> None:
+    (x, y), (x_val, y_val) = problem(400), problem(200, 1)
+    fitted = fit_paper_probe(x, y, x_val, y_val)
+    assert fitted.epoch < EPOCHS and fitted.epochs == min(EPOCHS, fitted.epoch + PATIENCE + 1)
+    # Held-out labels that say the contrary are fitted best before anything is learned.
+    contrary = fit_paper_probe(x, y, x_val, ~y_val)
+    assert contrary.epoch + PATIENCE + 1 == contrary.epochs < 20
+
+
+def test_scores_are_softmax_over_bfloat16_logits() -> None:
+    (x, y), (x_val, y_val) = problem(200), problem(100, 1)
+    fitted = fit_paper_probe(x, y, x_val, y_val)
+    weight, bias = (p.detach().bfloat16().float().numpy() for p in fitted.layer.parameters())
+    logits = torch.tensor(x_val).bfloat16().float().numpy() @ weight.T + bias
+    scores = fitted(x_val)
+    np.testing.assert_allclose(scores.sum(axis=1), 1, rtol=1e-5)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(scores, expected, rtol=0.02)
+
+
+def test_probe_of_a_model(model: Model, store: Store, files: Path) -> None:
+    judged = paper_probe(model, store, [TASK], files, fractions=(50, 100))
+    assert [(each.cell.protocol, each.cell.fraction, each.cell.seed) for each in judged] == [
+        ("paper", 50, 42),
+        ("paper", 100, 42),
+    ]
+    assert judged[1].cell.folds == "test" and judged[1].cell.train_folds == "train"
+    assert len(judged[1].notes) == 3 and judged[1].auroc.left_out == ()
+    areas = judged[1].auroc.values
+    assert len(areas) == 13
+    assert {name for name in TASK.classes if areas[f"auroc/{name}"] > 0} == set(KNOWN)
+    assert areas["auroc_macro"] == pytest.approx(sum(areas[f"auroc/{name}"] for name in KNOWN) / 12)
+    labels = divide_as_published(TASK, store, files).by_position
+    for name in KNOWN:
+        assert areas[f"auroc/{name}"] == pytest.approx(roc_auc_score(labels[name], judged[1].scores[name]))
+    again = paper_probe(model, store, [TASK], files)[0]
+    assert again.auroc == judged[1].auroc
+    with pytest.raises(MelpError, match=r"no record of the published 0\.2 % of the training file"):
+        paper_probe(model, store, [TASK], files, fractions=(0.2,))
+
+
+def test_zero_shot_of_a_model(model: Model, store: Store, files: Path) -> None:
+    prompts = {name: ["sinus rhythm", "atrial fibrillation"] for name in TASK.classes}
+    prompts |= {"AFIB": ["atrial fibrillation", "sinus rhythm"], "SBRAD": ["sinus bradycardia"]}
+    (judged,) = paper_zero_shot(model, store, [TASK], files, prompts={TASK.name: prompts})
+    part = divide_as_published(TASK, store, files)
+    assert judged.cell.protocol == "paper" and judged.cell.seed == 0 and judged.cell.train_folds == ""
+    vectors = store.signals(np.flatnonzero(store.index["id"].isin(part.judged.index))).mean(-1)
+    prompt = model.method.embed_text(["atrial fibrillation"])[0].numpy()
+    cosine = vectors @ prompt / np.linalg.norm(vectors, axis=1)
+    np.testing.assert_allclose(judged.scores["AFIB"], cosine, rtol=1e-4)
+    assert judged.auroc.values["auroc/AFIB"] == pytest.approx(roc_auc_score(part.judged["AFIB"], cosine))
+    assert judged.auroc.values["auroc/PACE"] == 0
+    (held_out,) = paper_zero_shot(model, store, [TASK], files, file="val")
+    assert held_out.cell.folds == "val" and len(held_out.scores) == len(part.validation)
