@@ -8,12 +8,14 @@ from typing import Any
 
 from melp.errors import MelpError
 from melp.nn.base import Encoder
+from melp.nn.heartlang import HEARTLANG_PRESETS, HeartLangEncoder
 from melp.nn.resnet import RESNET_PRESETS, ResNet1d
 from melp.nn.st_mem import ST_MEM_PRESETS, SpatioTemporalViT
 from melp.nn.vit import VIT_PRESETS, ViT1d
 from melp.nn.wav2vec2 import WAV2VEC2_PRESETS, Wav2Vec2Encoder
 
 ENCODERS: dict[str, tuple[Callable[[Any], Encoder], Any]] = {
+    **{f"heartlang_{size}": (HeartLangEncoder, config) for size, config in HEARTLANG_PRESETS.items()},
     **{name: (ResNet1d, config) for name, config in RESNET_PRESETS.items()},
     **{f"st_mem_{size}": (SpatioTemporalViT, config) for size, config in ST_MEM_PRESETS.items()},
     **{f"vit_{size}": (ViT1d, config) for size, config in VIT_PRESETS.items()},

@@ -1,0 +1,133 @@
+"""HeartLang's transformer over ECG sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from melp.errors import MelpError
+from melp.nn.attention import PreNormBlock
+from melp.nn.base import Encoder
+from melp.signal.sentences import BEAT_RATE, BEAT_SAMPLES, Sentences, make_sentences
+
+
+@dataclass(frozen=True)
+class HeartLangConfig:
+    """Sizes of a `HeartLangEncoder`; the defaults are those of the published masked-sentence model."""
+
+    leads: int = 12
+    """Input leads."""
+    rate: float = BEAT_RATE
+    """Hz of the ECGs, which are cut into beats at 100 Hz."""
+    slots: int = 256
+    """Beats of a sentence."""
+    seconds: int = 15
+    """Seconds with an embedding of their own; beats after them share the last one."""
+    frame: int = 25
+    """Samples of a frame at 100 Hz."""
+    dim: int = 768
+    """Width."""
+    layers: int = 12
+    """Transformer layers (4 in the published quantiser)."""
+    heads: int = 8
+    """Attention heads (2 in the published quantiser)."""
+    head_dim: int = 64
+    """Width of a head."""
+    feedforward: int = 1024
+    """Hidden width of a layer (2048 in the published quantiser)."""
+    dropout: float = 0.1
+    """After the embeddings, attention and feed-forward parts."""
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0:
+            raise MelpError(f"heartlang: rate {self.rate} Hz found, wanted a positive number")
+
+
+HEARTLANG_PRESETS: dict[str, HeartLangConfig] = {
+    "narrow": HeartLangConfig(dim=96, layers=3, heads=4, head_dim=24, feedforward=192),
+    "base": HeartLangConfig(),
+}
+"""The published size, and a narrow one for two CPU cores; both read 100 Hz."""
+
+
+class HeartLangEncoder(Encoder):
+    """Beats as words: token, lead, second and position embeddings, class token, pre-norm transformer.
+
+    HeartLang (Jin et al. 2025), ST-ECGFormer. For pretraining: `sentences` cuts ECGs into beats,
+    `embed_beats` embeds them, `contextualise` runs the transformer on embeddings that may have been masked.
+
+    Frames are cut from the time: a frame is the mean over the leads of the words of the beat that holds its
+    middle. The vector of a recording is its class token.
+
+    Differences: empty slots are not attended to, so that a recording's words do not hang on their number.
+    """
+
+    def __init__(self, config: HeartLangConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or HeartLangConfig()
+        self.dim = config.dim
+        # The neighbours of a beat in the sentence say something about it; the ends are joined, as published.
+        self.beat_embedding = nn.Conv1d(
+            BEAT_SAMPLES, config.dim, 3, padding=1, padding_mode="circular", bias=False
+        )
+        nn.init.kaiming_normal_(self.beat_embedding.weight, mode="fan_in", nonlinearity="leaky_relu")
+        self.lead_embedding = nn.Embedding(config.leads + 1, config.dim, padding_idx=0)
+        self.second_embedding = nn.Embedding(config.seconds + 1, config.dim, padding_idx=0)
+        self.positions = nn.Parameter(0.02 * torch.randn(config.slots + 1, config.dim))
+        self.class_token = nn.Parameter(0.02 * torch.randn(config.dim))
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(
+            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout, config.head_dim)
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.dim)
+
+    def sentences(self, ecg: Float[Tensor, "batch lead time"]) -> Sentences:
+        """The beats of ECGs at the rate of the config."""
+        return make_sentences(ecg, self.config.rate, self.config.slots)
+
+    def embed_beats(self, beats: Float[Tensor, "batch slot sample"]) -> Float[Tensor, "batch slot dim"]:
+        """Token embeddings of beats; what pretraining replaces where it masks."""
+        return self.beat_embedding(beats.transpose(1, 2)).transpose(1, 2)
+
+    def contextualise(
+        self, embedded: Float[Tensor, "batch slot dim"], sentences: Sentences
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch slot dim"]]:
+        """The class token and the words after the transformer; words of empty slots mean nothing.
+
+        Args:
+            embedded: as from `embed_beats`.
+            sentences: where the beats are.
+        """
+        second = sentences.second.clamp(max=self.config.seconds)
+        x = embedded + self.lead_embedding(sentences.lead) + self.second_embedding(second)
+        x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
+        x = self.dropout(x + self.positions)
+        used = torch.cat([torch.ones_like(sentences.used[:, :1]), sentences.used], dim=1)
+        for layer in self.layers:
+            x = layer(x, used[:, None, None])
+        x = self.norm(x)
+        return x[:, 0], x[:, 1:]
+
+    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
+        """A frame for each `frame` samples at 100 Hz, at least one."""
+        sentences = self.sentences(ecg)
+        words = self.contextualise(self.embed_beats(sentences.beats), sentences)[1]
+        count = self._frame_count(ecg.shape[-1])
+        length = ecg.shape[-1] * BEAT_RATE / self.config.rate
+        middles = (torch.arange(count, device=ecg.device) + 0.5) * length / count
+        beat = sentences.beats_at(middles)
+        lead = torch.arange(self.config.leads, device=ecg.device)[:, None]
+        slot = (lead * sentences.count[:, None, None] + beat[:, None]).flatten(1)
+        return words.gather(1, slot[..., None].expand(-1, -1, self.dim)).unflatten(1, (-1, count)).mean(1)
+
+    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """The class token."""
+        sentences = self.sentences(ecg)
+        return self.contextualise(self.embed_beats(sentences.beats), sentences)[0]
+
+    def _frame_count(self, samples: int) -> int:
+        return max(int(samples * BEAT_RATE / self.config.rate) // self.config.frame, 1)
