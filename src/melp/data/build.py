@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def build(
         MelpError: no such corpus, recordings missing, `out` holds something else, or (`strict`) a bad record.
     """
     out, raw = Path(out), Path(raw).absolute() if raw is not None else None
-    options = Options(rate, seconds, records, seed, table, classes)
+    options = Options(float(rate), float(seconds), records, seed, table, classes)
     check_options(options, workers)
     there = _is_there(out)
     folder = out.with_name(out.name + UNFINISHED)
@@ -101,6 +102,9 @@ def build(
         job = Job(folder, corpus, raw, options, strict, compression)
         try:
             _make(job, plan, spooled, workers, bar("reading", spooled.present + spooled.texts))
+        except BrokenProcessPool as error:
+            # Finished shards stay: there was nothing wrong with them.
+            raise MelpError(f"{out}: a worker was killed (memory?); the same command goes on") from error
         except MelpError:
             shutil.rmtree(folder)
             raise
@@ -188,10 +192,10 @@ def _start(folder: Path, plan: dict[str, Any]) -> None:
         for other in folder.iterdir():
             if other.name not in (PRESENT, MISSING):
                 shutil.rmtree(other) if other.is_dir() else other.unlink()
+    for unfinished in folder.rglob("*.tmp"):
+        unfinished.unlink()
     for name in ("shards", "parts"):
         (folder / name).mkdir(exist_ok=True)
-        for unfinished in (folder / name).glob("*.tmp"):
-            unfinished.unlink()
     write_json(folder / "plan.json", plan)
 
 

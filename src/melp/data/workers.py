@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.sharedctypes import Synchronized
@@ -29,7 +28,8 @@ def run(job: Job, shards: int, texts: int, workers: int, advance: Advance) -> No
     """Makes the shards 0 to `shards` and the chunks 0 to `texts` of reports that are not there yet.
 
     Raises:
-        MelpError: `job.strict` and a record is bad: the first one of the listing. A worker was killed.
+        MelpError: `job.strict` and a record is bad: the first one of the listing.
+        BrokenProcessPool: a worker was killed.
     """
     tasks: list[tuple[Task, int]] = [(_write_shard, number) for number in range(shards)]
     tasks += [(_write_texts, number) for number in range(texts)]
@@ -43,8 +43,6 @@ def run(job: Job, shards: int, texts: int, workers: int, advance: Advance) -> No
     with pool:
         try:
             _follow([pool.submit(_make, make, number) for make, number in tasks], shared, advance)
-        except BrokenProcessPool as error:
-            raise MelpError("a worker ended before its shard was whole (killed, or out of memory)") from error
         finally:
             shared.stop.set()
             pool.shutdown(wait=False, cancel_futures=True)
