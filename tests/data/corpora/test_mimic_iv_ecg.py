@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -184,3 +186,31 @@ def test_tables_that_are_not_as_published(tmp_path: Path, content: str, message:
     (tree / "record_list.csv").write_text(content)
     with pytest.raises(MelpError, match=message):
         list(list_entries(tree, Options()).entries)
+
+
+LISTED = """
+import resource, sys
+from pathlib import Path
+from melp.data.corpora import Options
+from melp.data.corpora.mimic_iv_ecg import list_entries
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+count = sum(1 for entry in list_entries(Path(sys.argv[1]), Options()).entries)
+print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / count)
+"""
+
+
+@pytest.mark.slow
+def test_a_row_takes_less_than_a_kilobyte_of_memory(tmp_path: Path, good: list[np.ndarray]) -> None:
+    count = 200_000
+    signals = [good[0], *[None] * (count - 1)]
+    # Some thousand wordings, most of them rare, as machines have them.
+    reports = [
+        ["Sinus rhythm", f"Statement {(number * number) % 9973}", "Normal ECG"] for number in range(count)
+    ]
+    tree = make_mimic(tmp_path, signals, reports)
+    command = [sys.executable, "-c", LISTED, str(tree)]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert int(listed[0]) == count
+    # 800,035 rows stay below 0.8 GB.
+    assert float(listed[1]) < 1000

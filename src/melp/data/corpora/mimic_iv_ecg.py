@@ -9,8 +9,8 @@ holds NaN (-32768 in the file) or nothing but zeros; further, where every lead i
 
 Folds: by patient; 2 % are kept for tests (10), 2 % of the others for validation (9).
 
-The two tables are held as Arrow columns, statements as numbers of a dictionary: 0.5 GB at most for the whole
-corpus while they are read, 0.2 GB then.
+The two tables are held as Arrow columns, statements as numbers of a dictionary: measured over 800,035 rows, a
+process needs 0.46 GB while they are read, 0.25 GB then.
 
 Differences: MELP splits 98/2 into training and validation and has no test split. It joins the statements to
 one text and cleans its two ends alone, so that `***` and remarks of the machine on itself stay within it.
