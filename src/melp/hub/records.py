@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,24 @@ def records_of(store: Store, rows: Int[np.ndarray, " record"]) -> pd.DataFrame:
     return pd.DataFrame({name: store.column(name)[rows] for name in COLUMNS})
 
 
-def write_records(folder: Path, store: Store, rows: Int[np.ndarray, " record"]) -> None:
-    """Notes in a model folder that its model is trained on the records at `rows` of a store."""
+def write_records(
+    folder: Path, store: Store, rows: Int[np.ndarray, " record"], begun_with: Sequence[Path] = ()
+) -> None:
+    """Notes in a model folder that its model is trained on the records at `rows` of a store.
+
+    Args:
+        folder: of the model.
+        store, rows: the records.
+        begun_with: folders of the models whose weights it began with. Their records are its own too; where
+            one of them does not say, nothing is noted.
+    """
+    earlier = [read_records(other) for other in begun_with]
+    known = [records for records in earlier if records is not None]
+    if len(known) < len(earlier):
+        return
     partial = folder / f".{RECORDS}"
-    records_of(store, rows).to_parquet(partial)
+    records = pd.concat([*known, records_of(store, rows)], ignore_index=True)
+    records.drop_duplicates(ignore_index=True).to_parquet(partial)
     partial.replace(folder / RECORDS)
 
 

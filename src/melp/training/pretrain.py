@@ -22,6 +22,7 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub.folder import CONFIG, WEIGHTS, load_weights, save, write_text, write_weights
 from melp.hub.initialise import initialise_encoder
+from melp.hub.records import write_records
 from melp.methods import get_method
 from melp.methods._base import Inputs, Method
 from melp.nn.bert import BertConfig
@@ -245,6 +246,8 @@ def _train(
         "store": {"corpus": store.manifest.get("corpus"), "records": len(train)},
         "versions": {"melp": __version__, "torch": torch.__version__},
     }
+    begun_with = [Path(run) for run in (before, recipe.init_from) if run]
+    rank_zero_only(write_records)(out, store, train.rows, begun_with)
     steps, _ = step_counts(len(train), recipe.training)
     module = PretrainingModule(
         method, recipe.optimiser, steps, recipe.training.seed, preprocessing, store.rate
