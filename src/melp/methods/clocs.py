@@ -1,0 +1,187 @@
+"""CLOCS: what one patient's heart says at another time, or in another lead, is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from melp.errors import MelpError, check_choices, check_ranges
+from melp.losses.gather import gather
+from melp.losses.patient_contrast import patient_contrast
+from melp.methods._base import PROBES, Batch, EncoderConfig, Inputs, Method
+from melp.nn import build_encoder
+from melp.nn.base import Encoder
+from melp.nn.batch_norm import BatchNorm1d
+from melp.nn.encoders import list_encoders
+
+FORMS = ("cmsc", "cmlc", "cmsmlc")
+
+
+@dataclass(frozen=True)
+class CLOCSConfig(EncoderConfig):
+    """Options of CLOCS (A: the paper; C: its code)."""
+
+    form: str = "cmsc"
+    """What is compared (A): cmsc (both halves of a recording), cmlc (its leads) or cmsmlc (both)."""
+    encoder: str = "cnn"
+    """Of single leads: cnn (C: three convolutions), or a name of `melp encoders`, built for one lead."""
+    dim: int = 256
+    """Width of the vectors that are compared (C)."""
+    temperature: float = 0.1
+    """Of the cosines (C)."""
+
+    def __post_init__(self) -> None:
+        choices = {"form": FORMS, "encoder": ("cnn", *list_encoders()), "probe": PROBES}
+        check_choices("method", self, choices)
+        check_ranges("method", self, {}, above=("dim", "temperature"))
+
+
+class CLOCS(Method):
+    """Contrasts parts of recordings; what belongs to one patient is alike.
+
+    A network for single leads, shared by all, turns each lead of each half of a recording into a vector. Two
+    such vectors of a record are a pair of views: the same lead in both halves (CMSC, multi-segment coding),
+    two leads of the same half (CMLC, multi-lead), or any two that differ (CMSMLC). Among the records of a
+    batch, a vector is to find its partner in the other view. All records of the same patient are right
+    answers, not its own alone. Nothing is distorted.
+
+    In words: loss = mean over pairs of views, and over pairs of records of one patient, of -log softmax over
+    the batch of (cosine / temperature), in both directions.
+
+    Paper: Kiyasseh, Zhu and Clifton, "CLOCS: Contrastive Learning of Cardiac Signals Across Space, Time, and
+    Patients", ICML 2021.
+
+    Differences:
+        * All positive pairs of records weigh the same, as in the paper's equation 1; the published code takes
+          the mean of those on the diagonal apart from that of the others.
+        * A lead's vector is the mean over time and a linear layer, where the code flattens a fixed length: so
+          a network that was trained on halves reads whole recordings. A probe reads the means of all leads,
+          side by side.
+        * Twelve leads, where the paper takes four. Published CMSC counts each lead as a record, so that the
+          other leads of a patient are positives as well; here leads are compared where the form says so.
+    """
+
+    paper: ClassVar[str] = "Kiyasseh, Zhu and Clifton, CLOCS, ICML 2021"
+    needs: ClassVar[tuple[str, ...]] = ("ecg", "patient")
+    Config: ClassVar[type] = CLOCSConfig
+    config: CLOCSConfig
+    encoder: LeadByLead
+
+    def __init__(self, config: CLOCSConfig, inputs: Inputs) -> None:
+        super().__init__(config, inputs)
+        self.encoder = LeadByLead(_one_lead(config, inputs), inputs.leads)
+        self.projector = nn.Linear(self.encoder.one.dim, config.dim)
+        self.register_buffer("pairs", _pairs(config.form, inputs.leads), persistent=False)
+        self.pairs: Tensor
+
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """The contrast between all pairs of views that the form asks for."""
+        half = batch["ecg"].shape[-1] // 2
+        halves = batch["ecg"][..., : 2 * half].unflatten(-1, (2, half)).transpose(1, 2).flatten(0, 1)
+        # [record and half, lead, dim] to [record, half and lead, dim]
+        vectors = self.projector(self.encoder.lead_vectors(halves)).unflatten(0, (-1, 2)).flatten(1, 2)
+        views = gather(vectors).transpose(0, 1)
+        first, second = (views[side] for side in self.pairs)
+        return {"loss": patient_contrast(first, second, gather(batch["patient"]), self.config.temperature)}
+
+
+def _pairs(form: str, leads: int) -> Int[Tensor, "2 pair"]:
+    """Pairs of views; lead l of half h is view h * leads + l."""
+    views = [(half, lead) for half in range(2) for lead in range(leads)]
+    wanted = {
+        "cmsc": lambda one, other: one[0] != other[0] and one[1] == other[1],
+        "cmlc": lambda one, other: one[0] == other[0],
+        "cmsmlc": lambda one, other: True,
+    }[form]
+    found = [pair for pair in combinations(range(len(views)), 2) if wanted(*(views[view] for view in pair))]
+    return torch.tensor(found).t()
+
+
+def _one_lead(config: CLOCSConfig, inputs: Inputs) -> Encoder:
+    if config.encoder == "cnn":
+        try:
+            return LeadCNN(LeadCNNConfig(**config.encoder_options))
+        except (TypeError, ValueError, RuntimeError) as error:
+            sizes = config.encoder_options
+            raise MelpError(f"encoder cnn: {sizes} found, not sizes of one ({error})") from error
+    return build_encoder(config.encoder, 1, inputs.samples, inputs.rate, **config.encoder_options)
+
+
+@dataclass(frozen=True)
+class LeadCNNConfig:
+    """Sizes of a `LeadCNN`."""
+
+    channels: Sequence[int] = (4, 16, 32)
+    """Of each convolution."""
+    kernel: int = 7
+    """Of each."""
+    stride: int = 3
+    """Of each; pooling halves the rate further."""
+    dropout: float = 0.1
+    """After each."""
+    leads: int = 1
+    """Input leads."""
+
+
+class LeadCNN(Encoder):
+    """The published network: convolutions, each with batch norm, ReLU, max-pooling and dropout."""
+
+    def __init__(self, config: LeadCNNConfig) -> None:
+        super().__init__()
+        self.config, self.dim = config, config.channels[-1]
+        layers: list[nn.Module] = []
+        for before, after in zip((1, *config.channels), config.channels, strict=False):
+            conv = nn.Conv1d(before, after, config.kernel, config.stride, bias=False)
+            layers += [conv, BatchNorm1d(after), nn.ReLU(), nn.MaxPool1d(2), nn.Dropout(config.dropout)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
+        """A frame for each 216 samples, as published."""
+        frames: Tensor = self.layers(ecg).transpose(1, 2)
+        return frames
+
+
+@dataclass(frozen=True)
+class LeadByLeadConfig:
+    """Size of a `LeadByLead`."""
+
+    leads: int = 12
+    """Input leads."""
+
+
+class LeadByLead(Encoder):
+    """An encoder of single leads that reads each lead of an ECG; frames of all leads side by side.
+
+    Args:
+        one: encoder of single leads.
+        leads: how many.
+    """
+
+    def __init__(self, one: Encoder, leads: int) -> None:
+        super().__init__()
+        self.one, self.leads, self.dim = one, leads, leads * one.dim
+        self.config = LeadByLeadConfig(leads)
+
+    def lead_vectors(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch lead dim"]:
+        """A vector a lead."""
+        return self.one.embed(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads))
+
+    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
+        """Frames of all leads side by side."""
+        frames = self.one(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads))
+        return frames.transpose(1, 2).flatten(2)
+
+    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """Vectors of all leads side by side."""
+        return self.lead_vectors(ecg).flatten(1)
+
+    def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
+        """Outputs of each stage, of all leads side by side."""
+        outputs = self.one.stages(ecg.flatten(0, 1)[:, None])
+        return [output.unflatten(0, (-1, self.leads)).flatten(1, 2) for output in outputs]
