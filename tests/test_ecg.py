@@ -58,6 +58,19 @@ def test_ecg_is_frozen() -> None:
     assert made.seconds == 0.01
 
 
+def test_only_what_nobody_can_write_to_is_taken_without_a_copy() -> None:
+    signal = np.ones((12, 5), dtype=np.float32)
+    assert not np.shares_memory(ECG(signal, 500).signal, signal)
+    view = signal[:]
+    view.setflags(write=False)
+    taken = ECG(view, 500).signal
+    signal[:] = 2
+    assert (taken == 1).all()
+    signal.setflags(write=False)
+    assert ECG(signal, 500).signal is signal
+    assert not ECG(signal.astype(np.float64), 500).signal.flags.writeable
+
+
 def test_ordered_takes_the_rows_by_name() -> None:
     signal = np.arange(14)[:, None] * np.ones((1, 3))
     names = ("vx", "V6", "V5", "V4", "V3", "V2", "V1", "AVF", "AVL", "AVR", "iii", "ii", "i", "resp")

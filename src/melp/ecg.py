@@ -58,7 +58,7 @@ class ECG:
     """One recording.
 
     Attributes:
-        signal: float32, one row a lead, in mV; read-only.
+        signal: float32, one row a lead, in mV; read-only (a copy, unless it came so and owns its memory).
         rate: samples a second.
         leads: the name of each row, standard spelling where it is one of the twelve.
         meta: what else the file says (age, sex, comments ...).
@@ -73,8 +73,7 @@ class ECG:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # A copy that nobody else holds can be locked without a surprise for the caller.
-        signal = np.array(self.signal, dtype=np.float32, order="C")
+        signal = _locked(self.signal)
         leads = tuple(normalise_lead_name(lead) or lead for lead in self.leads)
         if signal.ndim != 2 or signal.shape[0] != len(leads):
             raise MelpError(f"ECG: signal of shape {signal.shape}, wanted [{len(leads)} leads, time]")
@@ -82,7 +81,6 @@ class ECG:
             raise MelpError(f"ECG: a lead comes twice in {', '.join(leads)}")
         if not np.isfinite(self.rate) or self.rate <= 0:
             raise MelpError(f"ECG: rate {self.rate} Hz, wanted a positive number")
-        signal.setflags(write=False)
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "rate", float(self.rate))
         object.__setattr__(self, "leads", leads)
@@ -106,6 +104,18 @@ class ECG:
             return self
         rows = [self.leads.index(lead) for lead in LEADS]
         return ECG(self.signal[rows], self.rate, LEADS, self.meta)
+
+
+def _locked(signal: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """`signal` as float32 that cannot be written to: itself where it is so, or else a copy."""
+    if isinstance(signal, np.ndarray):
+        flags = signal.flags
+        if signal.dtype == np.float32 and flags.c_contiguous and flags.owndata and not flags.writeable:
+            return signal
+    # A copy that nobody else holds can be locked without a surprise for the caller.
+    copy = np.array(signal, dtype=np.float32, order="C")
+    copy.setflags(write=False)
+    return copy
 
 
 def limb_residuals(signal: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "4 time"]:
