@@ -6,6 +6,7 @@ after the header has been found in order.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -60,6 +61,7 @@ def read_wfdb(path: str | Path) -> ECG:
     except Exception as error:  # wfdb raises whatever it meets
         why = f"{type(error).__name__}: {error}".splitlines()[0][:120]
         raise BadRecordError(f"{path}: not a readable WFDB record ({why})", "unreadable") from error
+    signal.setflags(write=False)  # an ECG takes what is locked without a copy
     meta = {"path": str(path), "comments": header.comments}
     return check_content(ECG(signal, header.rate, LEADS, meta), str(path))
 
@@ -223,17 +225,27 @@ def _find(path: Path, header: Header, name: str) -> _SignalFile:
         raise BadRecordError(
             f"{path}: format {one.format}, wanted one of {', '.join(_FORMATS)}", "unreadable"
         )
-    if not file.is_file():
+    size = _size(file)
+    if size is None:
         raise BadRecordError(f"{path}: its signal file {name} is missing", "missing file")
     if one.format in _COMPRESSED and header.samples is None:
         raise BadRecordError(f"{path}: no number of samples, wanted for format {one.format}", "unreadable")
     frame = _FORMATS[one.format][0] * sum(signal.frame for signal in signals)
-    samples = max(0, int((file.stat().st_size - one.offset) // frame))
+    samples = max(0, int((size - one.offset) // frame))
     skew = max(signal.skew for signal in signals)
     if skew > samples:
         raise BadRecordError(f"{path}: a skew of {skew} samples in a file of {samples}", "unreadable")
     plain = one.format == "16" and len(signals) == sum(signal.frame for signal in signals) and skew == 0
     return _SignalFile(file, mine[0], len(mine), one.offset, samples, plain)
+
+
+def _size(file: Path) -> int | None:
+    """Bytes in a regular file; None where there is none."""
+    try:
+        status = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _through_wfdb(

@@ -6,6 +6,7 @@ Nothing of a header reaches the disk, the memory or another reader before it has
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,8 +96,8 @@ def read_header(path: Path) -> Header:
     Raises:
         BadRecordError: see `parse_header`.
     """
-    with path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
+    with path.open("rb", buffering=0) as file:
+        content = file.read(min(os.fstat(file.fileno()).st_size, _MOST_BYTES) + 1)
     return parse_header(content, str(path))
 
 

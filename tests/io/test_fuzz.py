@@ -1,0 +1,327 @@
+"""Damaged recordings: each is read or refused in one line, soon, and in memory bounded by its size.
+
+Every case is a function of the form's name and a number, so that one that fails can be run alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import resource
+import shutil
+import signal
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import pytest
+import scipy.io
+import soundfile
+
+import melp
+from melp.ecg import LEADS
+from melp.errors import MelpError
+from small_ptb_xl import beats, write_record
+
+SAMPLES = 300
+RATE = 500
+# float64 of one-byte samples is eight times the file, and there are some copies.
+BYTES_A_BYTE = 60
+BYTES_AT_LEAST = 8 << 20
+SECONDS = 30
+
+
+def microvolt() -> np.ndarray:
+    return beats(3, RATE, SAMPLES / RATE)
+
+
+def write_header(folder: Path, files: list[str], kinds: list[str], leads: tuple[str, ...] = LEADS) -> Path:
+    lines = [f"rec {len(leads)} {RATE} {SAMPLES} 12:33:59 12/05/2020"]
+    for file, kind, lead in zip(files, kinds, leads, strict=True):
+        lines.append(f"{file} {kind} 1000.0(0)/mV 16 0 -315 20042 0 {lead}")
+    (folder / "rec.hea").write_text("\n".join([*lines, "#Age: 74", "#Sex: Male", "#Dx: 59118001"]) + "\n")
+    return folder / "rec.hea"
+
+
+def as_ptb_xl(folder: Path) -> Path:
+    write_record(folder / "rec", microvolt(), RATE)
+    return folder / "rec"
+
+
+def as_challenge(folder: Path) -> Path:
+    (folder / "rec.mat").write_bytes(b"\x1e" * 24 + microvolt().T.astype("<i2").tobytes())
+    return write_header(folder, ["rec.mat"] * 12, ["16+24"] * 12).with_suffix(".mat")
+
+
+def as_two_files(folder: Path) -> Path:
+    limb, chest = np.split(microvolt().T.astype("<i2"), 2, axis=1)
+    (folder / "limb.dat").write_bytes(limb.tobytes())
+    (folder / "chest.dat").write_bytes(b"12345678" + np.hstack([chest, chest[:, :1]]).tobytes())
+    files, kinds = ["limb.dat"] * 6 + ["chest.dat"] * 7, ["16"] * 6 + ["16+8"] * 7
+    return write_header(folder, files, kinds, (*LEADS, "resp"))
+
+
+def as_bytes_of(kind: str) -> Callable[[Path], Path]:
+    """Any bytes are samples in these formats; those left out are part of what stands for no sample."""
+
+    def write(folder: Path) -> Path:
+        (folder / "rec.dat").write_bytes(
+            bytes(np.random.default_rng(0).integers(16, 100, SAMPLES * 96).tolist())
+        )
+        return write_header(folder, ["rec.dat"] * 12, [kind] * 12)
+
+    return write
+
+
+def as_flac(folder: Path) -> Path:
+    for name, half in zip(("one", "two"), np.split(microvolt().T, 2, axis=1), strict=True):
+        soundfile.write(folder / f"{name}.flac", half, 96000, "PCM_16", format="FLAC")
+    return write_header(folder, ["one.flac"] * 6 + ["two.flac"] * 6, ["516"] * 12)
+
+
+def as_segments(folder: Path) -> Path:
+    for name in ("one", "two"):
+        write_record(folder / name, microvolt(), RATE)
+    layout = ["rec_layout 12 500 0", *(f"~ 0 1000(0)/mV 16 0 0 0 0 {lead}" for lead in LEADS)]
+    (folder / "rec_layout.hea").write_text("\n".join(layout) + "\n")
+    lines = ["rec/3 12 500 600", "rec_layout 0", "one 300", "two 300"]
+    (folder / "rec.hea").write_text("\n".join(lines) + "\n")
+    return folder / "rec.hea"
+
+
+def as_struct(compress: bool) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        fields = {"sex": "Male", "age": 74, "data": microvolt() / 1000}
+        scipy.io.savemat(folder / "rec.mat", {"ECG": fields}, do_compression=compress)
+        return folder / "rec.mat"
+
+    return write
+
+
+FORMS: dict[str, Callable[[Path], Path]] = {
+    "ptb-xl": as_ptb_xl,
+    "challenge": as_challenge,
+    "two files": as_two_files,
+    "segments": as_segments,
+    "flac": as_flac,
+    "struct": as_struct(False),
+    "struct, compressed": as_struct(True),
+    **{kind: as_bytes_of(kind) for kind in ("8", "24", "80", "160x2", "212", "311", "16x3:2+7")},
+}
+
+NUMBERS = [
+    b"0", b"-0", b"1", b"-1", b"-32768", b"1.5", b"13", b"65536", b"2147483648", b"1000000000000", b"9" * 19,
+    b"9" * 400, b"nan", b"inf", b"-inf", b"1e308", b"1e-320", b"1e999", b"0x10", b"",
+]  # fmt: skip
+NAMES = [
+    b"../../etc/passwd", b"/etc/passwd", b"/dev/zero", b"..", b".", b"~", b"-", b"rec.hea", b"rec", b"one",
+    b"s3://bucket/key", b"file:///etc/passwd", b"zip://a::b", b"%s%n", b"a\0b", b"\xff\xfe", b"a" * 300,
+    "größe".encode(),
+]  # fmt: skip
+
+
+def flip_bits(data: bytes, rng: np.random.Generator) -> bytes:
+    changed = bytearray(data)
+    for position in rng.integers(0, max(len(data), 1), rng.integers(1, 9)) if data else ():
+        changed[position] ^= 1 << rng.integers(8)
+    return bytes(changed)
+
+
+def truncate(data: bytes, rng: np.random.Generator) -> bytes:
+    return data[: rng.integers(0, len(data) + 1)]
+
+
+def extend(data: bytes, rng: np.random.Generator) -> bytes:
+    return data + rng.bytes(int(rng.integers(1, 5000)))
+
+
+def insert(data: bytes, rng: np.random.Generator) -> bytes:
+    at = int(rng.integers(0, len(data) + 1))
+    return data[:at] + rng.bytes(int(rng.integers(1, 9))) + data[at:]
+
+
+def any_of(choices: list[bytes], rng: np.random.Generator) -> bytes:
+    return choices[rng.integers(len(choices))]
+
+
+def replace_one(pattern: bytes, choices: list[bytes]) -> Callable[[bytes, np.random.Generator], bytes]:
+    def change(data: bytes, rng: np.random.Generator) -> bytes:
+        found = list(re.finditer(pattern, data))
+        if not found:
+            return data
+        match = found[rng.integers(len(found))]
+        return data[: match.start()] + any_of(choices, rng) + data[match.end() :]
+
+    return change
+
+
+def change_lines(data: bytes, rng: np.random.Generator) -> bytes:
+    lines = data.split(b"\n")
+    at, other = rng.integers(0, len(lines), 2)
+    kind = rng.integers(4)
+    if kind == 0:
+        lines[at:at] = [lines[at]] * int(rng.integers(1, 200))
+    elif kind == 1:
+        del lines[at]
+    elif kind == 2:
+        lines[at], lines[other] = lines[other], lines[at]
+    else:
+        lines[at] = lines[at] + b" " + lines[other]
+    return b"\n".join(lines)
+
+
+other_number = replace_one(rb"-?[0-9.]+", NUMBERS)
+other_name = replace_one(rb"(?m)^\S+", NAMES)
+other_word = replace_one(rb"\S+", NAMES)
+other_space = replace_one(rb"[ \n]", [b"", b"\n", b"\r", b"\t", b"\x85"])
+HEADER_CHANGES = [
+    flip_bits, truncate, insert, change_lines, change_lines, other_number, other_number, other_number,
+    other_name, other_word, other_space,
+]  # fmt: skip
+DATA_CHANGES = [flip_bits, flip_bits, truncate, extend, insert, lambda data, rng: b""]
+
+
+def change_file(file: Path, rng: np.random.Generator) -> None:
+    """Damages what is in `file`, or makes something else of it."""
+    if rng.random() < 0.1:
+        data = file.read_bytes()
+        file.unlink()
+        if rng.random() < 0.2:
+            os.mkfifo(file)
+        elif rng.random() < 0.2:
+            other = file.with_name("elsewhere")
+            other.write_bytes(data)
+            file.symlink_to(other)
+        else:
+            targets = ["/dev/zero", "/etc/passwd", "/", "absent", file.name, "."]
+            file.symlink_to(targets[rng.integers(len(targets))])
+        return
+    changes = HEADER_CHANGES if file.suffix == ".hea" else DATA_CHANGES
+    for _ in range(rng.integers(1, 4)):
+        file.write_bytes(changes[rng.integers(len(changes))](file.read_bytes(), rng))
+
+
+def damage(folder: Path, rng: np.random.Generator) -> None:
+    headers = sorted(folder.glob("*.hea"))
+    others = sorted(set(folder.iterdir()) - set(headers))
+    group = headers if headers and rng.random() < 0.7 else others
+    change_file(group[rng.integers(len(group))], rng)
+
+
+@pytest.fixture(autouse=True)
+def no_hang() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise AssertionError(f"no answer after {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def attempt(path: Path, size: int) -> bool:
+    """Whether `path` was read; what it may not do fails."""
+    signal.alarm(SECONDS)
+    tracemalloc.reset_peak()
+    before = tracemalloc.get_traced_memory()[0]
+    try:
+        ecg = melp.read(path)
+    except MelpError as error:
+        message = str(error)
+        assert len(message.splitlines()) == 1 and message.isprintable() and len(message) < 800, message
+        return False
+    finally:
+        signal.alarm(0)
+        used = tracemalloc.get_traced_memory()[1] - before
+        assert used < BYTES_AT_LEAST + BYTES_A_BYTE * size, f"{used} bytes for files of {size}"
+    assert ecg.leads == LEADS and ecg.signal.shape[0] == 12 and ecg.signal.shape[1] > 0
+    assert np.isfinite(ecg.signal).all() and ecg.signal.any() and 1 <= ecg.rate <= 1e6
+    return True
+
+
+def run(form: str, cases: range, folder: Path) -> int:
+    """How many of the damaged recordings were still read."""
+    whole = folder / "whole"
+    whole.mkdir()
+    path = FORMS[form](whole)
+    assert attempt(path, 1 << 20)
+    read = 0
+    for case in cases:
+        copy = folder / "copy"
+        shutil.copytree(whole, copy)
+        rng = np.random.default_rng([zlib.crc32(form.encode()), case])
+        damage(copy, rng)
+        size = sum(file.stat().st_size for file in copy.iterdir() if file.is_file())
+        try:
+            read += attempt(copy / path.name, size)
+        except BaseException as error:
+            raise AssertionError(f"{form}, case {case}: {type(error).__name__}: {error}") from error
+        shutil.rmtree(copy)
+    return read
+
+
+def check(form: str, cases: range, folder: Path) -> None:
+    melp.read(as_bytes_of("212")(folder))  # what is imported on the way is no growth
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        read = run(form, cases, folder)
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert 0 < read < len(cases)
+    assert grown < 1 << 20, f"{grown} bytes are held after {len(cases)} recordings"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most < 200 << 10
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_damaged_recordings(form: str, tmp_path: Path) -> None:
+    check(form, range(15), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMS)
+def test_a_thousand_damaged_recordings(form: str, tmp_path: Path) -> None:
+    check(form, range(15, 90), tmp_path)
+
+
+def edit(header: Path, changes: dict[str, str]) -> None:
+    text = header.read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    header.write_text(text)
+
+
+BOMBS: dict[str, tuple[str, dict[str, str], str]] = {
+    "samples": ("ptb-xl", {" 300": " 1000000000000"}, "300 samples, the header says 1000000000000"),
+    "offset": ("ptb-xl", {"rec.dat 16": "rec.dat 16+1000000000000"}, "0 samples, the header says 300"),
+    "skew": ("16x3:2+7", {"x3:2": "x3:1000000000"}, "a skew of 1000000000 samples in a file of 399"),
+    "frame": ("160x2", {"160x2": "160x100000000"}, "0 samples, the header says 300"),
+    "flac": ("flac", {" 300 ": " 10000000000 "}, "samples, the header says 10000000000"),
+    "flac without length": ("flac", {" 300 ": " 0 "}, "no number of samples, wanted for format 516"),
+    "itself": ("segments", {"one": "rec"}, "segments within a segment"),
+    "again": ("segments", {"rec/3": "rec/1001", "two 300": "two 300\n" * 999}, "a segment comes twice"),
+    "gap": ("segments", {"two 300": "~ 1000000000000"}, "segment 2 is a gap"),
+    "segment": ("segments", {"two 300": "two 1000000000000"}, "300 samples, rec.hea says 1000000000000"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_header_cannot_ask_for_much(name: str, tmp_path: Path) -> None:
+    form, changes, message = BOMBS[name]
+    path = FORMS[form](tmp_path)
+    edit(tmp_path / "rec.hea", changes)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MelpError, match=re.escape(message)):
+            melp.read(path)
+        assert tracemalloc.get_traced_memory()[1] < BYTES_AT_LEAST
+    finally:
+        tracemalloc.stop()
