@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melp.augment.leads import mask_leads
-from melp.augment.random import combine, mix, uniform
+from melp.augment.random import combine, mix, normal, uniform
 
 
 def splitmix(state: int) -> int:
@@ -52,3 +52,35 @@ def test_mask_leads_blanks_leads_to_their_baseline_and_never_all() -> None:
     assert 0.86 < blank.float().mean() < 0.92
     assert torch.equal(mask_leads(ecg, torch.arange(500), 0.0), ecg)
     assert (mask_leads(ecg, torch.arange(500), 0.9, "zero")[blank] == 0).all()
+
+
+def test_combine_takes_tensors_and_numbers_alike() -> None:
+    keys = torch.tensor([3, -(2**62)])
+    combined = combine(keys, 7, torch.tensor(9))
+    assert combined.tolist() == [int(combine(3, 7, 9)), int(combine(-(2**62), 7, 9))]
+    # The meta device stands for any other than the CPU: nothing may come back from it.
+    assert combine(keys.to("meta"), 7).device.type == "meta"
+    assert normal(keys.to("meta"), 3).device.type == uniform(keys.to("meta"), 3).device.type == "meta"
+
+
+def test_normal_is_normal_and_uncorrelated() -> None:
+    draws = normal(torch.arange(2000), 51)
+    assert draws.shape == (2000, 51)
+    sorted_draws = draws.flatten().double().sort().values
+    wanted = torch.distributions.Normal(0.0, 1.0).cdf(sorted_draws)
+    ranks = (torch.arange(len(wanted)) + 0.5) / len(wanted)
+    # Kolmogorov and Smirnov: 1.95 over the root of the count comes once in a thousand draws.
+    assert (wanted - ranks).abs().max() < 1.95 / len(wanted) ** 0.5
+    between = torch.corrcoef(draws.t())
+    assert (between - torch.eye(51)).abs().max() < 0.12
+    # Both numbers of a pair share a radius: their squares must not be correlated either.
+    assert (torch.corrcoef(draws.square().t()) - torch.eye(51)).abs().max() < 0.12
+    assert draws.abs().max() < 5.8
+
+
+def test_normal_depends_on_key_and_stream_alone() -> None:
+    keys = torch.tensor([5, 7, 9])
+    draws = normal(keys, 3, 4)
+    assert torch.equal(normal(keys.flip(0), 3, 4), draws.flip(0))
+    assert torch.equal(normal(keys[1:2], 3, 4), draws[1:2])
+    assert not torch.equal(normal(keys, 3, 4, stream=1), draws)
