@@ -59,7 +59,7 @@ class PretrainingModule(lightning.LightningModule):
         """The batch as the method wants it."""
         if self.preprocessing is None:
             return batch
-        signal = batch["signal"].float() / 1000
+        signal = batch["signal"].float().div_(1000)
         # On the CPU, so that a method can look at them without waiting for an accelerator.
         clock = {
             name: torch.full((len(signal),), count)
