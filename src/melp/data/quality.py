@@ -18,6 +18,7 @@ FLAT_LEAD = "flat lead"
 LOW_AMPLITUDE = "low amplitude"
 MISSING_SECONDS = "missing seconds"
 EMPTY_REPORT = "empty report"
+DUPLICATE_SIGNAL = "duplicate signal"
 
 LIMIT = 32767  # the largest int16, in microvolt
 _LEAST_SECONDS = 0.02
