@@ -176,6 +176,9 @@ def _checked(content: Any, source: str) -> dict[str, Any]:
         folds = content[key]
         if not isinstance(folds, list) or not all(isinstance(fold, int) for fold in folds):
             raise MelpError(f"{source}: {key}: found {folds!r}, wanted a list of numbers")
+    published = content.get("published", {"files": ""})
+    if not isinstance(published, dict) or not {"files"} <= set(published) <= {"files", "seconds"}:
+        raise MelpError(f"{source}: published: wanted files and, where need be, seconds")
     return content
 
 
