@@ -95,3 +95,15 @@ def permute_segments(
     segment = torch.searchsorted(cuts, place, right=True)
     order = uniform(keys, rows, most, stream=2).gather(-1, segment).argsort(dim=-1, stable=True)
     return ecg.gather(-1, order.expand(ecg.shape))
+
+
+def random_crop(
+    ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], length: int, stream: int = 0
+) -> Float[Tensor, "batch lead length"]:
+    """A stretch of `length` samples that begins anywhere; all of a recording that is no longer."""
+    time = ecg.shape[-1]
+    if length >= time:
+        return ecg
+    first = (uniform(keys, 1, stream=stream) * (time - length + 1)).long()
+    place = first + torch.arange(length, device=ecg.device)
+    return ecg.gather(-1, place[:, None].expand(-1, ecg.shape[1], -1))
