@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from melp.errors import MelpError
 from melp.nn import build_encoder, list_encoders
@@ -17,6 +18,9 @@ from melp.nn.resnet import ResNet1dConfig
         ("wav2vec2_tiny", 2500, 156),
         ("resnet18_narrow", 5000, 313),
         ("resnet18_narrow", 1000, 63),
+        ("vit_narrow", 1000, 100),
+        ("st_mem_narrow", 1000, 20),
+        ("heartlang_narrow", 1000, 40),
     ],
 )
 @torch.no_grad()
@@ -38,6 +42,40 @@ def test_published_sizes_in_millions_of_parameters() -> None:
     assert found["wav2vec2_base"] - found["wav2vec2_small"] == 4 * layer
     assert found["wav2vec2_large"] > 3e8
     assert found["resnet18_narrow"] < found["resnet18"]
+    assert found["resnet18"] == resnet_parameters((2, 2, 2, 2))
+    assert found["resnet34"] == resnet_parameters((3, 4, 6, 3))
+    assert found["resnet50"] == resnet_parameters((3, 4, 6, 3), 4)
+    assert found["resnet101"] == resnet_parameters((3, 4, 23, 3), 4)
+    for size, dim in (("tiny", 192), ("small", 384), ("base", 768)):
+        positions = 5000 // 50 * dim
+        assert found[f"vit_{size}"] == 12 * 50 * dim + positions + 12 * vit_layer(dim, dim, 4 * dim) + 2 * dim
+    for size, dim in (("small", 384), ("base", 768)):
+        embedding = 2 * 75 + 75 * dim + dim + 2 * dim + dim + 12 * dim
+        assert found[f"st_mem_{size}"] == embedding + 12 * vit_layer(dim, dim, 4 * dim) + 2 * dim
+    embedding = 3 * 96 * 768 + (13 + 16 + 257 + 1) * 768
+    assert found["heartlang_base"] == embedding + 12 * vit_layer(768, 8 * 64, 1024) + 2 * 768
+
+
+def vit_layer(dim: int, inner: int, feedforward: int) -> int:
+    """Parameters of a pre-norm block."""
+    attention = 3 * (dim * inner + inner) + inner * dim + dim
+    return attention + 2 * dim * feedforward + feedforward + dim + 4 * dim
+
+
+def resnet_parameters(blocks: tuple[int, ...], expansion: int = 1) -> int:
+    """Of a ResNet of 12 leads, widths 64 to 512, by counting kernels."""
+    total, before = 12 * 64 * 7 + 2 * 64, 64
+    for stage, (width, count) in enumerate(zip((64, 128, 256, 512), blocks, strict=True)):
+        after = width * expansion
+        for block in range(count):
+            if expansion == 1:
+                total += 3 * before * width + 3 * width * width + 4 * width
+            else:
+                total += before * width + 3 * width * width + width * after + 4 * width + 2 * after
+            if block == 0 and (stage > 0 or before != after):
+                total += before * after + 2 * after
+            before = after
+    return total
 
 
 def test_gradient_of_the_convolutions_is_a_tenth() -> None:
@@ -64,22 +102,67 @@ def test_wav2vec2_convolutions_see_their_own_16_samples_only() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["wav2vec2_tiny", "resnet18_narrow"])
-def test_every_parameter_has_a_gradient_in_bfloat16(name: str) -> None:
-    encoder = build_encoder(name, leads=3)
+SMALL = ["wav2vec2_tiny", "resnet18_narrow", "resnet50", "vit_narrow", "st_mem_narrow", "heartlang_narrow"]
+
+
+@pytest.mark.parametrize("vector", [False, True])
+@pytest.mark.parametrize("name", SMALL)
+def test_every_parameter_has_a_gradient_in_bfloat16(name: str, vector: bool) -> None:
+    encoder = build_encoder(name, leads=3, ecg_samples=320, ecg_rate=100)
     with torch.autocast("cpu", torch.bfloat16):
-        loss = encoder(torch.randn(2, 3, 320)).float().square().mean()
+        ecg = torch.randn(2, 3, 320)
+        loss = (encoder.embed(ecg) if vector else encoder(ecg)).float().square().mean()
     loss.backward()
     for weight in encoder.parameters():
         assert weight.grad is not None and bool(weight.grad.isfinite().all())
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["wav2vec2_tiny", "resnet18_narrow"])
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("samples", [320, 333, 1000])
+def test_frame_count_is_that_of_the_frames(name: str, samples: int) -> None:
+    encoder = build_encoder(name).train()
+    state = {key: value.clone() for key, value in encoder.state_dict().items()}
+    count = encoder.frame_count(samples)
+    assert encoder.training and all(torch.equal(value, state[key]) for key, value in state.items())
+    frames = encoder.eval()(torch.randn(1, 12, samples))
+    assert frames.shape == (1, count, encoder.dim)
+    assert encoder.stages(torch.randn(1, 12, samples))[-1].shape == (1, encoder.dim, count)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", SMALL)
 def test_one_ecg_gives_the_same_as_in_a_batch(name: str) -> None:
     encoder = build_encoder(name).eval()
     ecg = torch.randn(3, 12, 320)
     torch.testing.assert_close(encoder(ecg)[1:2], encoder(ecg[1:2]), rtol=1e-4, atol=1e-5)
+    vector = encoder.embed(ecg)
+    assert vector.shape == (3, encoder.dim)
+    torch.testing.assert_close(encoder.embed(ecg[1:2]), vector[1:2], rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_bottleneck_by_its_convolutions() -> None:
+    block = (
+        build_encoder("resnet50", widths=[4, 8], blocks=[1, 1], strides=[1, 2]).eval().residual_stages[1][0]
+    )
+    x = torch.randn(2, 16, 30)
+    y = F.relu(block.norm1(F.conv1d(x, block.conv1.weight)))
+    y = F.relu(block.norm2(F.conv1d(y, block.conv2.weight, stride=2, padding=1)))
+    y = block.norm3(F.conv1d(y, block.conv3.weight))
+    convolution, norm = block.shortcut
+    wanted = F.relu(y + norm(F.conv1d(x, convolution.weight, stride=2)))
+    assert wanted.shape == (2, 32, 15)
+    torch.testing.assert_close(block(x), wanted)
+
+
+@torch.no_grad()
+def test_wav2vec2_in_parts() -> None:
+    encoder, ecg = build_encoder("wav2vec2_tiny").eval(), torch.randn(2, 12, 320)
+    frames = encoder.project(encoder.conv_features(ecg))
+    assert torch.equal(encoder.contextualise(frames), encoder(ecg))
+    normed = encoder.conv_norm(encoder.conv_features(ecg).transpose(1, 2))
+    assert torch.equal(frames, encoder.projection(normed))
 
 
 def test_overrides_and_errors() -> None:
@@ -87,7 +170,7 @@ def test_overrides_and_errors() -> None:
         "resnet18_narrow", leads=2, widths=[8, 16], blocks=(1, 1), strides=(2, 2), kernel=5, dropout=0.1
     )
     assert encoder(torch.randn(2, 2, 64)).shape == (2, 8, 16)
-    with pytest.raises(MelpError, match="encoder: 'resnet' found, wanted one of resnet18"):
+    with pytest.raises(MelpError, match=r"encoder: 'resnet' found, wanted one of .*resnet18"):
         build_encoder("resnet")
     with pytest.raises(MelpError, match="encoder resnet18: option 'depth' found, wanted one of blocks"):
         build_encoder("resnet18", depth=3)

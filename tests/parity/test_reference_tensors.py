@@ -22,9 +22,10 @@ from melp.losses.local_alignment import (
     local_attention,
 )
 from melp.nn.bert import Bert, BertConfig
-from melp.nn.pooling import AttentionPooler
+from melp.nn.pooling import AttentionPooler, ClassTokenPooler
 from melp.nn.report_decoder import ReportDecoder
 from melp.nn.resnet import ResNet1d, ResNet1dConfig
+from melp.nn.vit import ViT1d, ViT1dConfig
 from melp.nn.wav2vec2 import Wav2Vec2Config, Wav2Vec2Encoder
 from melp.text.hugging_face import from_hugging_face
 from melp.text.tower import SpecialTokens, TextTower
@@ -317,3 +318,55 @@ def test_resnet18_1d(parity: Path) -> None:
     with torch.no_grad():
         assert_close(encoder.conv_features(reference.given["ecg"]), reference.wanted["features"])
         assert_close(encoder(reference.given["ecg"]), reference.wanted["features"].transpose(1, 2))
+
+
+VIT_RULES = {
+    r"^to_patch_embedding\.": "patch_embedding.",
+    r"^pos_embedding$": "positions",
+    r"^block(\d+)\.": r"layers.\1.",
+    r"\.attn\.norm\.": ".attention_norm.",
+    r"\.attn\.fn\.to_qkv\.": ".attn.in_proj_",
+    r"\.attn\.fn\.to_out\.0\.": ".attn.output.",
+    r"\.ff\.norm\.": ".output_norm.",
+    r"\.ff\.fn\.net\.0\.": ".expand.",
+    r"\.ff\.fn\.net\.3\.": ".contract.",
+}
+
+
+def test_vit_1d(parity: Path) -> None:
+    reference = Reference(parity, "vit_1d")
+    meta = reference.meta
+    encoder = ViT1d(
+        ViT1dConfig(
+            leads=reference.given["ecg"].shape[1],
+            samples=meta["seq_len"],
+            patch=meta["patch"],
+            dim=meta["width"],
+            layers=meta["depth"],
+            heads=meta["heads"],
+            head_dim=meta["dim_head"],
+            feedforward=meta["mlp_dim"],
+        )
+    ).eval()
+    weights = split_packed(renamed(reference.weights, VIT_RULES))
+    weights["positions"] = weights["positions"][0]
+    encoder.load_state_dict(weights)
+    with torch.no_grad():
+        assert_close(encoder.embed(reference.given["ecg"]), reference.wanted["features"])
+
+
+def test_merl_attention_pool(parity: Path) -> None:
+    reference = Reference(parity, "merl_attention_pool")
+    meta = reference.meta
+    pooler = ClassTokenPooler(meta["embed_dim"], meta["output_dim"], meta["positions"], meta["heads"])
+    rules = {
+        r"^mhsa\.": "attn.",
+        r"^c_proj\.": "projection.",
+        r"^cls_token$": "token",
+        r"^positional_embedding$": "positions",
+    }
+    weights = split_packed(renamed(reference.weights, rules))
+    pooler.load_state_dict(weights | {"token": weights["token"][0, 0], "positions": weights["positions"][0]})
+    with torch.no_grad():
+        pooled = pooler.eval()(reference.given["features"].transpose(1, 2))
+    assert_close(pooled[:, None], reference.wanted["pooled"])

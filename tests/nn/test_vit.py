@@ -1,0 +1,57 @@
+"""MERL's ViT."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from melp.errors import MelpError
+from melp.nn import build_encoder
+from melp.nn.vit import ViT1d, ViT1dConfig
+
+SMALL = ViT1dConfig(leads=3, samples=200, patch=20, dim=16, layers=2, heads=2, head_dim=8, feedforward=32)
+
+
+@torch.no_grad()
+def test_patches_are_ten_windows_of_all_leads() -> None:
+    encoder, ecg = ViT1d(SMALL).eval(), torch.randn(2, 3, 200)
+    weight = encoder.patch_embedding.weight
+    wanted = torch.stack(
+        [torch.einsum("bls,dls->bd", ecg[..., 20 * i : 20 * i + 20], weight) for i in range(10)], dim=1
+    )
+    x = wanted + encoder.positions
+    for layer in encoder.layers:
+        x = layer(x)
+    torch.testing.assert_close(encoder(ecg), encoder.norm(x), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encoder.embed(ecg), encoder.norm(x.mean(1)), rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_block_is_attention_and_feed_forward_behind_norms() -> None:
+    block, x = ViT1d(SMALL).eval().layers[0], torch.randn(2, 5, 16)
+    found = block(x)
+    normed = F.layer_norm(x, (16,), block.attention_norm.weight, block.attention_norm.bias)
+    attention, heads = block.attention, []
+    for head in range(2):
+        rows = slice(8 * head, 8 * head + 8)
+        query, key, value = (
+            normed @ part.weight[rows].T + part.bias[rows]
+            for part in (attention.query, attention.key, attention.value)
+        )
+        heads.append((query @ key.transpose(1, 2) / 8**0.5).softmax(-1) @ value)
+    x = x + torch.cat(heads, dim=-1) @ attention.output.weight.T + attention.output.bias
+    normed = F.layer_norm(x, (16,), block.output_norm.weight, block.output_norm.bias)
+    wanted = x + block.contract(F.gelu(block.expand(normed)))
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_shorter_recording_is_the_beginning_of_a_longer_one() -> None:
+    encoder = build_encoder("vit_narrow", ecg_samples=600).eval()
+    assert encoder.positions.shape[0] == 60
+    assert encoder(torch.randn(2, 12, 600)).shape == (2, 60, encoder.dim)
+    ecg = torch.randn(2, 12, 305)
+    assert torch.equal(encoder(ecg), encoder(ecg[..., :300])), "no patch of 10 in the last 5 samples"
+    with pytest.raises(MelpError, match="vit: recordings of 610 samples found, wanted at most 600"):
+        encoder(torch.randn(2, 12, 610))
