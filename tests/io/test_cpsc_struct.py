@@ -99,6 +99,8 @@ def test_the_two_kinds_of_mat_are_told_apart_by_content(tmp_path: Path) -> None:
     # A header beside it does not make a WFDB record of the struct form.
     write_struct(tmp_path / "rec.mat", {"data": millivolts()})
     assert np.array_equal(melp.read(tmp_path / "rec.mat").signal, millivolts().astype(np.float32))
+    with pytest.raises(BadRecordError, match=r"rec\.mat: a MATLAB 5 file, not the samples of rec\.hea"):
+        melp.read(tmp_path / "rec.hea")
 
 
 def refusal(path: Path) -> tuple[str, str]:
