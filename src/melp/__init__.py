@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["ECG", "MelpError", "__version__", "list_methods", "list_tasks", "load", "read"]
+__all__ = ["ECG", "MelpError", "__version__", "list_encoders", "list_methods", "list_tasks", "load", "read"]
 
 if TYPE_CHECKING:
     from melp.data.tasks import list_tasks
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from melp.hub import load
     from melp.io import read
     from melp.methods import list_methods
+    from melp.nn.encoders import list_encoders
 
 _HOMES = {
     "ECG": "melp.ecg",
     "MelpError": "melp.errors",
+    "list_encoders": "melp.nn.encoders",
     "list_methods": "melp.methods",
     "list_tasks": "melp.data.tasks",
     "load": "melp.hub",

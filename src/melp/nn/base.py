@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -15,9 +15,11 @@ class Encoder(nn.Module):
 
     Attributes:
         dim: width of a frame.
-        config: its sizes.
+        config: its sizes, `leads` among them.
+        needs: what it asks of a recording, for people.
     """
 
+    needs: ClassVar[str] = "any length"
     dim: int
     config: Any
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from melp.errors import MelpError
 from melp.nn.base import Encoder
@@ -14,14 +13,35 @@ from melp.nn.st_mem import ST_MEM_PRESETS, SpatioTemporalViT
 from melp.nn.vit import VIT_PRESETS, ViT1d
 from melp.nn.wav2vec2 import WAV2VEC2_PRESETS, Wav2Vec2Encoder
 
-ENCODERS: dict[str, tuple[Callable[[Any], Encoder], Any]] = {
-    **{f"heartlang_{size}": (HeartLangEncoder, config) for size, config in HEARTLANG_PRESETS.items()},
-    **{name: (ResNet1d, config) for name, config in RESNET_PRESETS.items()},
-    **{f"st_mem_{size}": (SpatioTemporalViT, config) for size, config in ST_MEM_PRESETS.items()},
-    **{f"vit_{size}": (ViT1d, config) for size, config in VIT_PRESETS.items()},
-    **{f"wav2vec2_{size}": (Wav2Vec2Encoder, config) for size, config in WAV2VEC2_PRESETS.items()},
+
+class Preset(NamedTuple):
+    """An encoder of a certain size."""
+
+    build: type[Encoder]
+    """Its class, called with a config."""
+    config: Any
+    """Its sizes, a frozen dataclass."""
+    rate: float
+    """Hz that the sizes are meant for; others work as well."""
+
+
+def _family(
+    build: type[Encoder], presets: dict[str, Any], prefix: str, rate: float, smallest: str
+) -> dict[str, Preset]:
+    """Presets under their names; the smallest of each family is meant for 100 Hz."""
+    return {
+        prefix + size: Preset(build, config, 100 if size == smallest else rate)
+        for size, config in presets.items()
+    }
+
+
+ENCODERS: dict[str, Preset] = {
+    **_family(HeartLangEncoder, HEARTLANG_PRESETS, "heartlang_", 100, "narrow"),
+    **_family(ResNet1d, RESNET_PRESETS, "", 500, "resnet18_narrow"),
+    **_family(SpatioTemporalViT, ST_MEM_PRESETS, "st_mem_", 250, "narrow"),
+    **_family(ViT1d, VIT_PRESETS, "vit_", 500, "narrow"),
+    **_family(Wav2Vec2Encoder, WAV2VEC2_PRESETS, "wav2vec2_", 500, "tiny"),
 }
-"""Name -> (class, frozen config): the preset sizes."""
 
 
 def list_encoders() -> list[str]:
@@ -50,8 +70,8 @@ def build_encoder(
     """
     if name not in ENCODERS:
         raise MelpError(f"encoder: {name!r} found, wanted one of {', '.join(list_encoders())}")
-    build, preset = ENCODERS[name]
-    fields = {field.name for field in dataclasses.fields(preset)}
+    preset = ENCODERS[name]
+    fields = {field.name for field in dataclasses.fields(preset.config)}
     if unknown := sorted(set(overrides) - fields):
         raise MelpError(
             f"encoder {name}: option {unknown[0]!r} found, wanted one of {', '.join(sorted(fields))}"
@@ -60,6 +80,6 @@ def build_encoder(
     known = {key: value for key, value in said.items() if key in fields and value is not None}
     sequences = {key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()}
     try:
-        return build(dataclasses.replace(preset, **{"leads": leads, **known, **sequences}))
+        return preset.build(dataclasses.replace(preset.config, **{"leads": leads, **known, **sequences}))
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise MelpError(f"encoder {name}: {overrides} found, not sizes of one ({error})") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -64,6 +65,8 @@ class HeartLangEncoder(Encoder):
 
     Differences: empty slots are not attended to, so that a recording's words do not hang on their number.
     """
+
+    needs: ClassVar[str] = "R waves"
 
     def __init__(self, config: HeartLangConfig | None = None) -> None:
         super().__init__()

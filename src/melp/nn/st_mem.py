@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -69,6 +70,8 @@ class SpatioTemporalViT(Encoder):
 
     Differences: recordings may have any length; samples at their end that do not fill a patch are left out.
     """
+
+    needs: ClassVar[str] = "one patch or more"
 
     def __init__(self, config: STMEMConfig | None = None) -> None:
         super().__init__()

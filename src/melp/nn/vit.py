@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -56,6 +57,8 @@ class ViT1d(Encoder):
     Differences: a recording may be shorter than the positions reach; its frames are normalised one by one
     (the published module has no use for frames). Samples that do not fill a patch are left out.
     """
+
+    needs: ClassVar[str] = "as many samples as the size samples, or fewer"
 
     def __init__(self, config: ViT1dConfig | None = None) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -133,6 +134,8 @@ class Wav2Vec2Encoder(Encoder):
     Differences: the parts of the published module that self-supervised pretraining alone needs (mask vector,
     quantiser, two projections) are not here; MELP carries them without a gradient.
     """
+
+    needs: ClassVar[str] = "16 samples or more"
 
     def __init__(self, config: Wav2Vec2Config | None = None) -> None:
         super().__init__()

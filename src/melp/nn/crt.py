@@ -1,0 +1,194 @@
+"""The cross-reconstruction transformer: patches of the time, the spectrum and its phase as one sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from melp.errors import MelpError
+from melp.nn.attention import PreNormBlock
+from melp.nn.base import Encoder
+from melp.nn.resnet import ResNet1d, ResNet1dConfig
+
+MODALITIES = ("time", "magnitude", "phase")
+# Of the largest magnitude of a recording; the phase of weaker bins is that of rounding errors.
+_SILENT = 1e-5
+
+
+@dataclass(frozen=True)
+class CRTConfig:
+    """Sizes of a `CrossReconstructionTransformer`; the defaults are the published ones, for 500 Hz."""
+
+    leads: int = 12
+    """Input leads."""
+    samples: int = 5000
+    """Longest recording, which the learned positions reach."""
+    patch: int = 20
+    """Samples, or bins of the spectrum, of a patch."""
+    dim: int = 128
+    """Width."""
+    layers: int = 6
+    """Transformer layers."""
+    heads: int = 8
+    """Attention heads."""
+    feedforward: int = 512
+    """Hidden width of a layer (not published)."""
+    extractor: tuple[int, ...] = (32, 64)
+    """Channels of the first stages of the ResNets that read patches; the last has the width (not
+    published)."""
+    dropout: float = 0.1
+    """After attention and in the feed-forward parts."""
+
+
+CRT_PRESETS: dict[str, CRTConfig] = {
+    "narrow": CRTConfig(samples=1000, dim=96, layers=3, heads=4, feedforward=192, extractor=(32,)),
+    "base": CRTConfig(),
+}
+"""The published size, and a narrow one for two CPU cores, whose patches are 0.2 s at 100 Hz."""
+
+
+def spectrum(
+    ecg: Float[Tensor, "batch lead time"],
+) -> tuple[Float[Tensor, "batch lead bin"], Float[Tensor, "batch lead bin"]]:
+    """Magnitude and phase of the first half of the bins, from 0 Hz on.
+
+    Args:
+        ecg: recordings of an even number of samples, or of which the last is left out.
+
+    Returns:
+        Magnitudes of the unitary transform, in the units of the ECG: the mean of their squares is that of the
+        ECG's. Phases in units of pi, from -1 to 1; 0 where there is next to no power.
+    """
+    time = ecg.shape[-1] // 2 * 2
+    bins = torch.fft.rfft(ecg[..., :time].float(), norm="ortho")[..., : time // 2]
+    magnitude = bins.abs()
+    # Adding 0 makes the negative zero a positive one: pi and -pi are the same phase.
+    phase = torch.atan2(bins.imag + 0.0, bins.real) / torch.pi
+    heard = magnitude > _SILENT * magnitude.amax((1, 2), keepdim=True)
+    return magnitude, torch.where(heard, phase, 0.0)
+
+
+class PlaceEmbeddings(nn.Module):
+    """Learned embeddings of places and modalities; magnitude and phase of a frequency share its place.
+
+    Args:
+        times: patches of the time.
+        frequencies: patches of the spectrum.
+        dim: width.
+    """
+
+    def __init__(self, times: int, frequencies: int, dim: int) -> None:
+        super().__init__()
+        self.times = nn.Parameter(0.02 * torch.randn(times, dim))
+        self.frequencies = nn.Parameter(0.02 * torch.randn(frequencies, dim))
+        self.modalities = nn.Parameter(0.02 * torch.randn(len(MODALITIES), dim))
+
+    def forward(self, counts: Sequence[int]) -> list[Float[Tensor, "_ dim"]]:
+        """Of the first `counts` patches of each modality."""
+        tables = (self.times, self.frequencies, self.frequencies)
+        return [
+            table[:count] + modality
+            for table, count, modality in zip(tables, counts, self.modalities, strict=True)
+        ]
+
+
+class CrossReconstructionTransformer(Encoder):
+    """Patches of time, magnitude and phase, a small ResNet for each kind, one pre-norm transformer (CRT).
+
+    Zhang et al. (2023). A patch is 20 samples (or bins) of all leads; its token is the mean output of its
+    kind's ResNet, with embeddings of its place and kind. Each kind has a class token. For pretraining:
+    `patchify`, and `encode`, which takes the patches that were kept.
+
+    Frames are the tokens of the time. The vector of a recording is the mean of the three class tokens.
+
+    Differences: samples and bins that do not fill a patch are left out. A recording may be shorter than the
+    positions reach; its bins are wider then. The sizes of the ResNets and of the hidden layers are not known.
+    """
+
+    def __init__(self, config: CRTConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or CRTConfig()
+        self.dim = config.dim
+        widths = (*config.extractor, config.dim)
+        sizes = ResNet1dConfig(
+            leads=config.leads,
+            widths=widths,
+            blocks=(1,) * len(widths),
+            strides=(1, *(2,) * (len(widths) - 1)),
+            stem_stride=1,
+        )
+        self.extractors = nn.ModuleList(ResNet1d(sizes) for _ in MODALITIES)
+        self.places = self.new_places()
+        self.class_tokens = nn.Parameter(0.02 * torch.randn(len(MODALITIES), config.dim))
+        self.layers = nn.ModuleList(
+            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout)
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.dim)
+
+    def new_places(self) -> PlaceEmbeddings:
+        """Embeddings of all places that the encoder knows."""
+        samples, patch = self.config.samples, self.config.patch
+        return PlaceEmbeddings(samples // patch, samples // 2 // patch, self.dim)
+
+    def patchify(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch _ lead sample"]]:
+        """Patches of each of `MODALITIES`.
+
+        Raises:
+            MelpError: the recordings are shorter than two patches, or longer than the positions reach.
+        """
+        size, time = self.config.patch, ecg.shape[-1]
+        if not 2 * size <= time <= self.config.samples:
+            raise MelpError(
+                f"crt: recordings of {time} samples found, wanted {2 * size} to {self.config.samples} "
+                "(option samples)"
+            )
+        return [
+            values[..., : values.shape[-1] // size * size].unflatten(-1, (-1, size)).transpose(1, 2)
+            for values in (ecg, *spectrum(ecg))
+        ]
+
+    def encode(
+        self,
+        patches: Sequence[Float[Tensor, "batch _ lead sample"]],
+        kept: Sequence[Int[Tensor, "batch _"]] | None = None,
+    ) -> tuple[Float[Tensor, "batch token dim"], Float[Tensor, "batch token dim"]]:
+        """Tokens before and after the transformer: three class tokens, then those of each modality.
+
+        Args:
+            patches: as from `patchify`.
+            kept: for each modality the numbers of the patches that are read; all where None.
+        """
+        places = self.places([part.shape[1] for part in patches])
+        tokens = [self.class_tokens.expand(len(patches[0]), -1, -1)]
+        for number, part in enumerate(patches):
+            place = places[number].expand(len(part), -1, -1)
+            if kept is not None:
+                part, place = _rows(part, kept[number]), _rows(place, kept[number])
+            read = self.extractors[number].embed(part.flatten(0, 1))
+            tokens.append(read.unflatten(0, part.shape[:2]) + place)
+        x = before = torch.cat(tokens, dim=1)
+        for layer in self.layers:
+            x = layer(x)
+        return before, self.norm(x)
+
+    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
+        """A frame for each patch of the time."""
+        first = len(MODALITIES)
+        patches = self.patchify(ecg)
+        return self.encode(patches)[1][:, first : first + patches[0].shape[1]]
+
+    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """The mean class token."""
+        return self.encode(self.patchify(ecg))[1][:, : len(MODALITIES)].mean(1)
+
+
+def _rows(
+    values: Float[Tensor, "batch place *rest"], numbers: Int[Tensor, "batch keep"]
+) -> Float[Tensor, "batch keep *rest"]:
+    """Of each record, the places with these numbers."""
+    return values[torch.arange(len(values), device=values.device)[:, None], numbers]
