@@ -14,11 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Bool
 
+from melp.data.quality import DUPLICATE_SIGNAL
 from melp.data.shards import DROPPED, INDEX, TEXTS, index_part, read_part, texts_part, write_json
 from melp.data.store import file_digest
 from melp.errors import MelpError
-
-DUPLICATE = "duplicate signal"
 
 _ROWS = 32768  # of a row group, gathered from several shards: small groups are slow to read
 
@@ -113,7 +112,7 @@ def _index(folder: Path, parts: list[dict[str, Any]], flags: Counter[str]) -> It
         start += part["records"]
         if here.any():
             lists = [
-                row + [DUPLICATE] * bool(again)
+                row + [DUPLICATE_SIGNAL] * bool(again)
                 for row, again in zip(table["flags"].to_pylist(), here, strict=True)
             ]
             column = INDEX.get_field_index("flags")

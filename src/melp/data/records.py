@@ -83,13 +83,18 @@ def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time
         The window, its true length in samples, and whether a value was beyond what int16 holds.
     """
     samples = round(options.rate * options.seconds)
-    window = ecg.signal[:, : round(options.seconds * ecg.rate)].astype(np.float64)
+    window = ecg.signal[:, : round(options.seconds * ecg.rate)]
     if ecg.rate != options.rate:
-        window = _resample(window, ecg.rate, options.rate)
-    microvolt = np.rint(window[:, :samples] * 1000)
+        window = _resample(window.astype(np.float64), ecg.rate, options.rate)
+    # In place: to get another array of this size from the system takes longer than to fill it.
+    microvolt = np.multiply(window[:, :samples], 1000, dtype=np.float64)
+    np.rint(microvolt, out=microvolt)
+    clipped = bool(max(microvolt.max(initial=0), -microvolt.min(initial=0)) > LIMIT)
+    if clipped:
+        np.clip(microvolt, -LIMIT, LIMIT, out=microvolt)
     signal = np.zeros((len(LEADS), samples), dtype=np.int16)
-    signal[:, : microvolt.shape[1]] = microvolt.clip(-LIMIT, LIMIT)
-    return signal, microvolt.shape[1], bool(np.abs(microvolt).max(initial=0) > LIMIT)
+    signal[:, : microvolt.shape[1]] = microvolt
+    return signal, microvolt.shape[1], clipped
 
 
 def _resample(
