@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from melp.errors import MelpError
 from melp.nn.base import Encoder
+from melp.nn.crt import CRT_PRESETS, CrossReconstructionTransformer
 from melp.nn.heartlang import HEARTLANG_PRESETS, HeartLangEncoder
 from melp.nn.resnet import RESNET_PRESETS, ResNet1d
 from melp.nn.st_mem import ST_MEM_PRESETS, SpatioTemporalViT
@@ -36,6 +37,7 @@ def _family(
 
 
 ENCODERS: dict[str, Preset] = {
+    **_family(CrossReconstructionTransformer, CRT_PRESETS, "crt_", 500, "narrow"),
     **_family(HeartLangEncoder, HEARTLANG_PRESETS, "heartlang_", 100, "narrow"),
     **_family(ResNet1d, RESNET_PRESETS, "", 500, "resnet18_narrow"),
     **_family(SpatioTemporalViT, ST_MEM_PRESETS, "st_mem_", 250, "narrow"),
