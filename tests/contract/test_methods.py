@@ -6,9 +6,7 @@ in their graph may be added to `FORMS`.
 
 from __future__ import annotations
 
-import ast
-import inspect
-from itertools import pairwise, product
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -20,6 +18,7 @@ from torch import Tensor
 from melp.hub import load, save
 from melp.methods import get_method, list_methods
 from melp.methods._base import Method
+from melp.methods._options import list_options
 from small_methods import Workshop, part_of, rows_of, without_dropout
 
 PROCESSES, RECORDS, SPLIT = 2, 8, 3
@@ -207,11 +206,9 @@ def test_two_processes_give_the_gradient_of_the_joined_batch(
 @every_method
 def test_says_what_it_is(name: str) -> None:
     kind = get_method(name)
-    assert kind.__doc__ and kind.paper and set(kind.needs) <= {"ecg", "text", "patient"}
+    assert kind.paper and set(kind.needs) <= {"ecg", "text", "patient"}
+    for part in ("In words: ", "Paper: ", "Differences:"):
+        assert part in (kind.__doc__ or ""), f"no {part!r} in what {name} says of itself"
     assert kind.Config.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    (options,) = ast.parse(inspect.getsource(kind.Config)).body
-    assert isinstance(options, ast.ClassDef)
-    for field, meaning in pairwise(options.body):
-        if isinstance(field, ast.AnnAssign):
-            said = isinstance(meaning, ast.Expr) and isinstance(meaning.value, ast.Constant)
-            assert said, f"line {field.lineno} of {kind.Config.__name__} has no meaning beside it"
+    without = [option.name for option in list_options(kind.Config) if not option.meaning]
+    assert not without, f"options of {name} without a meaning beside them: {without}"

@@ -122,8 +122,12 @@ class MELP(Method):
     An encoder turns the ECG into frames. Learned queries pool them into caption tokens, from which a decoder
     writes the report (token scale, cross entropy), and into beats. Each statement of the report attends to
     the beats, and the contexts are contrasted over the batch (beat scale, `local_alignment_loss`). The mean
-    beat is contrasted with the whole report's vector (rhythm scale, `global_contrastive`). The loss is their
-    weighted sum.
+    beat is contrasted with the whole report's vector (rhythm scale, `global_contrastive`).
+
+    In words: loss = global + 2 caption + 0.2 local. Global: cross entropy of cosines / temperature over rows
+    and columns of the batch, the own report being right. Caption: cross entropy of each word piece, given
+    those before it and the ECG. Local: the same as global, for the similarity of an ECG and a report that is
+    the log mean over its statements of exp(5 cosine of the statement and the beats that it attends to).
 
     Paper: "From Token to Rhythm: A Multi-Scale Approach for ECG-Language Pretraining", ICML 2025.
 

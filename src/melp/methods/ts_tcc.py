@@ -84,8 +84,8 @@ class TSTCC(Method):
           the batch and view.
         * The right frame is told among frames for a given context (the paper's equation 2 and 3); the code's
           softmax has no dimension and compares contexts for a given frame.
-        * Each lead is permuted by itself, where the code writes the first into all; a lead's scaling is one
-          number, as the paper describes it, where the code has one for each sample.
+        * Every lead keeps its own signal and all are permuted alike, where the code writes the first into
+          all; scaling is one number, as the paper describes it, where the code has one for each sample.
         * The encoder is that of the comparison in MERL and MELP, not the paper's three convolutions.
     """
 
