@@ -32,7 +32,7 @@ _SIGNAL = re.compile(
     r"\s+(\d{1,9})(?:x(\d{1,9}))?(?::(\d{1,18}))?(?:\+(\d{1,18}))?"  # format x frame : skew + offset
     rf"(?:\s+(-?{_NUMBER}(?:[eE][-+]?\d{{1,3}})?)(?:\(([-+]?\d{{1,15}})\))?(?:/(\S*))?"  # gain(baseline)/unit
     r"((?:\s+[-+]?\d{1,15}(?!\S)){0,5})"  # resolution, zero, first sample, checksum, size of a block
-    r"(?:\s+(.*))?)?",  # name
+    r"(?:\s+([^\t]*)(?:\t.*)?)?)?",  # name
     re.ASCII,
 )
 _SEGMENT = re.compile(r"(\S+)\s+(\d{1,18})(?:\s.*)?", re.ASCII)
