@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 import torch
@@ -13,6 +14,8 @@ from melp.losses.barlow_twins import barlow_twins_loss
 from melp.losses.info_nce import info_nce
 from melp.losses.negative_cosine import negative_cosine
 from melp.losses.nt_xent import nt_xent
+from melp.losses.patient_contrast import patient_contrast
+from melp.losses.temporal_contrast import temporal_contrast
 
 
 def pair(batch: int = 7, dim: int = 5, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -144,3 +147,36 @@ def test_nt_xent_is_that_of_pytorch_metric_learning(temperature: float) -> None:
     labels = torch.arange(9).repeat(2)
     theirs = losses.NTXentLoss(temperature=temperature)(torch.cat([first, second]), labels)
     torch.testing.assert_close(nt_xent(first, second, temperature), theirs)
+
+
+def slow_patient_contrast(first: Tensor, second: Tensor, patient: list[int], temperature: float) -> Tensor:
+    """Kiyasseh et al. 2021, equation 1, pair by pair."""
+    views = []
+    for one, other in zip(first, second, strict=True):
+        terms = []
+        for i, k in product(range(len(patient)), repeat=2):
+            if i != k and (patient[i] != patient[k] or patient[i] < 0):
+                continue
+            for query, keys, mine in ((one[i], other, k), (other[k], one, i)):
+                scores = torch.stack([cosine(query, key) / temperature for key in keys])
+                terms.append(scores.exp().sum().log() - scores[mine])
+        views.append(2 * torch.stack(terms).mean())
+    return torch.stack(views).mean()
+
+
+@pytest.mark.parametrize("patient", [[0, 1, 2, 3, 4], [0, 1, 0, 3, 0], [2, 2, 2, 2, 2], [-1, -1, 5, 5, 7]])
+def test_all_records_of_a_patient_are_right_answers(patient: list[int]) -> None:
+    generator = torch.Generator().manual_seed(3)
+    first, second = torch.randn(2, 3, 5, 4, generator=generator).unbind()
+    found = patient_contrast(first, second, torch.tensor(patient), 0.1)
+    torch.testing.assert_close(found, slow_patient_contrast(first, second, patient, 0.1))
+
+
+def test_temporal_contrast_place_by_place() -> None:
+    generator = torch.Generator().manual_seed(4)
+    foretold, coming = torch.randn(2, 6, 3, 5, generator=generator).unbind()
+    terms = []
+    for place, record in product(range(3), range(6)):
+        scores = torch.stack([foretold[record, place] @ frame for frame in coming[:, place]])
+        terms.append(scores.exp().sum().log() - scores[record])
+    torch.testing.assert_close(temporal_contrast(foretold, coming), torch.stack(terms).mean())
