@@ -89,8 +89,8 @@ class ECGFM(Method):
     + mean over pairs of one patient of -log softmax over the batch of (cosine / t), both directions halved.
 
     Paper: Oh, Chung, Kwon, Hong and Choi, "Lead-agnostic Self-supervised Learning for Local and Global
-    Representations of Electrocardiogram", CHIL 2022; with a larger encoder and corpus McKeen et al., "ECG-FM: An Open Electrocardiogram
-    Foundation Model", 2024.
+    Representations of Electrocardiogram", CHIL 2022; larger in McKeen et al., "ECG-FM: An Open
+    Electrocardiogram Foundation Model", 2024.
 
     Differences:
         * Each recording has its own number of masked spans; the published code draws one for a batch.
