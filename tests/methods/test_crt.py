@@ -1,0 +1,167 @@
+"""CRT: what is dropped, what is drawn, and both losses against slow versions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from melp.errors import MelpError
+from melp.losses.instance_discrimination import instance_discrimination
+from melp.methods._base import Inputs
+from melp.methods.crt import CRT, CRTConfig
+from melp.nn.crt import CrossReconstructionTransformer, spectrum
+from melp.nn.crt import CRTConfig as Sizes
+
+SIZES = {"patch": 10, "dim": 16, "layers": 1, "heads": 2, "feedforward": 32, "extractor": [8], "dropout": 0}
+
+
+def crt(**options: float) -> CRT:
+    torch.manual_seed(0)
+    inputs = Inputs(leads=3, samples=200, rate=100)
+    sizes = {"encoder": "crt_narrow", "encoder_options": SIZES, "decoder_layers": 1, "decoder_heads": 2}
+    return CRT(CRTConfig(**sizes, **options), inputs)  # type: ignore[arg-type]
+
+
+def batch(step: int = 0, records: int = 4) -> dict[str, Tensor]:
+    ecg = torch.randn(records, 3, 200, generator=torch.Generator().manual_seed(1))
+    clock = {"step": torch.full((records,), step), "steps": torch.full((records,), 10)}
+    return {"ecg": ecg, "key": torch.arange(records) + 70, **clock}
+
+
+def test_the_spectrum_is_the_unitary_one() -> None:
+    ecg = batch()["ecg"]
+    magnitude, phase = spectrum(ecg)
+    bins = np.fft.fft(ecg.double().numpy())[..., :100] / math.sqrt(200)
+    np.testing.assert_allclose(magnitude.numpy(), np.abs(bins), rtol=1e-4, atol=1e-5)
+    turned = np.angle(np.exp(1j * (phase.double().numpy() * np.pi - np.angle(bins))))
+    assert np.abs(turned)[np.abs(bins) > 1e-2].max() < 1e-4
+    assert float(phase.abs().max()) <= 1
+    # Parseval: the first half of the bins has half the energy, but for the last bin of all.
+    last = np.abs(np.fft.fft(ecg.double().numpy())[..., 100]) ** 2 / 200
+    energy = 2 * magnitude.square().sum(-1) - magnitude[..., 0].square() + torch.from_numpy(last)
+    torch.testing.assert_close(energy.float(), ecg.square().sum(-1))
+
+
+def test_phases_without_power_are_zero() -> None:
+    ecg = torch.zeros(2, 3, 200)
+    ecg[:, 0] = torch.sin(2 * math.pi * 5 * torch.arange(200) / 200)
+    magnitude, phase = spectrum(ecg)
+    assert set(magnitude[0].gt(1e-3).nonzero().flatten().tolist()) == {0, 5}
+    assert phase.count_nonzero() == 2, "of the one bin with power, in both recordings"
+    assert float(phase[0, 0, 5]) == pytest.approx(-0.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("records", [1, 2, 5])
+def test_instance_discrimination_is_that_of_all_pairs(records: int) -> None:
+    before, after = torch.randn(2, records, 6, dtype=torch.float64)
+    pairs = [
+        math.exp(float(torch.dot(before[i], after[j]) / before[i].norm() / after[j].norm()))
+        for i in range(records)
+        for j in range(records)
+        if i != j
+    ]
+    wanted = 1 + math.log(sum(pairs) / len(pairs)) if pairs else 0.0
+    assert float(instance_discrimination(before, after)) == pytest.approx(wanted, abs=1e-6)
+    same = torch.ones(records, 6)
+    assert float(instance_discrimination(same, same)) == pytest.approx(2.0 if pairs else 0.0)
+
+
+@pytest.mark.parametrize(("step", "dropped"), [(0, 0.3), (2, 0.3), (5, 0.5), (9, 0.8), (10, 0.8)])
+def test_the_share_dropped_rises_with_the_training(step: int, dropped: float) -> None:
+    times, magnitudes, phases = crt()._kept(batch(step), [20, 10, 10])
+    assert times.shape[1] == 20 - round(dropped * 20)
+    assert magnitudes.shape[1] == 10 - round(dropped * 10)
+    assert torch.equal(magnitudes, phases), "the same frequencies"
+    assert bool((times.diff(dim=1) > 0).all()) and len(set(map(tuple, times.tolist()))) > 1
+
+
+def test_what_is_dropped_hangs_on_the_record_alone() -> None:
+    method, whole = crt(), batch(5)
+    part = {name: value[2:3] for name, value in whole.items()}
+    for one, other in zip(method._kept(whole, [20, 10, 10]), method._kept(part, [20, 10, 10]), strict=True):
+        assert torch.equal(one[2:3], other)
+
+
+@torch.no_grad()
+def test_the_encoder_does_not_see_what_is_dropped() -> None:
+    encoder, ecg = crt().encoder.eval(), batch()["ecg"]
+    patches = encoder.patchify(ecg)
+    assert [tuple(part.shape) for part in patches] == [(4, 20, 3, 10), (4, 10, 3, 10), (4, 10, 3, 10)]
+    assert torch.equal(patches[0][1, 4, 2], ecg[1, 2, 40:50])
+    kept = [torch.tensor([[0, 3, 7]] * 4), torch.tensor([[1, 2]] * 4), torch.tensor([[1, 2]] * 4)]
+    wanted = encoder.encode(patches, kept)
+    changed = [part.clone() for part in patches]
+    for part, numbers in zip(changed, kept, strict=True):
+        gone = [number for number in range(part.shape[1]) if number not in numbers[0].tolist()]
+        part[:, gone] = 9.0
+    found = encoder.encode(changed, kept)
+    assert found[0].shape == found[1].shape == (4, 3 + 3 + 2 + 2, 16)
+    assert torch.equal(found[1], wanted[1])
+    changed[0][:, 3] = 9.0
+    assert not torch.equal(encoder.encode(changed, kept)[1], wanted[1])
+
+
+@torch.no_grad()
+def test_a_patch_keeps_its_place_when_others_are_dropped() -> None:
+    encoder = crt().encoder.eval()
+    patches = encoder.patchify(batch()["ecg"])
+    every = encoder.encode(patches)[0]
+    kept = [torch.tensor([[2, 9]] * 4), torch.tensor([[4]] * 4), torch.tensor([[4]] * 4)]
+    some = encoder.encode(patches, kept)[0]
+    torch.testing.assert_close(some, every[:, [0, 1, 2, 3 + 2, 3 + 9, 23 + 4, 33 + 4]])
+
+
+@torch.no_grad()
+def test_the_loss_is_the_error_of_all_patches() -> None:
+    method, given = crt(discrimination_weight=0.5).eval(), batch(5)
+    found = method(given)
+    patches = method.encoder.patchify(given["ecg"])
+    kept = method._kept(given, [20, 10, 10])
+    before, after = method.encoder.encode(patches, kept)
+    drawn = method._draw(after, kept, [20, 10, 10])
+    errors = []
+    for one, other in zip(drawn, patches, strict=True):
+        for record, patch in np.ndindex(*other.shape[:2]):
+            errors += (one[record, patch].view(3, 10) - other[record, patch]).square().flatten().tolist()
+    assert len(errors) == 4 * 3 * 400
+    assert float(found["reconstruction"]) == pytest.approx(float(np.mean(errors)), rel=1e-5)
+    alike = instance_discrimination(before.mean(1), after.mean(1))
+    assert float(found["loss"]) == pytest.approx(float(found["reconstruction"] + 0.5 * alike), rel=1e-6)
+
+
+@torch.no_grad()
+def test_what_is_drawn_of_a_kept_patch_comes_from_its_own_token() -> None:
+    method, given = crt().eval(), batch()
+    # Without attention, a patch is drawn from what stands at its place alone.
+    for layer in method.decoder:
+        layer.attention.output.weight.zero_()  # type: ignore[union-attr, operator]
+    kept = method._kept(given, [20, 10, 10])
+    _, after = method.encoder.encode(method.encoder.patchify(given["ecg"]), kept)
+    wanted = method._draw(after, kept, [20, 10, 10])[0]
+    changed = after.clone()
+    changed[:, 3] += torch.randn(16)
+    moved = (method._draw(changed, kept, [20, 10, 10])[0] - wanted).abs().amax(2) > 1e-6
+    for record in range(4):
+        assert moved[record].nonzero().flatten().tolist() == [int(kept[0][record, 0])]
+
+
+def test_recordings_of_another_length() -> None:
+    encoder = CrossReconstructionTransformer(
+        Sizes(leads=3, samples=200, **SIZES | {"extractor": (8,)})
+    ).eval()
+    assert encoder(torch.randn(2, 3, 155)).shape == (2, 15, 16)
+    assert encoder.embed(torch.randn(2, 3, 155)).shape == (2, 16)
+    for time in (19, 201):
+        with pytest.raises(MelpError, match=f"crt: recordings of {time} samples found, wanted 20 to 200"):
+            encoder(torch.randn(2, 3, time))
+
+
+def test_wrong_options_are_named() -> None:
+    with pytest.raises(MelpError, match=r"method\.most_dropped: 0\.2 found, wanted 0\.3 to 0\.99"):
+        crt(most_dropped=0.2)
+    with pytest.raises(MelpError, match="'resnet18' found, wanted a crt encoder"):
+        CRT(CRTConfig(encoder="resnet18"), Inputs())
