@@ -150,9 +150,8 @@ def test_what_is_drawn_of_a_kept_patch_comes_from_its_own_token() -> None:
 
 
 def test_recordings_of_another_length() -> None:
-    encoder = CrossReconstructionTransformer(
-        Sizes(leads=3, samples=200, **SIZES | {"extractor": (8,)})
-    ).eval()
+    sizes = Sizes(leads=3, samples=200, patch=10, dim=16, layers=1, heads=2, feedforward=32, extractor=(8,))
+    encoder = CrossReconstructionTransformer(sizes).eval()
     assert encoder(torch.randn(2, 3, 155)).shape == (2, 15, 16)
     assert encoder.embed(torch.randn(2, 3, 155)).shape == (2, 16)
     for time in (19, 201):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -109,6 +110,8 @@ class CrossReconstructionTransformer(Encoder):
     positions reach; its bins are wider then. The sizes of the ResNets and of the hidden layers are not known.
     """
 
+    needs: ClassVar[str] = "as many samples as the size samples, or fewer"
+
     def __init__(self, config: CRTConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or CRTConfig()
@@ -169,7 +172,7 @@ class CrossReconstructionTransformer(Encoder):
             place = places[number].expand(len(part), -1, -1)
             if kept is not None:
                 part, place = _rows(part, kept[number]), _rows(place, kept[number])
-            read = self.extractors[number].embed(part.flatten(0, 1))
+            read = self.extractors[number](part.flatten(0, 1)).mean(1)
             tokens.append(read.unflatten(0, part.shape[:2]) + place)
         x = before = torch.cat(tokens, dim=1)
         for layer in self.layers:
