@@ -22,7 +22,8 @@ from melp.data.store import Store
 from melp.evaluation.results import read_results
 from melp.hub import load
 from melp.recipes import load_recipe
-from melp.training.pretrain import pretrain, pretrain_text, texts_of
+from melp.training.pretrain import pretrain, pretrain_text
+from melp.training.texts import texts_of
 
 LOSSES = ("global", "caption", "local")
 ROWS = {
@@ -43,7 +44,7 @@ def train(row: str, seed: int, store: Store, runs: Path, options: list[str]) -> 
     off = [f"method.{loss}_weight=0" for loss in LOSSES if loss not in ROWS[row]]
     recipe = load_recipe("melp", "melp/laptop", [*options, *off, f"training.seed={seed}"])
     text = runs / "text"
-    pretrain_text(*texts_of([store.path], recipe.stage1), recipe.stage1, text)
+    pretrain_text(*texts_of([store.path], recipe.stage1.data), recipe.stage1, text)
     recipe.text = str(text)
     start, out = time.process_time(), runs / f"{row}-{seed}"
     pretrain("melp", store, recipe, out)

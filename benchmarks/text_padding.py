@@ -30,8 +30,9 @@ from melp.nn.bert import BertConfig
 from melp.recipes import load_recipe
 from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
+from melp.text.sources import Sentences
 from melp.text.tokenizer import ReportEncoder
-from melp.training.pretrain import reports_of
+from melp.training.texts import reports_of
 
 WIDTH, BATCH = 128, 64
 TOWERS = {
@@ -65,8 +66,7 @@ def build(store: Store, tower: tuple[str, ...]) -> tuple[Method, Preprocessing, 
         positions=sizes.positions, dropout=0, attention_dropout=0,
     )  # fmt: skip
     torch.manual_seed(0)
-    sentences = (statement + "." for report in reports for statement in report)
-    language = LanguageModel.from_scratch(sentences, sizes.vocabulary, bert)
+    language = LanguageModel.from_scratch(Sentences(reports), sizes.vocabulary, bert)
     preprocessing = Preprocessing.from_dict(recipe.preprocessing)
     inputs = Inputs(len(preprocessing.leads), preprocessing.samples, preprocessing.rate, language)
     method = MELP(recipe.method, inputs)

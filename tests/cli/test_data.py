@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from melp.cli import main
-from small_ptb_xl import make_tree
+from small_ptb_xl import beats, make_tree, write_record
+from small_server import Site, serving
 
 
 def melp(
@@ -64,7 +65,7 @@ def test_build_info_verify(run, tmp_path: Path) -> None:
         (("ptb-xl", "--raw", "{tmp}/raw"), "ptb-xl: 2 of 4 recordings are missing on disk; --allow-missing"),
         (("ptb-xl", "--raw", "{tmp}/raw", "--allow-missing", "--strict"), "0 samples, the header says 5000"),
         (("ptb-xl", "--raw", "{tmp}/raw", "--rate", "0"), "--rate: 0, wanted more than 0"),
-        (("mimic", "--raw", "{tmp}/raw"), "corpus: 'mimic', wanted one of ptb-xl"),
+        (("mimic", "--raw", "{tmp}/raw"), "corpus: 'mimic', wanted one of chapman-shaoxing, code-15"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line_exit_2_and_nothing_left(
@@ -104,7 +105,8 @@ def test_a_path_that_cannot_be_written_is_bad_input(run, tmp_path: Path) -> None
     raw = make_tree(tmp_path / "raw", 1)
     (tmp_path / "file").write_text("x")
     code, _, err = run("data", "build", "ptb-xl", "--raw", raw, "--out", tmp_path / "file" / "store")
-    assert code == 2 and err.splitlines()[-1].endswith("Not a directory") and len(err.splitlines()) == 1
+    *_, last = err.splitlines()
+    assert code == 2 and last.startswith("melp: ") and last.endswith("Not a directory")
 
 
 def test_importing_melp_brings_in_neither_torch_nor_transformers() -> None:
@@ -126,3 +128,50 @@ def test_synthetic_corpus(run, tmp_path: Path) -> None:
         (tmp_path / name / "shards/00000.npy").read_bytes() for name in ("one", "two", "three")
     )
     assert one == two != three and len(one) == 128 + 6 * 12 * 400 * 2
+
+
+def test_one_s_own_table(run, tmp_path: Path) -> None:
+    write_record(tmp_path / "raw" / "one", beats(1))
+    (tmp_path / "own.csv").write_text("path,fold,age,AFIB\none,10,40,1\n")
+    command = ("data", "build", "table", "--raw", tmp_path / "raw", "--out", tmp_path / "store")
+    code, out, _ = run(*command, "--csv", tmp_path / "own.csv", "--compress")
+    assert (code, out.splitlines()[0]) == (0, f"{tmp_path / 'store'}: 1 records")
+    assert (tmp_path / "store/shards/00000.npy.zst").is_file()
+    code, out, _ = run("data", "info", tmp_path / "store", "--plot", tmp_path / "store.png")
+    assert code == 0 and "AFIB" in out and f"{tmp_path / 'store.png'}: drawn" in out
+    assert (tmp_path / "store.png").is_file()
+    (tmp_path / "own.csv").write_text("path,age\none,old\n")
+    code, out, err = run(*command[:-1], tmp_path / "other", "--csv", tmp_path / "own.csv")
+    wanted = f"melp: {tmp_path / 'own.csv'}: row 2: column age: 'old' found, wanted a number from 0 to 150"
+    assert (code, out, err.splitlines()[-1]) == (2, "", wanted)
+    assert not list(tmp_path.glob("other*"))
+
+
+def test_download_and_build(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published, site = make_tree(tmp_path / "ptb-xl", 3), Site(account=("ann", "secret"))
+    (published / "scp_statements.csv").write_text("code\n")
+    site.publish("ptb-xl/1.0.3", published)
+    with serving(site):
+        command = ("data", "download", "ptb-xl", "--out", tmp_path / "raw", "--mirror", site.address)
+        code, out, err = run(*command)
+        assert (code, out) == (2, "") and "wanted --user NAME" in err.splitlines()[-1]
+        monkeypatch.delenv("PHYSIONET_PASSWORD", raising=False)
+        monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: PTH123, SIM115
+        code, _, err = run(*command, "--user", "ann")
+        assert (code, err) == (2, "melp: PHYSIONET_PASSWORD: not set, wanted the password of ann\n")
+        monkeypatch.setenv("PHYSIONET_PASSWORD", "secret")
+        code, out, err = run(*command, "--user", "ann", "--records", "2")
+    assert code == 0 and "secret" not in out + err
+    assert out.splitlines()[0].startswith(f"{tmp_path / 'raw'}: 6 files, 6 of them fetched (0.2 MB)")
+    code, out, _ = run(
+        "data", "build", "ptb-xl", "--raw", tmp_path / "raw", "--out", tmp_path / "store", "--allow-missing"
+    )
+    assert code == 0 and out.splitlines()[0].endswith("2 records")
+
+
+def test_text_of_stores(run, synthetic_store: Path, tmp_path: Path) -> None:
+    file = tmp_path / "corpus.parquet"
+    code, out, _ = run("data", "text", f"{synthetic_store},{synthetic_store}", "--out", file)
+    assert (code, out) == (0, f"{file}: 240 texts\n")
+    code, out, err = run("data", "text", tmp_path / "nothing", "--out", tmp_path / "other.parquet")
+    assert (code, out) == (2, "") and "no store" in err and not (tmp_path / "other.parquet").exists()

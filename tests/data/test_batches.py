@@ -218,7 +218,7 @@ def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_batches_of_texts(encode: ReportEncoder) -> None:
-    batches = TextBatches([STATEMENTS, [], STATEMENTS[:1]], encode, TextAugmentation(shuffle=True))
+    batches = TextBatches([STATEMENTS, STATEMENTS[:1]], encode, TextAugmentation(shuffle=True))
     assert len(batches) == 2
     batch = batches.__getitems__([(1, 4), (0, 9)])
     wanted = encode([STATEMENTS[:1], TextAugmentation(shuffle=True)(STATEMENTS, 9)])

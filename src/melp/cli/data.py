@@ -1,13 +1,16 @@
-"""`melp data`: builds a store, tells what it holds, checks its bytes."""
+"""`melp data`: gets a corpus, builds a store of it, tells what it holds, checks its bytes."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from melp.cli import app
+from melp.data.corpora import list_corpora
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
@@ -16,10 +19,46 @@ if TYPE_CHECKING:
 data = typer.Typer(no_args_is_help=True, help="Corpora become stores.")
 app.add_typer(data, name="data")
 
+_CORPORA = ", ".join(list_corpora())
+_PASSWORD = "PHYSIONET_PASSWORD"
+
+
+@data.command("download")
+def download_command(
+    corpus: str = typer.Argument(help="Name of the corpus, as of `melp data build`."),
+    out: Path = typer.Option(help="The folder to put it in; then --raw of `melp data build`."),
+    records: int | None = typer.Option(None, help="Only the first so many recordings, and the tables."),
+    mirror: str = typer.Option("", help="Address in place of https://physionet.org/files."),
+    user: str = typer.Option("", help=f"Account on PhysioNet; its password in {_PASSWORD}, or asked for."),
+    workers: int = typer.Option(8, help="Files fetched at a time."),
+) -> None:
+    """Downloads a corpus, checked byte for byte; stopped or cut, the same command goes on."""
+    from melp.data.download import download
+
+    done = download(
+        corpus,
+        out,
+        records=records,
+        mirror=mirror,
+        account=(user, _password(user)) if user else None,
+        workers=workers,
+        progress=True,
+    )
+    typer.echo(f"{out}: {done.files} files, {done.fetched} of them fetched ({done.bytes / 1e6:.1f} MB)")
+    typer.echo(f"next: melp data build {corpus} --raw {out} --out STORE")
+
+
+def _password(user: str) -> str:
+    if found := os.environ.get(_PASSWORD):
+        return found
+    if not sys.stdin.isatty():
+        raise MelpError(f"{_PASSWORD}: not set, wanted the password of {user}")
+    return str(typer.prompt(f"Password of {user}", hide_input=True, err=True))
+
 
 @data.command("build")
 def build_command(
-    corpus: str = typer.Argument(help="Name of the corpus: ptb-xl, synthetic."),
+    corpus: str = typer.Argument(help=f"Name of the corpus: {_CORPORA}."),
     out: Path = typer.Option(help="The store to write."),
     raw: Path | None = typer.Option(None, help="Folder of the corpus as published."),
     rate: float = typer.Option(500, help="Hz of the store."),
@@ -31,6 +70,8 @@ def build_command(
     strict: bool = typer.Option(False, "--strict", help="End at the first bad record."),
     records: int | None = typer.Option(None, help="How many records to simulate."),
     seed: int = typer.Option(0, help="Seed of a simulated corpus."),
+    compress: bool = typer.Option(False, "--compress", help="Compress each record (zstd)."),
+    csv: Path | None = typer.Option(None, help="Of the corpus `table`: the CSV that lists one's recordings."),
 ) -> None:
     """Builds a store; killed, the same command goes on where it was."""
     from melp.data.build import build
@@ -47,6 +88,8 @@ def build_command(
         records=records,
         seed=seed,
         progress=True,
+        compress=compress,
+        table=csv,
     )
     _print_summary(summary)
 
@@ -68,7 +111,10 @@ def _print_summary(summary: Summary) -> None:
 
 
 @data.command("info")
-def info_command(store: Path) -> None:
+def info_command(
+    store: str = typer.Argument(help="Folder of the store, or its address."),
+    plot: Path | None = typer.Option(None, help="Draw what a glance tells of it: a .png, .svg or .pdf file."),
+) -> None:
     """Tells what a store holds."""
     from rich.console import Console
     from rich.table import Table
@@ -77,11 +123,11 @@ def info_command(store: Path) -> None:
     from melp.data.store import Store
 
     opened = Store(store)
-    console = Console()
-    console.print(f"{store}: {opened.manifest['corpus']}, {len(opened)} records", highlight=False)
+    manifest, console = opened.manifest, Console()
+    console.print(f"{store}: {manifest['corpus']}, {len(opened)} records", highlight=False)
     console.print(
-        f"{opened.rate:g} Hz, {opened.seconds:g} s, {opened.manifest['missing']} recordings missing on disk, "
-        f"statements of {len(opened.texts)} training reports without recording",
+        f"{opened.rate:g} Hz, {opened.seconds:g} s, {manifest['missing']} recordings missing on disk, "
+        f"statements of {manifest['texts']} training reports without recording",
         highlight=False,
     )
     for title, rows in describe(opened).items():
@@ -91,6 +137,24 @@ def info_command(store: Path) -> None:
         for row in rows.itertuples(index=False):
             table.add_row(*map(str, row))
         console.print(table)
+    if plot is not None:
+        from melp.plots.store_page import plot_store
+
+        plot_store(opened, plot)
+        console.print(f"{plot}: drawn", highlight=False)
+
+
+@data.command("text")
+def text_command(
+    stores: str = typer.Argument(help="Stores, with commas between."),
+    out: Path = typer.Option(help="The Parquet file to write: id, fold, text."),
+) -> None:
+    """Writes the reports of stores as texts, for `melp text pretrain --data OUT`."""
+    from melp.data.store import Store
+    from melp.text.sources import write_corpus
+
+    count = write_corpus([Store(store) for store in stores.split(",")], out)
+    typer.echo(f"{out}: {count} texts")
 
 
 @data.command("verify")

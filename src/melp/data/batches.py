@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torch.utils.data import Dataset, get_worker_info
+from torch.utils.data import Dataset
 
 from melp.data.keys import sample_keys
 from melp.data.store import Store
-from melp.ecg import LEADS
 from melp.errors import MelpError
 
 Encode = Callable[[Sequence[Sequence[str]]], Mapping[str, Tensor]]
@@ -67,7 +66,7 @@ class TextBatches(Dataset[dict[str, Tensor]]):
     """Reports alone, for stage 1: batches hold `tokens`, `sentence`, `key`.
 
     Args:
-        reports: each a list of statements; empty ones are left out.
+        reports: each a list of statements, none empty; taken as it is, for it may be larger than memory.
         encode: see `Encode`.
         augmentation: of the statements.
     """
@@ -75,7 +74,7 @@ class TextBatches(Dataset[dict[str, Tensor]]):
     def __init__(
         self, reports: Sequence[Sequence[str]], encode: Encode, augmentation: TextAugmentation | None = None
     ) -> None:
-        self.reports = [list(report) for report in reports if len(report)]
+        self.reports = reports
         self.encode, self.augmentation = encode, augmentation or TextAugmentation()
 
     def __len__(self) -> int:
@@ -130,13 +129,8 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
         """The batch of these samples."""
         rows = self.rows[[row for row, _ in samples]]
-        signal = torch.empty((len(rows), len(LEADS), self.store.samples), dtype=torch.int16)
-        if get_worker_info() is not None:
-            # Where the process that trains will read it: otherwise it is copied there afterwards.
-            signal.share_memory_()
-        self.store.signals(rows, signal.numpy())
         batch = {
-            "signal": signal,
+            "signal": torch.from_numpy(self.store.signals(rows)),
             "patient": torch.from_numpy(self.patients[rows]),
             "key": torch.tensor([key for _, key in samples]),
         }

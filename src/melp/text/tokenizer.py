@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def train_tokenizer(texts: Iterable[str], size: int = 4096) -> Any:
     """Train a lower-cased WordPiece tokenizer, as BERT's; the same texts give the same tokenizer.
 
     Args:
-        texts: what it is to be trained on.
+        texts: what it is to be trained on; gone through twice, and never held in memory.
         size: most word pieces.
 
     Returns:
@@ -44,14 +45,27 @@ def train_tokenizer(texts: Iterable[str], size: int = 4096) -> Any:
         pieces.decoder = decoders.WordPiece()
         return pieces
 
-    pieces, texts = untrained(None), list(texts)
-    characters = sorted(set("".join(pieces.normalizer.normalize_str(text) for text in set(texts))) - {" "})
+    if isinstance(texts, Iterator):
+        raise TypeError("texts: found an iterator, wanted what can be gone through twice")
+    pieces = untrained(None)
+    characters = sorted(_characters(texts, pieces.normalizer.normalize_str))
     # The trainer numbers the characters within words in the order of a hash table, which differs from run to
     # run, and breaks ties by these numbers; given as special they have theirs beforehand.
     first = [*SPECIAL_TOKENS.values(), *(f"##{character}" for character in characters)]
     trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=first, show_progress=False)
-    pieces.train_from_iterator(texts, trainer)
+    pieces.train_from_iterator(iter(texts), trainer)
     return PreTrainedTokenizerFast(tokenizer_object=untrained(pieces.get_vocab()), **SPECIAL_TOKENS)
+
+
+def _characters(texts: Iterable[str], normalise: Callable[[str], str]) -> set[str]:
+    """All characters of the normalised texts, but for the space."""
+    found: set[str] = set()
+    texts = iter(texts)
+    while part := list(islice(texts, 4096)):
+        # Reports say the same again and again.
+        for text in set(part):
+            found.update(normalise(text))
+    return found - {" "}
 
 
 def load_tokenizer(source: str | Path) -> Any:

@@ -30,12 +30,13 @@ from melp.signal.preprocessing import Preprocessing
 from melp.text.hugging_face import folder_config
 from melp.text.model import LanguageModel
 from melp.text.pretraining import MaskedLanguageModel, MaskedLanguageModelConfig
-from melp.text.sources import read_texts
+from melp.text.sources import Sentences
 from melp.text.tokenizer import ReportEncoder
 from melp.training.callbacks import CHECKPOINT
 from melp.training.config import DataConfig, OptimiserConfig, TrainingConfig
 from melp.training.fit import fit, step_counts
 from melp.training.module import PretrainingModule
+from melp.training.texts import reports_of
 
 RECIPE = "recipe.json"
 
@@ -86,7 +87,7 @@ def pretrain_text(
     out: Path,
     progress: bool = True,
 ) -> Path:
-    """Stage 1: train a language model on texts, given as lists of statements or sentences.
+    """Stage 1: train a language model on texts, given as lists of statements or sentences, none empty.
 
     Returns:
         `out`, a Hugging Face BERT folder that `LanguageModel.load` takes.
@@ -132,8 +133,7 @@ def _language_to_train(config: MaskedLanguageModelConfig, texts: Sequence[Sequen
             dropout=config.dropout,
             attention_dropout=config.dropout,
         )
-        sentences = (sentence + "." for text in texts for sentence in text)
-        language = LanguageModel.from_scratch(sentences, config.vocabulary, sizes)
+        language = LanguageModel.from_scratch(Sentences(texts), config.vocabulary, sizes)
     positions = language.bert.config.positions
     if config.max_length > positions:
         raise MelpError(
@@ -152,35 +152,6 @@ def _nothing_left_behind(out: Path) -> Iterator[None]:
         if new and not (out / CHECKPOINT).exists():
             shutil.rmtree(out, ignore_errors=True)
         raise
-
-
-def reports_of(store: Store, folds: Sequence[int]) -> list[list[str]]:
-    """Statements of a store's reports in these folds, with those of reports whose recording is missing."""
-    tables = (store.index, store.texts)
-    rows = [table.loc[table["fold"].isin(folds), "statements"] for table in tables if len(table)]
-    return [list(statements) for column in rows for statements in column if len(statements)]
-
-
-def texts_of(sources: Sequence[Path], recipe: TextRecipe) -> tuple[list[list[str]], list[list[str]]]:
-    """Training and validation texts of stores (by fold) and of files (every fiftieth text is held out).
-
-    Raises:
-        MelpError: a source cannot be read, or there is no text in them.
-    """
-    train: list[list[str]] = []
-    validation: list[list[str]] = []
-    for source in sources:
-        if source.suffix in (".txt", ".parquet"):
-            texts = read_texts(source)
-            train += [text for number, text in enumerate(texts) if number % 50]
-            validation += texts[::50]
-        else:
-            store = Store(source)
-            train += reports_of(store, recipe.data.train_folds)
-            validation += reports_of(store, recipe.data.validation_folds)
-    if not train:
-        raise MelpError(f"{', '.join(map(str, sources))}: no texts found to train on")
-    return train, validation
 
 
 def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool = True) -> Path:
