@@ -150,8 +150,8 @@ def test_segments() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no record line, not a WFDB header"),
-        ("# only a comment", "no record line, not a WFDB header"),
+        ("", "no record line"),
+        ("# only a comment", "no record line"),
         ("rec", "record line 'rec', wanted a name and the number of signals"),
         ("rec -12 500", "record line 'rec -12 500', wanted a name and the number of signals"),
         ("rec 1 -500\nf 16", "sampling frequency '-500', wanted a number"),
@@ -176,18 +176,21 @@ def test_segments() -> None:
         ("rec 1\n/etc/passwd 16", "signal file '/etc/passwd', wanted a name without folders"),
         ("rec 1\n.. 16", "signal file '..', wanted a name without folders"),
         ("rec 1\nC:\\f 16", r"signal file 'C:\\f', wanted a name without folders"),
-        ("rec 1\nf\0 16", r"control characters in line 'f\x00 16', not a WFDB header"),
+        ("rec 1\nf\0 16", r"control characters in line 'f\x00 16'"),
         ("rec/2 1\none 5", "1 segment lines, the record line says 2"),
         ("rec/0 1", "0 segment lines, the record line says 0"),
         ("rec/1 1\none -5", "segment line 'one -5', wanted a record and its number of samples"),
         ("rec/1 1\n../one 5", "segment '../one', wanted a name without folders"),
-        ("#" + "x" * 2**20, "over 1048576 bytes, not a WFDB header"),
+        ("#" + "x" * 2**20, "over 1048576 bytes"),
     ],
 )
 def test_bad_lines(text: str, message: str) -> None:
     with pytest.raises(BadRecordError) as caught:
         parse_header(text.encode(), "rec.hea")
-    assert (str(caught.value), caught.value.reason) == (f"rec.hea: {message}", "unreadable")
+    assert (str(caught.value), caught.value.reason) == (
+        f"rec.hea: not a readable WFDB record ({message})",
+        "unreadable",
+    )
 
 
 @pytest.mark.parametrize(

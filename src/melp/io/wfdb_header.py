@@ -113,7 +113,7 @@ def parse_header(content: bytes, source: str) -> Header:
     try:
         return _parse(content)
     except _Fault as fault:
-        raise BadRecordError(f"{source}: {fault}", "unreadable") from None
+        raise BadRecordError(f"{source}: not a readable WFDB record ({fault})", "unreadable") from None
 
 
 class _Fault(Exception):
@@ -123,7 +123,7 @@ class _Fault(Exception):
 def _parse(content: bytes) -> Header:
     lines, comments = _lines(content)
     if not lines:
-        raise _Fault("no record line, not a WFDB header")
+        raise _Fault("no record line")
     match = _RECORD.fullmatch(lines[0])
     if match is None:
         raise _Fault(f"record line {_short(lines[0])}, wanted a name and the number of signals")
@@ -139,7 +139,7 @@ def _parse(content: bytes) -> Header:
 def _lines(content: bytes) -> tuple[list[str], tuple[str, ...]]:
     """What is said, and the comments."""
     if len(content) > _MOST_BYTES:
-        raise _Fault(f"over {_MOST_BYTES} bytes, not a WFDB header")
+        raise _Fault(f"over {_MOST_BYTES} bytes")
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         text = content.decode()
@@ -153,7 +153,7 @@ def _lines(content: bytes) -> tuple[list[str], tuple[str, ...]]:
             comments.append(line.strip(" \t#"))
         elif line:
             if not line.replace("\t", " ").isprintable():
-                raise _Fault(f"control characters in line {_short(line)}, not a WFDB header")
+                raise _Fault(f"control characters in line {_short(line)}")
             lines.append(line)
     return lines, tuple(comments)
 
