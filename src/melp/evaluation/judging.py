@@ -13,12 +13,26 @@ import pandas as pd
 from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
+from melp.evaluation.embed import rows_of
 from melp.evaluation.leakage import UNKNOWN, Shared, shared_with_training
 from melp.evaluation.metrics import Auroc, judge
 from melp.evaluation.results import Cell, Result, config_hash, write_predictions, write_results
 from melp.hub import Model
 
-__all__ = ["Judged", "Split", "check_corpus", "divide", "join", "judge_cell", "labels_of", "save", "union"]
+__all__ = [
+    "Judged",
+    "Split",
+    "check_corpus",
+    "check_sides",
+    "divide",
+    "in_folds",
+    "join",
+    "judge_cell",
+    "labels_of",
+    "patients_of",
+    "save",
+    "union",
+]
 
 CORRECTED = "corrected"
 
@@ -121,7 +135,7 @@ def divide(
     both = sorted(set(judged_folds) & set(learned)) if train_store is None else []
     if both:
         raise MelpError(f"folds: {join(both)} both judged and trained on")
-    judged = _in_folds(labels, store, judged_folds).index
+    judged = in_folds(labels, store, judged_folds).index
     if not len(judged):
         raise MelpError(f"{store.path}: no record with a label of {task.name} in folds {join(judged_folds)}")
     return Split(labels, judged, training, judged_folds, learned)
@@ -146,7 +160,7 @@ def _learned(
     if train_folds is None:
         others = sorted(set(store.column("fold").tolist()) - set(folds or ()))
         train_folds = task.train_folds if folds is None or apart else others
-    return tuple(train_folds), _in_folds(labels, store, train_folds)
+    return tuple(train_folds), in_folds(labels, store, train_folds)
 
 
 def labels_of(task: Task, store: Store, corpus: str) -> pd.DataFrame:
@@ -160,9 +174,27 @@ def labels_of(task: Task, store: Store, corpus: str) -> pd.DataFrame:
     return task.labels(pd.DataFrame({"id": store.column("id"), "labels": codes}))
 
 
-def _in_folds(labels: pd.DataFrame, store: Store, folds: Sequence[int]) -> pd.DataFrame:
+def in_folds(labels: pd.DataFrame, store: Store, folds: Sequence[int]) -> pd.DataFrame:
+    """The rows of `labels` whose records lie in some folds of a store."""
+    """Those of `labels` whose record, of the store, is in these folds."""
     fold = pd.Series(store.column("fold"), index=store.column("id")).loc[labels.index]
     return labels[fold.isin(folds)]
+
+
+def patients_of(store: Store, ids: pd.Index) -> pd.Series:
+    """The patient of each record, by id."""
+    return pd.Series(store.column("patient")[rows_of(store, ids)], index=ids)
+
+
+def check_sides(store: Store, trained: pd.Index, judged: pd.Index) -> None:
+    """Ends with one line where a patient of a store has records on both sides.
+
+    Raises:
+        MelpError: one has.
+    """
+    shared = set(patients_of(store, trained)) & set(patients_of(store, judged))
+    if shared:
+        raise MelpError(f"folds: {len(shared)} patients have records both judged and trained on")
 
 
 def join(folds: Iterable[int]) -> str:
@@ -192,8 +224,7 @@ def judge_cell(
     `options` is what else the scores depend on; it goes into the hash with the model's configuration.
     """
     labels = part.labels.loc[part.judged]
-    patients = pd.Series(store.column("patient"), index=store.column("id"))
-    area = judge(scores, labels, patients, min_positives=min_positives)
+    area = judge(scores, labels, patients_of(store, part.judged), min_positives=min_positives)
     cell = Cell(
         method=model.name,
         checkpoint=str(model.folder),

@@ -17,7 +17,7 @@ from melp.data.store import Store
 from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.embed import embed_rows, rows_of
-from melp.evaluation.judging import Judged, Split, divide, judge_cell, union
+from melp.evaluation.judging import Judged, Split, check_sides, divide, judge_cell, patients_of, union
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
 
@@ -139,9 +139,9 @@ def probe(
             model, store, union([part.judged, *([] if train_store else [part.trained])])
         )
     learned = probe_features(model, train_store, part.trained) if train_store else features
-    patients = _patients(train_store or store, part.trained)
+    patients = patients_of(train_store or store, part.trained)
     if train_store is None:
-        _check_sides(patients, _patients(store, part.judged))
+        check_sides(store, part.trained, part.judged)
     judged = []
     for fraction in fractions:
         for seed in seeds if fraction < 100 else seeds[:1]:
@@ -201,10 +201,6 @@ def probe_features(model: Model, store: Store, ids: pd.Index, keep: float | None
     return pd.DataFrame(embed_rows(model, store, rows_of(store, ids), keep=keep), index=ids)
 
 
-def _patients(store: Store, ids: pd.Index) -> pd.Series:
-    return pd.Series(store.column("patient")[rows_of(store, ids)], index=ids)
-
-
 def _check_training(part: Split, task: Task) -> None:
     if len(part.trained):
         return
@@ -214,12 +210,6 @@ def _check_training(part: Split, task: Task) -> None:
             f"{task.train_corpus} too (--train-data)"
         )
     raise MelpError("probe: no record with a label in the training folds")
-
-
-def _check_sides(trained: pd.Series, judged: pd.Series) -> None:
-    shared = set(trained) & set(judged)
-    if shared:
-        raise MelpError(f"probe: {len(shared)} patients are in the training and in the judged folds")
 
 
 def _fit_subset(
