@@ -89,6 +89,28 @@ def test_leads_are_found_by_name() -> None:
     assert torch.equal(lower, signal[:, [1, 10]])
 
 
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize(("rate", "filter"), [(500, "none"), (100, "none"), (500, "bandpass")])
+def test_stored_microvolt_give_the_numbers_of_millivolt(scaling: str, rate: float, filter: str) -> None:
+    stored = (signals(3, 4000) * 1000).round().to(torch.int16)
+    kept = stored.clone()
+    for seconds in (5, 10):
+        for leads in (LEADS, LEADS[::-1]):
+            preprocessing = Preprocessing(rate, seconds, leads, filter, scaling)
+            found, wanted = preprocessing(stored, 500), preprocessing(stored.float() / 1000, 500)
+            # Means are summed in another order.
+            assert torch.allclose(found, wanted, rtol=0, atol=1e-6 if "zscore" in scaling else 0)
+    assert torch.equal(stored, kept)
+
+
+def test_what_is_given_is_not_overwritten() -> None:
+    signal = signals(2, 5000)
+    kept = signal.clone()
+    for scaling in SCALINGS:
+        Preprocessing(scaling=scaling)(signal, 500)
+        assert torch.equal(signal, kept)
+
+
 def test_missing_leads_and_wrong_counts_are_named() -> None:
     with pytest.raises(MelpError, match=r"no lead III, aVR, .* among I, II"):
         Preprocessing()(torch.zeros(2, 50), 500, ("I", "II"))

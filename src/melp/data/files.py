@@ -84,9 +84,13 @@ class LocalFiles:
     def ranges(self, names: Sequence[str], starts: Sequence[int], sizes: Sequence[int]) -> Iterator[bytes]:
         """See `Files`."""
         for name, start, size in zip(names, starts, sizes, strict=True):
-            with named_errors(f"{self.folder / name}"):
+            try:
                 # Not seek and read: after a fork the place in a file is shared.
                 found = os.pread(self._file(name).fileno(), size, start)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                raise _named(f"{self.folder / name}", error) from error
             yield found
 
     def _file(self, name: str) -> FileIO:

@@ -110,21 +110,14 @@ class Store:
         """A column of the index that holds a list a record; a list is made when it is asked for."""
         return self.records.lists(name)
 
-    def signals(
-        self, rows: Int[np.ndarray, " record"], out: Int16[np.ndarray, "record 12 time"] | None = None
-    ) -> Int16[np.ndarray, "record 12 time"]:
+    def signals(self, rows: Int[np.ndarray, " record"]) -> Int16[np.ndarray, "record 12 time"]:
         """The records at `rows` of the index in microvolt, in the order asked.
-
-        Args:
-            rows: row numbers.
-            out: where to write them, instead of a new array.
 
         Raises:
             MelpError: a shard cannot be read, or ends too soon.
         """
         rows = np.asarray(rows, dtype=np.int64)
-        shape = (len(rows), len(LEADS), self.samples)
-        signals = np.empty(shape, dtype=np.int16) if out is None else out
+        signals = np.empty((len(rows), len(LEADS), self.samples), dtype=np.int16)
         shards, starts, sizes = (self.column(name)[rows] for name in ("shard", "offset", "size"))
         # In the files' order, so that a cold disk is passed over once.
         order = np.lexsort((starts, shards))

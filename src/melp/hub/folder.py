@@ -12,15 +12,16 @@ import torch
 from jaxtyping import Float, Int16
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from melp import __version__
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
-from melp.hub.card import model_card
+from melp.hub.card import classifier_card, model_card
 from melp.methods import get_method
 from melp.methods._base import Inputs, Method
 from melp.nn.bert import Bert, BertConfig
+from melp.nn.classifier import Classifier
 from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
 from melp.text.tokenizer import load_tokenizer
@@ -52,7 +53,7 @@ class Model:
         """What the method reads: of an ECG, or of a store's signals (microvolt) at `rate` Hz."""
         if isinstance(signals, ECG):
             return self.preprocessing.from_ecg(signals)[None]
-        return self.preprocessing(torch.from_numpy(signals).float() / 1000, rate, LEADS)
+        return self.preprocessing(torch.from_numpy(signals), rate, LEADS)
 
     @torch.no_grad()
     def embed(
@@ -100,6 +101,27 @@ def save(
     write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
     write_text(folder / "README.md", model_card(type(method), config))
     write_weights(folder / WEIGHTS, method.state_dict())
+
+
+def save_classifier(
+    folder: Path, classifier: Classifier, name: str, model: Model, settings: Mapping[str, Any]
+) -> None:
+    """Write the folder of a classifier that was built around the encoder of a run.
+
+    Args:
+        folder: where to; made if need be.
+        classifier: the module.
+        name: by which results call it.
+        model: whose encoder's sizes and preprocessing it has.
+        settings: further entries of `config.json`, `classes` and `task` among them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = ("format", "version", "method", "inputs", "preprocessing")
+    config = {**{key: model.config[key] for key in kept}, "name": name, "text": None, **settings}
+    config["encoder_of"] = model.config.get("encoder_of", model.name)
+    write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
+    write_text(folder / "README.md", classifier_card(config))
+    write_weights(folder / WEIGHTS, classifier.state_dict())
 
 
 def write_text(file: Path, text: str) -> None:
@@ -157,7 +179,7 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     """
     folder = Path(folder)
     config = read_config(folder)
-    kind = get_method(config["name"])
+    kind = get_method(config.get("encoder_of", config["name"]))
     try:
         language = None
         if config["text"]:
@@ -165,7 +187,11 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Model:
         options = kind.Config(**config["method"])
         preprocessing = Preprocessing.from_dict(config["preprocessing"])
         inputs = Inputs(**config["inputs"], language=language, names=preprocessing.leads)
-        method = kind(options, inputs)
+        method: nn.Module
+        if "classes" in config:
+            method = Classifier(kind.new_encoder(options, inputs), len(config["classes"]))
+        else:
+            method = kind(options, inputs)
     except (TypeError, KeyError, ValueError, AttributeError, RuntimeError) as error:
         raise MelpError(f"{folder / CONFIG}: not the options of {config['name']} ({error!r})") from error
     load_weights(method, folder / WEIGHTS)
@@ -184,7 +210,7 @@ def read_weights(file: Path) -> dict[str, Tensor]:
         raise MelpError(f"{file}: cannot be read as safetensors ({error})") from error
 
 
-def load_weights(method: Method, file: Path) -> None:
+def load_weights(method: nn.Module, file: Path) -> None:
     """Give a method the weights of a file, which must be all of its own.
 
     Raises:

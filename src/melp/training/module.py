@@ -59,13 +59,12 @@ class PretrainingModule(lightning.LightningModule):
         """The batch as the method wants it."""
         if self.preprocessing is None:
             return batch
-        signal = batch["signal"].float().div_(1000)
         # On the CPU, so that a method can look at them without waiting for an accelerator.
         clock = {
-            name: torch.full((len(signal),), count)
+            name: torch.full((len(batch["signal"]),), count)
             for name, count in (("step", self.step), ("steps", self.steps))
         }
-        return {**batch, "ecg": self.preprocessing(signal, self.rate), **clock}
+        return {**batch, "ecg": self.preprocessing(batch["signal"], self.rate), **clock}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Makes dropout a function of (seed, step, rank), so that a resumed step is as it would be."""
