@@ -54,7 +54,49 @@ HEARTLANG_PRESETS: dict[str, HeartLangConfig] = {
 """The published size, and a narrow one for two CPU cores; both read 100 Hz."""
 
 
-class HeartLangEncoder(Encoder):
+class SentenceTransformer(nn.Module):
+    """Lead, second and position embeddings, class token, pre-norm transformer over words of a sentence.
+
+    HeartLang (Jin et al. 2025), ST-ECGFormer behind its token embeddings.
+
+    Differences: empty slots are not attended to, so that a recording's words do not hang on their number.
+    """
+
+    def __init__(self, config: HeartLangConfig) -> None:
+        super().__init__()
+        self.config, self.dim = config, config.dim
+        self.lead_embedding = nn.Embedding(config.leads + 1, config.dim, padding_idx=0)
+        self.second_embedding = nn.Embedding(config.seconds + 1, config.dim, padding_idx=0)
+        self.positions = nn.Parameter(0.02 * torch.randn(config.slots + 1, config.dim))
+        self.class_token = nn.Parameter(0.02 * torch.randn(config.dim))
+        self.dropout = nn.Dropout(config.dropout)
+        self.layers = nn.ModuleList(
+            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout, config.head_dim)
+            for _ in range(config.layers)
+        )
+        self.norm = nn.LayerNorm(config.dim)
+
+    def contextualise(
+        self, embedded: Float[Tensor, "batch slot dim"], sentences: Sentences
+    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch slot dim"]]:
+        """The class token and the words after the transformer; words of empty slots mean nothing.
+
+        Args:
+            embedded: token embeddings.
+            sentences: where the beats are.
+        """
+        second = sentences.second.clamp(max=self.config.seconds)
+        x = embedded + self.lead_embedding(sentences.lead) + self.second_embedding(second)
+        x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
+        x = self.dropout(x + self.positions)
+        used = torch.cat([torch.ones_like(sentences.used[:, :1]), sentences.used], dim=1)
+        for layer in self.layers:
+            x = layer(x, used[:, None, None])
+        x = self.norm(x)
+        return x[:, 0], x[:, 1:]
+
+
+class HeartLangEncoder(SentenceTransformer, Encoder):
     """Beats as words: token, lead, second and position embeddings, class token, pre-norm transformer.
 
     HeartLang (Jin et al. 2025), ST-ECGFormer. For pretraining: `sentences` cuts ECGs into beats,
@@ -69,24 +111,12 @@ class HeartLangEncoder(Encoder):
     needs: ClassVar[str] = "R waves"
 
     def __init__(self, config: HeartLangConfig | None = None) -> None:
-        super().__init__()
-        self.config = config = config or HeartLangConfig()
-        self.dim = config.dim
+        super().__init__(config or HeartLangConfig())
         # The neighbours of a beat in the sentence say something about it; the ends are joined, as published.
         self.beat_embedding = nn.Conv1d(
-            BEAT_SAMPLES, config.dim, 3, padding=1, padding_mode="circular", bias=False
+            BEAT_SAMPLES, self.dim, 3, padding=1, padding_mode="circular", bias=False
         )
         nn.init.kaiming_normal_(self.beat_embedding.weight, mode="fan_in", nonlinearity="leaky_relu")
-        self.lead_embedding = nn.Embedding(config.leads + 1, config.dim, padding_idx=0)
-        self.second_embedding = nn.Embedding(config.seconds + 1, config.dim, padding_idx=0)
-        self.positions = nn.Parameter(0.02 * torch.randn(config.slots + 1, config.dim))
-        self.class_token = nn.Parameter(0.02 * torch.randn(config.dim))
-        self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(
-            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout, config.head_dim)
-            for _ in range(config.layers)
-        )
-        self.norm = nn.LayerNorm(config.dim)
 
     def sentences(self, ecg: Float[Tensor, "batch lead time"]) -> Sentences:
         """The beats of ECGs at the rate of the config."""
@@ -95,25 +125,6 @@ class HeartLangEncoder(Encoder):
     def embed_beats(self, beats: Float[Tensor, "batch slot sample"]) -> Float[Tensor, "batch slot dim"]:
         """Token embeddings of beats; what pretraining replaces where it masks."""
         return self.beat_embedding(beats.transpose(1, 2)).transpose(1, 2)
-
-    def contextualise(
-        self, embedded: Float[Tensor, "batch slot dim"], sentences: Sentences
-    ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch slot dim"]]:
-        """The class token and the words after the transformer; words of empty slots mean nothing.
-
-        Args:
-            embedded: as from `embed_beats`.
-            sentences: where the beats are.
-        """
-        second = sentences.second.clamp(max=self.config.seconds)
-        x = embedded + self.lead_embedding(sentences.lead) + self.second_embedding(second)
-        x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
-        x = self.dropout(x + self.positions)
-        used = torch.cat([torch.ones_like(sentences.used[:, :1]), sentences.used], dim=1)
-        for layer in self.layers:
-            x = layer(x, used[:, None, None])
-        x = self.norm(x)
-        return x[:, 0], x[:, 1:]
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         """A frame for each `frame` samples at 100 Hz, at least one."""
