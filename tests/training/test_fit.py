@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 from melp.errors import MelpError
 from melp.training.callbacks import CHECKPOINT, LOG
 from melp.training.config import OptimiserConfig, TrainingConfig
-from melp.training.fit import fit
+from melp.training.fit import fit, loader
 from melp.training.module import PretrainingModule
 
 RECORDS, STEPS = 20, 15
@@ -109,6 +109,34 @@ def test_interrupted_at_any_step_it_goes_on_to_the_same_losses(
     assert losses(resumed) == pytest.approx(losses(whole), rel=1e-6)
     assert [line["step"] for line in resumed] == [line["step"] for line in whole]
     assert torch.load(folder / "saved") == pytest.approx(torch.load(tmp_path / "whole" / "saved"))
+
+
+def test_workers_give_the_same_losses_and_resume_as_exactly(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole", Line(), Points(2.0, 9), validate_every=4)
+
+    def fail(step: int) -> None:
+        if step == 9:
+            raise RuntimeError("power cut")
+
+    folder = tmp_path / "cut"
+    with pytest.raises(RuntimeError, match="power cut"):
+        # Ahead of the step that fails there are batches, which are made again.
+        run(folder, Line(fail), Points(2.0, 9), validate_every=4, workers=2)
+    assert torch.load(folder / CHECKPOINT, weights_only=True)["step"] == 8
+    resumed = run(folder, Line(), Points(2.0, 9), validate_every=4, workers=1)
+    assert losses(resumed) == pytest.approx(losses(whole), rel=1e-6)
+    looks = [[line["validation/loss"] for line in lines if "loss" not in line] for lines in (whole, resumed)]
+    assert looks[1] == pytest.approx(looks[0], rel=1e-6) and len(looks[0]) == 3
+
+
+def test_workers_stay_and_batches_are_pinned_for_a_gpu_alone() -> None:
+    samples = [[(0, 5), (3, 6)], [(1, 7)]]
+    for workers in (0, 2):
+        batches = loader(Points(2.0), samples, workers)
+        assert batches.persistent_workers == (workers > 0) and not batches.pin_memory
+        for _ in range(2):
+            assert [batch["key"].tolist() for batch in batches] == [[5, 6], [7]]
+    assert loader(Points(2.0), samples, 0, pinned=True).pin_memory
 
 
 def test_every_step_is_in_the_log_with_all_its_scalars(tmp_path: Path) -> None:

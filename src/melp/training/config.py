@@ -60,17 +60,24 @@ class TrainingConfig:
     patience: int = 0
     """Looks without improvement after which training stops; 0 is never."""
     devices: int = 1
-    """Processes (and accelerators) of this machine."""
+    """Processes (and accelerators) of each machine."""
+    nodes: int = 1
+    """Machines, on each of which torchrun or SLURM starts the same command."""
     accelerator: str = "auto"
     """As Lightning names it."""
 
     def __post_init__(self) -> None:
         check_choices("training", self, {"precision": list(PRECISIONS)})
         some, none = (
-            ("epochs", "batch_size", "devices"),
+            ("epochs", "batch_size", "devices", "nodes"),
             ("max_steps", "workers", "validate_every", "patience"),
         )
         check_ranges("training", self, dict.fromkeys((*none, "seed"), (0, math.inf)), above=some)
+
+    @property
+    def ranks(self) -> int:
+        """Processes that train together."""
+        return self.devices * self.nodes
 
 
 @dataclass

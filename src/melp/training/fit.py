@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,9 @@ class PretrainingData(lightning.LightningDataModule):
         self.train, self.validation, self.config, self.steps = train, validation, config, steps
 
     def _loader(self, dataset: Batches, sampler: Any) -> Any:
-        return DataLoader(
-            dataset, batch_sampler=sampler, collate_fn=_as_it_is, num_workers=self.config.workers
-        )
+        assert self.trainer is not None
+        on_gpu = self.trainer.strategy.root_device.type == "cuda"
+        return loader(dataset, sampler, self.config.workers, pinned=on_gpu)
 
     def train_dataloader(self) -> Any:
         """Batches of the steps that are still to be done."""
@@ -90,13 +90,37 @@ class PretrainingData(lightning.LightningDataModule):
         return self._loader(self.validation, sampler)
 
 
+def loader(
+    dataset: Batches, sampler: Iterable[list[Sample]], workers: int, pinned: bool = False
+) -> DataLoader[dict[str, Tensor]]:
+    """The batches of a sampler, made by a dataset in `workers` processes, each two batches ahead.
+
+    What is in them depends on the samples alone, so they are the same for any number of workers, and a
+    resumed training need not know which were made ahead of the step at which it ended.
+
+    Args:
+        dataset: has `__getitems__`, which makes a whole batch.
+        sampler: the samples of each batch.
+        workers: processes, which stay from one pass to the next; 0 is this one.
+        pinned: whether batches come in memory from which a GPU takes them while it works.
+    """
+    return DataLoader(
+        dataset,
+        batch_sampler=sampler,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=pinned,
+    )
+
+
 def _as_it_is(batch: Any) -> Any:
     return batch
 
 
 def step_counts(count: int, config: TrainingConfig) -> tuple[int, int]:
     """Steps of the whole training and of an epoch, for `count` records."""
-    per_epoch = Steps(count, config.batch_size, config.seed, 0, ranks=config.devices).per_epoch
+    per_epoch = Steps(count, config.batch_size, config.seed, 0, ranks=config.ranks).per_epoch
     return config.max_steps or config.epochs * per_epoch, per_epoch
 
 
@@ -128,7 +152,7 @@ def fit(
     """
     _quiet()
     interval = config.validate_every or step_counts(len(train), config)[1]  # type: ignore[arg-type]
-    if validation is not None and len(validation) < least_for_validation(config.devices):  # type: ignore[arg-type]
+    if validation is not None and len(validation) < least_for_validation(config.ranks):  # type: ignore[arg-type]
         validation = None
     callbacks: list[lightning.Callback] = [
         Log(folder),
@@ -161,6 +185,7 @@ def _trainer(
             precision=PRECISIONS[config.precision],
             accelerator=config.accelerator,
             devices=config.devices,
+            num_nodes=config.nodes,
             gradient_clip_val=clip or None,
             val_check_interval=interval,
             check_val_every_n_epoch=None,
