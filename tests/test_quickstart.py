@@ -42,7 +42,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(path, "supervised", stop)
+        patch.setattr(path, "finetune", stop)
         with pytest.raises(KeyboardInterrupt):
             quickstart(out, **OPTIONS)
     assert not (out / "report.html").exists()

@@ -32,7 +32,17 @@ def root(version: bool = typer.Option(False, "--version", callback=_version, is_
 
 
 # Each file of this folder adds its commands to `app` when it is imported.
-COMMANDS = ("data", "text", "pretrain", "methods", "encoders", "evaluate", "classify", "quickstart")
+COMMANDS = (
+    "data",
+    "text",
+    "pretrain",
+    "methods",
+    "encoders",
+    "evaluate",
+    "finetune",
+    "classify",
+    "quickstart",
+)
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ def zero_shot_command(
     from melp.evaluation.judging import save
     from melp.evaluation.zero_shot import read_prompts, zero_shot_all
 
-    tasks, judged_folds = _tasks(task, split), _folds(folds)
+    tasks, judged_folds = _tasks(task, split), folds_of(folds)
     wordings = {each.name: read_prompts(prompts, each) for each in tasks if prompts}
     files = _published(protocol, published, {"folds": folds, "min-positives": min_positives != 1})
     store, loaded = Store(data), _load(model, device)
@@ -67,7 +67,7 @@ def zero_shot_command(
             loaded, store, tasks, folds=judged_folds, prompts=wordings, min_positives=min_positives
         )
     save(judged, out)
-    _print(judged)
+    print_judged(judged)
 
 
 @app.command("probe")
@@ -105,7 +105,7 @@ def probe_command(
     else:
         from melp.evaluation.probe import probe_all
 
-        judged_folds, trained = _folds(folds), _folds(train_folds)
+        judged_folds, trained = folds_of(folds), folds_of(train_folds)
         store, loaded = Store(data), _load(model, device)
         judged = probe_all(
             loaded,
@@ -119,7 +119,7 @@ def probe_command(
             min_positives=min_positives,
         )
     save(judged, out)
-    _print(judged)
+    print_judged(judged)
 
 
 @app.command("generate")
@@ -166,7 +166,7 @@ def embed_command(
 
     if space not in ("features", "text"):
         raise MelpError(f"space: found {space!r}, wanted features or text")
-    store, wanted = Store(data), _folds(folds)
+    store, wanted = Store(data), folds_of(folds)
     here = store.index["fold"].isin(wanted) if wanted else np.ones(len(store), dtype=bool)
     rows = np.flatnonzero(here)
     if not len(rows):
@@ -200,7 +200,7 @@ def _load(folder: Path, device: str) -> Model:
     return load(folder, device)
 
 
-def _folds(text: str | None) -> tuple[int, ...] | None:
+def folds_of(text: str | None) -> tuple[int, ...] | None:
     from melp.data.tasks import parse_folds
 
     return None if text is None else parse_folds(text)
@@ -235,7 +235,7 @@ def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object])
     return folder
 
 
-def _print(judged: Sequence[Judged]) -> None:
+def print_judged(judged: Sequence[Judged]) -> None:
     names = ("task", "labels", "seed", "macro AUROC", "95 %", "records", "left out")
     rows = []
     for each in judged:

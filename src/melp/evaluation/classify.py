@@ -12,7 +12,7 @@ from melp.evaluation.embed import device_of, require
 from melp.evaluation.zero_shot import embed_prompts, similarities
 from melp.hub import Model
 
-__all__ = ["DISCLAIMER", "classify"]
+__all__ = ["DISCLAIMER", "classify", "probabilities"]
 
 DISCLAIMER = "Not a medical device: for research only, not for diagnosis or treatment."
 
@@ -38,4 +38,23 @@ def classify(model: Model, ecg: ECG, labels: Sequence[str]) -> list[tuple[str, f
         vector = model.method.project_ecg(model.inputs(ecg).to(device_of(model))).float().cpu().numpy()
     scores = similarities(vector, embed_prompts(model, {label: [label] for label in labels}))
     ranked = ((label, float(score[0])) for label, score in scores.items())
+    return sorted(ranked, key=lambda pair: -pair[1])
+
+
+def probabilities(model: Model, ecg: ECG) -> list[tuple[str, float]]:
+    """Classes of a classifier with what it takes for their probability, most probable first.
+
+    Each class by itself, from 0 to 1: they may occur together. As the training left them, not calibrated.
+
+    Args:
+        model: a loaded folder of `melp finetune`.
+        ecg: the recording.
+
+    Raises:
+        MelpError: the model is no classifier, or the recording lacks a lead.
+    """
+    require(model, "logits", "classes of its own: wanted --label, or a folder of `melp finetune`")
+    with torch.inference_mode():
+        logits = model.method.logits(model.inputs(ecg).to(device_of(model)))[0]
+    ranked = zip(model.config["classes"], logits.float().sigmoid().tolist(), strict=True)
     return sorted(ranked, key=lambda pair: -pair[1])

@@ -8,10 +8,11 @@ from typing import Any
 
 from melp.methods._base import Method
 
+_NOTE = "For research. Not a medical device: no answer of this model about a person is a diagnosis."
+
 
 def model_card(method: type[Method], config: Mapping[str, Any]) -> str:
     """Markdown: what the model is, how it was made, how to use it, what it is not."""
-    preprocessing = config["preprocessing"]
     rows = "\n".join(f"| {name} | {value} |" for name, value in config["method"].items())
     corpus = (config.get("store") or {}).get("corpus", "unknown")
     summary = inspect.cleandoc(method.__doc__ or "").splitlines()[0]
@@ -26,8 +27,7 @@ tags: [ecg, {config["name"]}]
 
 Paper: {method.paper}. Made with melp {config["version"]}.
 
-Input: {len(preprocessing["leads"])} leads at {preprocessing["rate"]:g} Hz for {preprocessing["seconds"]:g} s,
-filter {preprocessing["filter"]}, scaling {preprocessing["scaling"]}; `melp` applies this by itself.
+{_input(config["preprocessing"])}
 
 ```python
 import melp
@@ -40,5 +40,36 @@ embedding = model.embed(melp.read("RECORD.hea"))
 |---|---|
 {rows}
 
-For research. Not a medical device: no answer of this model about a person is a diagnosis.
+{_NOTE}
 """
+
+
+def classifier_card(config: Mapping[str, Any]) -> str:
+    """The same for a classifier that was trained with labels."""
+    begun = f"the run {config['pretrained']}" if config["pretrained"] else "random weights"
+    return f"""---
+library_name: melp
+tags: [ecg, {config["name"]}]
+---
+
+# {config["name"]}: {config["task"]}
+
+The encoder of {config["encoder_of"]} with a linear head, trained with labels from {begun} on.
+Classes, which may occur together: {", ".join(config["classes"])}. Made with melp {config["version"]}.
+
+{_input(config["preprocessing"])}
+
+```
+melp classify FOLDER RECORD.hea
+```
+
+{_NOTE}
+"""
+
+
+def _input(preprocessing: Mapping[str, Any]) -> str:
+    leads, rate, seconds = len(preprocessing["leads"]), preprocessing["rate"], preprocessing["seconds"]
+    return (
+        f"Input: {leads} leads at {rate:g} Hz for {seconds:g} s,\nfilter {preprocessing['filter']}, "
+        f"scaling {preprocessing['scaling']}; `melp` applies this by itself."
+    )

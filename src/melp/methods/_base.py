@@ -88,6 +88,11 @@ class Method(nn.Module, ABC):
                 f"{type(self).__name__}: no language model found, wanted one (method.text=FOLDER)"
             )
 
+    @staticmethod
+    def new_encoder(config: Any, inputs: Inputs) -> Encoder:
+        """The untrained encoder that the options ask for; a classifier of a run is built around it."""
+        return encoder_of(config, inputs)
+
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """`loss`, and further scalars worth a line in the log.

@@ -75,10 +75,15 @@ class CLOCS(Method):
 
     def __init__(self, config: CLOCSConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = LeadByLead(_one_lead(config, inputs), inputs.leads)
+        self.encoder = self.new_encoder(config, inputs)
         self.projector = nn.Linear(self.encoder.one.dim, config.dim)
         self.register_buffer("pairs", _pairs(config.form, inputs.leads), persistent=False)
         self.pairs: Tensor
+
+    @staticmethod
+    def new_encoder(config: CLOCSConfig, inputs: Inputs) -> LeadByLead:
+        """A network for single leads that reads each lead."""
+        return LeadByLead(_one_lead(config, inputs), inputs.leads)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The contrast between all pairs of views that the form asks for."""

@@ -67,9 +67,9 @@ class ECGFMConfig(EncoderConfig):
         check_choices("method", self, {"lead_fill": FILLS})
         weights = ("disuse_weight", "feature_weight", "patient_weight")
         limits = {**dict.fromkeys(weights, (0, math.inf)), "lead_masking": (0, 1), "masked": (0, 1)}
-        above = ("masked", "span", "negatives", "temperature", "groups", "entries", "dim")
-        above += ("patient_temperature", "gumbel_first", "gumbel_least", "gumbel_factor")
-        check_ranges("method", self, limits, above=above)
+        sizes = ("masked", "span", "negatives", "temperature", "groups", "entries", "dim")
+        gumbel = ("gumbel_first", "gumbel_least", "gumbel_factor")
+        check_ranges("method", self, limits, above=(*sizes, *gumbel, "patient_temperature"))
         if self.dim % self.groups:
             raise MelpError(f"method.dim: {self.dim} found, wanted a multiple of the {self.groups} groups")
 

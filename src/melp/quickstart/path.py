@@ -13,11 +13,11 @@ from melp.data.build import build
 from melp.data.store import Store
 from melp.data.tasks import Task, get_task
 from melp.errors import MelpError
+from melp.evaluation.finetune import FineTuneRecipe, finetune, untrained
 from melp.evaluation.generation import generate, save_generation
 from melp.evaluation.judging import save
 from melp.evaluation.probe import probe, probe_features
 from melp.evaluation.results import PREDICTIONS, RESULTS
-from melp.evaluation.supervised import supervised, untrained
 from melp.evaluation.zero_shot import text_embeddings, zero_shot
 from melp.hub import Model, load
 from melp.hub import save as save_model
@@ -153,8 +153,18 @@ class _Path:
 
     def _supervised(self) -> None:
         for task in self.tasks:
-            folder = self.out / "supervised" / task.name
-            save([supervised(self.model, self.store, task, folder, folds=self.folds)], self.results)
+            judged = finetune(
+                self.model,
+                self.store,
+                task,
+                self.out / "supervised" / task.name,
+                FineTuneRecipe(optimiser=self.recipe.optimiser, training=self.recipe.training),
+                scratch=True,
+                folds=self.folds,
+                train_folds=[*self.recipe.data.train_folds, *self.recipe.data.validation_folds],
+                validation_folds=self.recipe.data.validation_folds,
+            )
+            save([judged], self.results)
 
     def _generate(self) -> None:
         save_generation(generate(self.model, self.store, self.folds), self.reports)

@@ -13,14 +13,22 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from melp.errors import MelpError
-from melp.methods import get_method
+from melp.evaluation.finetune import FineTuneRecipe
+from melp.methods import get_method, recipe_folders
 from melp.training.pretrain import Recipe, TextRecipe
 
 
 def list_recipes() -> list[str]:
-    """Names of the recipes that come with `melp`: METHOD/SETTING."""
+    """Names of the recipes that come with `melp` and with other packages' methods: METHOD/SETTING."""
+    return sorted(_recipe_files())
+
+
+def _recipe_files() -> dict[str, Path]:
     home = Path(str(files("melp.recipes")))
-    return sorted(str(file.relative_to(home).with_suffix("")) for file in home.glob("*/*.yaml"))
+    found = {str(file.relative_to(home).with_suffix("")): file for file in home.glob("*/*.yaml")}
+    for method, folder in recipe_folders().items():
+        found |= {f"{method}/{file.stem}": file for file in folder.glob("*.yaml")}
+    return found
 
 
 def load_recipe(method: str, recipe: str | None = None, overrides: Sequence[str] = ()) -> Recipe:
@@ -50,6 +58,12 @@ def load_text_recipe(recipe: str | None = None, overrides: Sequence[str] = ()) -
     return merged
 
 
+def load_finetune_recipe(overrides: Sequence[str] = ()) -> FineTuneRecipe:
+    """Defaults and `key=value` options of training with labels."""
+    merged: FineTuneRecipe = _merge(FineTuneRecipe(), None, overrides, {})
+    return merged
+
+
 def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: dict[str, type]) -> Any:
     schema = OmegaConf.structured(defaults)
     for name, kind in parts.items():
@@ -75,9 +89,10 @@ def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: d
 
 
 def _file(recipe: str) -> Path:
-    if recipe in list_recipes():
-        return Path(str(files("melp.recipes"))) / f"{recipe}.yaml"
+    named = _recipe_files()
+    if recipe in named:
+        return named[recipe]
     file = Path(recipe)
     if not file.is_file():
-        raise MelpError(f"recipe: {recipe!r} found, wanted a YAML file or one of {', '.join(list_recipes())}")
+        raise MelpError(f"recipe: {recipe!r} found, wanted a YAML file or one of {', '.join(sorted(named))}")
     return file

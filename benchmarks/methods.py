@@ -1,0 +1,154 @@
+"""Every method pretrained on the PTB-XL recordings at hand, each with its recipe NAME/laptop, and judged.
+
+    python benchmarks/methods.py --data STORE --runs DIR [--methods simclr,merl] [--seeds 0] [--text FOLDER]
+    python benchmarks/methods.py --table --runs DIR [--out FILE]
+
+Trained on folds 1-7, weights chosen as the recipe says on fold 8 (no labels), probed on folds 9 and 10 at
+100 %, beside the same network untrained. Methods with text share one language model (DIR/text, made first,
+or --text). Runs that are there are not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ptb_xl_judging import JUDGED, TRAINED, cell
+
+from melp.data.store import Store
+from melp.data.tasks import get_task
+from melp.evaluation.effective_rank import effective_rank
+from melp.evaluation.judging import Judged, divide, save
+from melp.evaluation.probe import probe, probe_features
+from melp.evaluation.results import read_results
+from melp.evaluation.finetune import untrained
+from melp.hub import Model, load
+from melp.methods import get_method, list_methods
+from melp.plots.curves import read_log
+from melp.recipes import load_recipe
+from melp.training.callbacks import LOG
+from melp.training.pretrain import pretrain, pretrain_text
+from melp.training.texts import texts_of
+
+TASK = "ptbxl-super"
+SUMMARY = "summary.json"
+ENDS = 20
+"""Steps whose losses are averaged at the beginning and at the end."""
+
+
+def train(name: str, seed: int, store: Store, out: Path, text: Path) -> None:
+    """The run of a method and seed; the processor's time it took is kept beside it."""
+    if (out / "seconds.json").exists():
+        return
+    recipe = load_recipe(name, f"{name}/laptop", [f"training.seed={seed}"])
+    if "text" in get_method(name).needs:
+        stage1 = load_recipe("melp", "melp/laptop").stage1
+        pretrain_text(*texts_of([store.path], stage1.data), stage1, text)
+        recipe.text = str(text)
+    start = time.process_time()
+    pretrain(name, store, recipe, out)
+    (out / "seconds.json").write_text(json.dumps(time.process_time() - start))
+
+
+def judge(store: Store, run: Path) -> None:
+    """Probes of the run and of its network untrained; how its loss fell, how its embeddings spread."""
+    model, task = load(run), get_task(TASK)
+    part = divide(task, store, JUDGED, TRAINED)
+    judged: list[Judged] = []
+    ranks = {}
+    for kind, each in (("trained", model), ("untrained", untrained(model, run / "untrained"))):
+        features = probe_features(each, store, part.judged.union(part.trained, sort=False))
+        judged += _probe(each, store, features)
+        ranks[kind] = effective_rank(features.loc[part.judged].to_numpy())
+    save(judged, run)
+    summary = {**_losses(run), "rank": ranks, "dim": features.shape[1]}
+    (run / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
+
+
+def _probe(model: Model, store: Store, features: pd.DataFrame) -> list[Judged]:
+    return probe(model, store, get_task(TASK), folds=JUDGED, train_folds=TRAINED, features=features)
+
+
+def _losses(run: Path) -> dict[str, float]:
+    """Of the last stage, in which the weights are made that are probed."""
+    values = [value for _, value in read_log(run / LOG)["loss"].train]
+    return {"first_loss": float(np.mean(values[:ENDS])), "last_loss": float(np.mean(values[-ENDS:]))}
+
+
+def rows(runs: Path) -> pd.DataFrame:
+    """A row a run: method, seed, areas, losses, ranks, seconds."""
+    found: list[dict[str, Any]] = []
+    for summary in sorted(runs.glob(f"*/{SUMMARY}")):
+        run = summary.parent
+        values = json.loads(summary.read_text())
+        results = read_results(run)
+        macro = results[(results["metric"] == "auroc_macro") & (results["task"] == TASK)]
+        bare = macro["checkpoint"].str.endswith("untrained")
+        row: dict[str, Any] = {"method": run.name.rpartition("-")[0], "seconds": _seconds(run)}
+        row |= {"probe": float(macro.loc[~bare, "value"].iloc[0])}
+        row |= {"untrained": float(macro.loc[bare, "value"].iloc[0])}
+        row |= {"rank": values["rank"]["trained"], "dim": values["dim"]}
+        found.append(row | {key: values[key] for key in ("first_loss", "last_loss")})
+    return pd.DataFrame(found)
+
+
+def _seconds(run: Path) -> float:
+    return float(json.loads((run / "seconds.json").read_text()))
+
+
+def table(runs: Path) -> str:
+    """Methods by their mean area, as Markdown."""
+    head = ("method", "probe", "same network untrained", "gain", "loss, first to last", "effective rank")
+    lines = ["| " + " | ".join((*head, "seeds", "CPU seconds")) + " |", "|---" * 8 + "|"]
+    frame = rows(runs)
+    best_first = frame.groupby("method")["probe"].mean().sort_values(ascending=False).index
+    for name in best_first:
+        mine = frame[frame["method"] == name]
+        gain = mine["probe"].mean() - mine["untrained"].mean()
+        falls = f"{mine['first_loss'].mean():.3g} to {mine['last_loss'].mean():.3g}"
+        rank = f"{mine['rank'].mean():.0f} of {mine['dim'].iloc[0]}"
+        lines.append(
+            f"| {name} | {cell(mine['probe'])} | {cell(mine['untrained'])} | {gain:+.3f} | {falls} | {rank} "
+            f"| {len(mine)} | {mine['seconds'].mean():.0f} |"
+        )
+    lines += [
+        "",
+        f"{TASK}, macro AUROC of a linear probe on folds 9 and 10; with several seeds mean (least to most). "
+        f"Losses: means over {ENDS} steps. CPU seconds: pretraining on one thread.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--methods", default=",".join(list_methods()))
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--text", type=Path, help="language model that is there already")
+    parser.add_argument("--table", action="store_true", help="only the table of what is there")
+    parser.add_argument("--out", type=Path, help="Markdown file for the table")
+    arguments = parser.parse_args()
+    if not arguments.table:
+        store = Store(arguments.data)
+        for name in arguments.methods.split(","):
+            for seed in arguments.seeds.split(","):
+                run = arguments.runs / f"{name}-{seed}"
+                train(name, int(seed), store, run, arguments.text or arguments.runs / "text")
+                if not (run / SUMMARY).exists():
+                    judge(store, run)
+    text = table(arguments.runs)
+    if arguments.out:
+        arguments.out.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""An encoder with a linear head, trained with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from melp.nn.base import Encoder
+
+
+class Classifier(nn.Module):
+    """An encoder and a linear head on its vector of a recording, trained by binary cross entropy.
+
+    Args:
+        encoder: gives the vectors.
+        classes: number of classes, which may occur together.
+        encoder_rate: learning rate of the encoder as a share of the head's.
+    """
+
+    def __init__(self, encoder: Encoder, classes: int, encoder_rate: float = 1.0) -> None:
+        super().__init__()
+        self.encoder, self.encoder_rate = encoder, encoder_rate
+        self.head = nn.Linear(encoder.dim, classes)
+
+    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """What the head reads of preprocessed ECGs."""
+        return self.encoder.embed(ecg)
+
+    def logits(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch class"]:
+        """Log-odds of each class."""
+        logits: Tensor = self.head(self.embed(ecg))
+        return logits
+
+    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Float[Tensor, ""]]:
+        """The loss of a batch that holds `ecg` and `labels`."""
+        return {"loss": F.binary_cross_entropy_with_logits(self.logits(batch["ecg"]), batch["labels"])}
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Encoder and head; vectors and scalars are not decayed."""
+        groups = []
+        for part, factor in ((self.encoder, self.encoder_rate), (self.head, 1.0)):
+            matrices = [parameter for parameter in part.parameters() if parameter.ndim > 1]
+            vectors = [parameter for parameter in part.parameters() if parameter.ndim <= 1]
+            groups += [
+                {"params": matrices, "lr_factor": factor},
+                {"params": vectors, "lr_factor": factor, "weight_decay": 0.0},
+            ]
+        return groups

@@ -1,0 +1,195 @@
+"""The same network untrained; an encoder trained with labels, from a run's weights or from random ones."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import wfdb
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from melp.cli import app
+from melp.data.store import Store
+from melp.data.tasks import get_task
+from melp.errors import MelpError
+from melp.evaluation.classify import probabilities
+from melp.evaluation.finetune import SCRATCH, FineTuneRecipe, LabelledBatches, finetune, untrained
+from melp.evaluation.judging import Judged
+from melp.hub import load
+from melp.hub.records import read_records
+from melp.nn.classifier import Classifier
+from melp.training.config import OptimiserConfig, TrainingConfig
+
+QUICK = FineTuneRecipe(
+    optimiser=OptimiserConfig(lr=1e-2, warmup=0.1),
+    training=TrainingConfig(epochs=12, batch_size=16, precision="fp32"),
+)
+KERNEL = "encoder.stem.0.weight"
+
+
+def test_untrained_differs_in_weights_alone(tiny_run: Path) -> None:
+    model = load(tiny_run)
+    fresh, again, other = (untrained(model, Path("fresh"), seed) for seed in (0, 0, 1))
+    trained, first = model.method.encoder.state_dict(), fresh.method.encoder.state_dict()
+    assert {name: value.shape for name, value in first.items()} == {
+        name: value.shape for name, value in trained.items()
+    }
+    kernel = "stem.0.weight"
+    assert torch.equal(first[kernel], again.method.encoder.state_dict()[kernel])
+    assert not torch.allclose(first[kernel], other.method.encoder.state_dict()[kernel])
+    assert not torch.allclose(first[kernel], trained[kernel])
+    assert fresh.preprocessing == model.preprocessing and not fresh.method.training
+
+
+def test_batches_hold_the_labels_of_their_records(synthetic_store: Path) -> None:
+    store, task = Store(synthetic_store), get_task("synthetic")
+    labels = task.labels(store.index).iloc[::-3]
+    batch = LabelledBatches(store, labels).__getitems__([(4, 40), (0, 1), (7, 5)])
+    for row, place in enumerate((4, 0, 7)):
+        ecg = store.ecg(labels.index[place])
+        assert np.allclose(batch["signal"][row].numpy() / 1000, ecg.signal)
+        assert set(np.array(task.classes)[batch["labels"][row].numpy() == 1]) == set(
+            ecg.meta["labels"]
+        ) & set(task.classes)
+
+
+def test_loss_is_the_cross_entropy_of_each_class(tiny_run: Path) -> None:
+    classifier = Classifier(load(tiny_run).method.encoder, 2).eval()
+    ecg, labels = torch.randn(3, 12, 1000), torch.tensor([[0.0, 1], [1, 1], [0, 0]])
+    chance = classifier.logits(ecg).sigmoid()
+    slow = -(labels * chance.log() + (1 - labels) * (1 - chance).log()).mean()
+    torch.testing.assert_close(classifier({"ecg": ecg, "labels": labels})["loss"], slow)
+
+
+def test_the_encoder_learns_at_its_own_rate(tiny_run: Path) -> None:
+    classifier = Classifier(load(tiny_run).method.encoder, 2, encoder_rate=0.25)
+    factor = {
+        id(parameter): (group["lr_factor"], group.get("weight_decay"))
+        for group in classifier.param_groups()
+        for parameter in group["params"]
+    }
+    assert len(factor) == len(list(classifier.parameters()))
+    for name, parameter in classifier.named_parameters():
+        wanted = (0.25 if name.startswith("encoder.") else 1.0, None if parameter.ndim > 1 else 0.0)
+        assert factor[id(parameter)] == wanted, name
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_run: Path, synthetic_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier whose encoder begins with the weights of a run."""
+    out = tmp_path_factory.mktemp("finetuned") / "run"
+    finetune(load(tiny_run), Store(synthetic_store), get_task("synthetic"), out, QUICK, progress=False)
+    return out
+
+
+def test_it_learns_and_is_a_model_folder(trained: Path, tiny_run: Path, synthetic_store: Path) -> None:
+    losses = pd.read_json(trained / "log.jsonl", lines=True)["validation/loss"].dropna()
+    assert losses.min() < 0.6 * np.log(2)
+    weights = load_file(trained / "model.safetensors")
+    assert weights["encoder.stem.1.running_mean"].abs().max() > 1e-3, "trained as in training, not as in use"
+    model, store = load(trained), Store(synthetic_store)
+    assert model.name == "melp-finetuned" and model.preprocessing == load(tiny_run).preprocessing
+    ecg = store.ecg(store.column("id")[3])
+    ranked = probabilities(model, ecg)
+    with torch.inference_mode():
+        wanted = model.method.logits(model.inputs(ecg))[0].sigmoid()
+    assert dict(ranked) == pytest.approx(
+        dict(zip(get_task("synthetic").classes, wanted.tolist(), strict=True))
+    )
+    assert [value for _, value in ranked] == sorted((value for _, value in ranked), reverse=True)
+    # Those of the run that it began with, and those with labels.
+    records, before = read_records(trained), read_records(tiny_run)
+    assert records is not None and before is not None
+    assert set(before["id"]) < set(records["id"])
+
+
+def test_it_is_not_done_twice_and_judges_alike(trained: Path, tiny_run: Path, synthetic_store: Path) -> None:
+    store, task, model = Store(synthetic_store), get_task("synthetic"), load(tiny_run)
+    written = (trained / "log.jsonl").stat().st_mtime_ns
+    first, again = (finetune(model, store, task, trained, QUICK, progress=False) for _ in range(2))
+    assert (trained / "log.jsonl").stat().st_mtime_ns == written
+    assert np.array_equal(again.scores, first.scores)
+    assert first.cell.method == "melp-finetuned" and first.cell.checkpoint == str(trained)
+    assert first.cell.fraction == 100 and list(first.scores.columns) == list(task.classes)
+    assert set(first.scores.index) == set(store.index.loc[store.index["fold"].isin((10,)), "id"]) & set(
+        task.labels(store.index).index
+    )
+    other = replace(QUICK, encoder_rate=0.5)
+    with pytest.raises(MelpError, match="another training"):
+        finetune(model, store, task, trained, other, progress=False)
+
+
+def test_from_scratch_with_a_part_of_the_labels(
+    tiny_run: Path, synthetic_store: Path, tmp_path: Path
+) -> None:
+    store, task, model = Store(synthetic_store), get_task("synthetic"), load(tiny_run)
+    recipe = replace(QUICK, training=replace(QUICK.training, max_steps=1, batch_size=8))
+    out = tmp_path / "run"
+    judged = finetune(
+        model,
+        store,
+        task,
+        out,
+        recipe,
+        scratch=True,
+        fraction=50,
+        folds=(9, 10),
+        train_folds=(1, 2, 3, 4),
+        validation_folds=(5,),
+        progress=False,
+    )
+    assert judged.cell.method == SCRATCH and (judged.cell.folds, judged.cell.train_folds) == (
+        "9,10",
+        "1,2,3,4",
+    )
+    used = read_records(out)
+    assert used is not None
+    fold = pd.Series(store.column("fold"), index=store.column("id"))
+    assert set(fold.loc[used["id"]]) <= {1, 2, 3, 4}
+    covered = fold.loc[task.labels(store.index).index]
+    assert len(used) == round(covered.isin((1, 2, 3, 4)).sum() / 2)
+    assert not torch.allclose(load_file(out / "model.safetensors")[KERNEL], model.method.state_dict()[KERNEL])
+
+
+def test_what_cannot_be_trained(tiny_run: Path, synthetic_store: Path, tmp_path: Path) -> None:
+    store, task, model = Store(synthetic_store), get_task("synthetic"), load(tiny_run)
+
+    def attempt(**options: tuple[int, ...]) -> Judged:
+        return finetune(model, store, task, tmp_path / "run", QUICK, progress=False, **options)
+
+    with pytest.raises(MelpError, match="folds: 10 both judged and selected by"):
+        attempt(validation_folds=(10,))
+    with pytest.raises(MelpError, match="no record with a label of synthetic to train on"):
+        attempt(folds=(10,), train_folds=(1,), validation_folds=(1,))
+    assert not (tmp_path / "run").exists()
+
+
+def write_recording(store: Store, folder: Path) -> Path:
+    ecg = store.ecg(store.column("id")[0])
+    names, units = list(ecg.leads), ["mV"] * len(ecg.leads)
+    wfdb.wrsamp("r", ecg.rate, units, names, ecg.signal.T.astype(float), write_dir=str(folder))
+    return folder / "r.hea"
+
+
+def test_commands(trained: Path, tiny_run: Path, synthetic_store: Path, tmp_path: Path) -> None:
+    ecg_file = write_recording(Store(synthetic_store), tmp_path)
+    runner = CliRunner()
+    options = ["training.max_steps=2", "training.batch_size=8", "--task", "synthetic", "--scratch"]
+    out = tmp_path / "run"
+    told = runner.invoke(
+        app, ["finetune", str(tiny_run), *options, "--data", str(synthetic_store), "--out", str(out)]
+    )
+    assert told.exit_code == 0, told.output
+    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert {line["method"] for line in lines} == {SCRATCH} and (out / "predictions.parquet").is_file()
+    asked = runner.invoke(app, ["classify", str(trained), str(ecg_file), "--json"])
+    assert asked.exit_code == 0, asked.output
+    answer = json.loads(asked.output)
+    assert len(answer["labels"]) == len(get_task("synthetic").classes)
+    assert all(0 <= each["probability"] <= 1 for each in answer["labels"]) and "medical" in answer["note"]
