@@ -19,7 +19,7 @@ import wfdb
 
 import melp
 
-ROUNDS = 5
+ROUNDS = 9
 
 
 def milliseconds(work: Callable[[str], object], stems: list[str]) -> float:
