@@ -68,7 +68,6 @@ def build(
     progress: bool = False,
     compress: bool = False,
     table: Path | None = None,
-    classes: Path | None = None,
 ) -> Summary:
     """Builds the store `out` from `corpus`; the same input gives the same bytes, whatever `workers`.
 
@@ -82,13 +81,13 @@ def build(
         records, seed: of a simulated corpus.
         progress: show a bar on stderr.
         compress: write shards that are compressed record by record.
-        table, classes: of one's own corpus.
+        table: of one's own corpus.
 
     Raises:
         MelpError: no such corpus, recordings missing, `out` holds something else, or (`strict`) a bad record.
     """
     out, raw = Path(out), Path(raw).absolute() if raw is not None else None
-    options = Options(float(rate), float(seconds), records, seed, table, classes)
+    options = Options(float(rate), float(seconds), records, seed, table)
     check_options(options, workers)
     there = _is_there(out)
     folder = out.with_name(out.name + UNFINISHED)

@@ -40,7 +40,6 @@ class Options:
         records: how many records a simulated corpus makes; None for its default.
         seed: seed of a simulated corpus.
         table: the table of one's own corpus.
-        classes: the classes of its tasks.
     """
 
     rate: float = 500
@@ -48,7 +47,6 @@ class Options:
     records: int | None = None
     seed: int = 0
     table: Path | None = None
-    classes: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
