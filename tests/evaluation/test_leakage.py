@@ -12,6 +12,7 @@ import pytest
 from melp.data.store import Store
 from melp.data.tasks import get_task
 from melp.errors import MelpError
+from melp.evaluation.generation import generate
 from melp.evaluation.leakage import UNKNOWN, Shared, count_shared, shared_with_training
 from melp.evaluation.probe import probe
 from melp.evaluation.zero_shot import zero_shot
@@ -61,6 +62,9 @@ def test_every_result_tells_what_is_shared(model: Model, trained: Model, store: 
     (by_labels,) = probe(trained, store, task, folds=(9,))
     assert by_labels.shared == Shared(0, 0)
     assert zero_shot(model, store, task).shared == UNKNOWN
+    told = {(each.cell.method, each.shared_records) for each in generate(trained, store).results}
+    # One record in seven has no report.
+    assert told == {("hashing", 10), ("most-frequent-report", 0), ("random-report", 0)}
 
 
 def test_a_note_tells_corpus_id_patient_and_digest(trained: Model, store: Store, tmp_path: Path) -> None:

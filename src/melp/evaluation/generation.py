@@ -14,6 +14,7 @@ import pandas as pd
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.embed import map_rows, require
+from melp.evaluation.leakage import Shared, shared_with_training
 from melp.evaluation.results import Cell, Result, config_hash, write_results
 from melp.hub import Model
 
@@ -117,7 +118,8 @@ def generate(
         }
     )
     scores = _scores(table)
-    return Generation(table, scores, tuple(_results(model, scores, folds, beams, seed, len(table))))
+    shared = shared_with_training(model, store, pd.Index(table["id"]))
+    return Generation(table, scores, tuple(_results(model, scores, folds, beams, seed, len(table), shared)))
 
 
 def _reports(store: Store, folds: Sequence[int]) -> list[str]:
@@ -140,7 +142,13 @@ def _scores(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _results(
-    model: Model, scores: pd.DataFrame, folds: Sequence[int], beams: int, seed: int, count: int
+    model: Model,
+    scores: pd.DataFrame,
+    folds: Sequence[int],
+    beams: int,
+    seed: int,
+    count: int,
+    shared: Shared,
 ) -> list[Result]:
     digest = config_hash(dict(model.config), {"beams": beams})
     results: list[Result] = []
@@ -153,8 +161,19 @@ def _results(
             folds=",".join(map(str, folds)),
         )
         row = scores.loc[name].to_dict()
+        # What a baseline has seen are the reports of the other folds.
+        seen = Shared(0, 0) if baseline else shared
         results += [
-            Result(cell, str(key), float(value), count, config_hash=digest) for key, value in row.items()
+            Result(
+                cell,
+                str(key),
+                float(value),
+                count,
+                config_hash=digest,
+                shared_records=seen.records,
+                shared_patients=seen.patients,
+            )
+            for key, value in row.items()
         ]
     return results
 
