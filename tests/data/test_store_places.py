@@ -105,7 +105,7 @@ def test_here(folders: tuple[Path, Path]) -> None:
 
 def test_in_memory(folders: tuple[Path, Path], remembered: str) -> None:
     store = Store(remembered)
-    assert store.address == store.path == remembered
+    assert store.address == store.path == remembered == Store(Path(remembered)).path
     same(store, Store(folders[0]))
     same(pickle.loads(pickle.dumps(store)), Store(folders[0]))
 

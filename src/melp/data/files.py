@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import weakref
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ OPEN = 256
 """Most files of a folder that are kept open at once."""
 PAUSES = (1.0, 4.0, 16.0)
 """Seconds to wait before ranges that a network failed to bring are asked for again."""
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9+]+):/(?:/)?(.+)")
 
 
 class Files(Protocol):
@@ -52,9 +55,16 @@ class Files(Protocol):
         """
 
 
+def located(path: str | Path) -> str | Path:
+    """An address as text, and anything else as a folder; `Path` has taken a slash from an address."""
+    address = _ADDRESS.match(str(path))
+    return f"{address[1]}://{address[2]}" if address else Path(path)
+
+
 def open_files(path: str | Path) -> Files:
     """The files of the folder or address `path`."""
-    return RemoteFiles(str(path)) if "://" in str(path) else LocalFiles(Path(path))
+    place = located(path)
+    return LocalFiles(place) if isinstance(place, Path) else RemoteFiles(place)
 
 
 class LocalFiles:

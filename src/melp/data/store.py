@@ -23,7 +23,7 @@ import pyarrow as pa
 from jaxtyping import Int, Int16, Shaped
 
 from melp.data.columns import Lists, Table
-from melp.data.files import named_errors, open_files
+from melp.data.files import located, named_errors, open_files
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 
@@ -50,8 +50,7 @@ class Store:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.files = open_files(path)
-        self.path = path if "://" in str(path) else Path(path)
+        self.files, self.path = open_files(path), located(path)
         self.manifest = read_manifest(path)
         self.rate = float(self.manifest["rate"])
         self.seconds = float(self.manifest["seconds"])
@@ -184,7 +183,7 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
             version = manifest["format"]
     except FileNotFoundError as error:
         why = "no store (no manifest.json); `melp data build` makes one"
-        if "://" not in str(path) and Path(f"{path}{UNFINISHED}").is_dir():
+        if Path(f"{path}{UNFINISHED}").is_dir():
             why = "its build did not finish; run the same `melp data build` again"
         raise MelpError(f"{path}: {why}") from error
     except (ValueError, KeyError, TypeError) as error:
