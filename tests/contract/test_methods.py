@@ -179,24 +179,28 @@ def process(rank: int, folder: str, cases: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def shared(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(
+    workshop: Workshop, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> dict[tuple[str, tuple[str, ...]], Path]:
     """Each case's gradients in two processes, three records in one and five in the other."""
     folder = tmp_path_factory.mktemp("processes")
     pad = workshop.language.tokenizer.pad_token_id
-    for number, (name, form) in enumerate(CASES):
+    wanted = [item for item in request.session.items if "shared" in getattr(item, "fixturenames", ())]
+    cases = [(item.callspec.params["name"], item.callspec.params["form"]) for item in wanted]  # type: ignore[attr-defined]
+    for number, (name, form) in enumerate(cases):
         save(folder / str(number), workshop.method(name, form), name, workshop.preprocessing(name))
         batch = workshop.batch(name)
         for rank, (first, last) in enumerate(((0, SPLIT), (SPLIT, RECORDS))):
             torch.save(part_of(batch, first, last, pad), folder / str(number) / f"batch{rank}")
-    multiprocessing.spawn(process, args=(str(folder), len(CASES)), nprocs=PROCESSES)
-    return folder
+    multiprocessing.spawn(process, args=(str(folder), len(cases)), nprocs=PROCESSES)
+    return {key: folder / str(number) for number, key in enumerate(cases)}
 
 
 @case
 def test_two_processes_give_the_gradient_of_the_joined_batch(
-    workshop: Workshop, shared: Path, name: str, form: tuple[str, ...]
+    workshop: Workshop, shared: dict[tuple[str, tuple[str, ...]], Path], name: str, form: tuple[str, ...]
 ) -> None:
-    folder = shared / str(CASES.index((name, form)))
+    folder = shared[name, form]
     wanted = gradients(without_dropout(load(folder).method), workshop.batch(name))
     parts = [torch.load(folder / f"gradients{rank}", weights_only=True) for rank in range(PROCESSES)]
     assert parts[0].keys() == parts[1].keys()

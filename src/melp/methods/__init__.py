@@ -1,19 +1,54 @@
 """Pretraining methods: each file of this folder that does not begin with `_` is one, under its own name.
 
-Packages outside `melp` register theirs through the entry point group `melp.methods`.
+Packages outside `melp` register theirs through the entry point group `melp.methods`, and build them from the
+names here: `from melp.methods import Method, Inputs, ...`.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
-    from melp.methods._base import Method
+    from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of, progress
+    from melp.methods._ema import MovingAverage, rising_momentum
+    from melp.methods._views import ViewsConfig, two_views
+
+__all__ = [
+    "Batch",
+    "EncoderConfig",
+    "Inputs",
+    "Method",
+    "MovingAverage",
+    "ViewsConfig",
+    "encoder_of",
+    "get_method",
+    "list_methods",
+    "progress",
+    "recipe_folders",
+    "rising_momentum",
+    "two_views",
+]
+
+# Imported on first use, for they bring in torch.
+_HOMES = {
+    "_base": ("Batch", "EncoderConfig", "Inputs", "Method", "encoder_of", "progress"),
+    "_ema": ("MovingAverage", "rising_momentum"),
+    "_views": ("ViewsConfig", "two_views"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def _outside() -> dict[str, str]:
@@ -30,16 +65,15 @@ def get_method(name: str) -> type[Method]:
     """The class of a method.
 
     Raises:
-        MelpError: there is none of that name.
+        MelpError: there is none of that name, or another package's is not there.
     """
     if name not in list_methods():
         raise MelpError(f"method: {name!r} found, wanted one of {', '.join(list_methods())}")
-    target = _outside().get(name, f"{__name__}.{name}")
-    module_name, _, attribute = target.partition(":")
+    target = _outside().get(name)
+    if target is not None:
+        return _from_outside(name, target)
+    module_name = f"{__name__}.{name}"
     module = importlib.import_module(module_name)
-    if attribute:
-        found: type[Method] = getattr(module, attribute)
-        return found
     from melp.methods._base import Method
 
     (found,) = (
@@ -48,3 +82,27 @@ def get_method(name: str) -> type[Method]:
         if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module_name
     )
     return found
+
+
+def _from_outside(name: str, target: str) -> type[Method]:
+    from melp.methods._base import Method
+
+    module, _, attribute = target.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise MelpError(f"method {name}: entry point {target!r} found, wanted a class ({error})") from error
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise MelpError(f"method {name}: entry point {target!r} found, wanted a subclass of Method")
+    return found
+
+
+def recipe_folders() -> dict[str, Path]:
+    """Where the recipes of other packages' methods lie: `recipes/METHOD` in the package."""
+    folders = {}
+    for name, target in _outside().items():
+        # Found without importing it, and torch with it.
+        spec = importlib.util.find_spec(target.partition(":")[0].partition(".")[0])
+        for home in (spec and spec.submodule_search_locations) or ():
+            folders[name] = Path(home) / "recipes" / name
+    return folders
