@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from melp.augment.random import uniform
-from melp.augment.time import permute_segments, resized_crop, span, time_out
+from melp.augment.time import permute_segments, random_crop, resized_crop, span, time_out
 
 KEYS = torch.arange(200)
 
@@ -95,3 +95,13 @@ def test_permutation_of_each_lead_by_itself() -> None:
 def test_one_segment_is_the_recording() -> None:
     ecg = torch.randn(4, 12, 300)
     assert torch.equal(permute_segments(ecg, KEYS[:4], 1), ecg)
+
+
+def test_random_crop_is_a_stretch_that_begins_anywhere() -> None:
+    ecg = (torch.arange(100.0) + 1000 * torch.arange(3.0)[:, None]).expand(200, 3, 100).contiguous()
+    crop = random_crop(ecg, KEYS, 90)
+    first = crop[:, 0, 0]
+    assert set(first.tolist()) == set(range(11))
+    assert torch.equal(crop, first[:, None, None] + ecg[..., :90])
+    assert torch.equal(random_crop(ecg[7:8], KEYS[7:8], 90)[0], crop[7])
+    assert random_crop(ecg, KEYS, 100) is ecg
