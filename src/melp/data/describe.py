@@ -21,15 +21,15 @@ def describe(store: Store, most: int = 15) -> dict[str, pd.DataFrame]:
         store: the store.
         most: how many of the commonest labels, statements and reports to list.
     """
-    reports = _reports(store.lists("statements"))
+    reports, counts = _reports(store.lists("statements"), most)
     return {
         "folds": _folds(store),
         "labels": _common("label", store.lists("labels"), most),
         "statements": _common("statement", store.lists("statements"), most),
-        "reports": reports.head(most),
+        "reports": reports,
         "flags": _ranked("flag", store.manifest["flags"]),
         "dropped": _ranked("reason", store.manifest["dropped"]),
-        "duplicates": _duplicates(store, reports["records"].to_numpy()),
+        "duplicates": _duplicates(store, counts),
     }
 
 
@@ -51,7 +51,8 @@ def _common(name: str, lists: Lists, most: int) -> pd.DataFrame:
     codes, names = _coded(lists)
     row = np.repeat(np.arange(len(lists)), lists.lengths)
     # A record counts once, however often it has the value.
-    once = np.unique(row * max(1, len(names)) + codes) % max(1, len(names))
+    pairs = np.sort(row * max(1, len(names)) + codes)
+    once = pairs[np.diff(pairs, prepend=-1) > 0] % max(1, len(names))
     counts = np.bincount(once, minlength=len(names))
     return _ranked(
         name, {text: count for text, count in zip(names, counts.tolist(), strict=True) if count}, most
@@ -72,14 +73,16 @@ def _ranked(name: str, counts: dict[str, int], most: int | None = None) -> pd.Da
     return pd.DataFrame(rows[:most], columns=[name, "records"])
 
 
-def _reports(lists: Lists) -> pd.DataFrame:
-    """Every report that is not empty, and how many records have it, the commonest first."""
+def _reports(lists: Lists, most: int) -> tuple[pd.DataFrame, Int[np.ndarray, " report"]]:
+    """The commonest reports, and how many records have each of all that are not empty."""
     codes, names = _coded(lists)
     texts = pa.array(names, pa.string()).take(pa.array(codes))
     joined = pc.binary_join(pa.ListArray.from_arrays(lists.column.offsets, texts), ". ")
-    counts = joined.filter(pa.array(lists.lengths > 0)).value_counts()
-    order = pa.table({"report": counts.field("values"), "records": counts.field("counts")})
-    return order.sort_by([("records", "descending"), ("report", "ascending")]).to_pandas()
+    found = joined.filter(pa.array(lists.lengths > 0)).value_counts()
+    table = pa.table({"report": found.field("values"), "records": found.field("counts")})
+    order = [("records", "descending"), ("report", "ascending")]
+    first = pc.select_k_unstable(table, k=min(most, len(table)), sort_keys=order)
+    return table.take(first).to_pandas(), table["records"].to_numpy()
 
 
 def _duplicates(store: Store, reports: Int[np.ndarray, " report"]) -> pd.DataFrame:
