@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -18,9 +18,8 @@ from melp.losses.caption import caption_loss
 from melp.losses.contrastive import global_contrastive
 from melp.losses.gather import gather, rows_before, share_of_count
 from melp.losses.local_alignment import LocalAlignment, local_alignment_loss
-from melp.methods._base import Batch, Inputs, Method
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
 from melp.methods._reports import IDENTICAL_REPORTS, matching_reports, read_texts
-from melp.nn import build_encoder
 from melp.nn.encoders import list_encoders
 from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
@@ -51,13 +50,11 @@ _POSITIVE = (
 
 
 @dataclass(frozen=True)
-class MELPConfig:
+class MELPConfig(EncoderConfig):
     """Options of MELP; the defaults are the published values (A: the paper; C: its code)."""
 
     encoder: str = "wav2vec2_small"
-    """ECG encoder (A, Table 7): wav2vec2_tiny, _small, _base, _large, resnet18 or resnet18_narrow."""
-    encoder_options: dict[str, Any] = field(default_factory=dict)
-    """Sizes of the encoder that differ from its preset."""
+    """ECG encoder: a name of `melp encoders` (A, Table 7)."""
     dim: int = 256
     """Width of beats, statements and of the common space (C)."""
     beats: int = 10
@@ -156,9 +153,7 @@ class MELP(Method):
         assert inputs.language is not None
         bert, tokenizer = inputs.language.bert, inputs.language.tokenizer
         self.reports = ReportEncoder(tokenizer, config.text_length)
-        self.encoder = build_encoder(
-            config.encoder, inputs.leads, inputs.samples, inputs.rate, **config.encoder_options
-        )
+        self.encoder = encoder_of(config, inputs)
         self.text = TextTower(
             bert,
             SpecialTokens.from_tokenizer(tokenizer),
