@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType
 from typing import Any
@@ -90,6 +91,11 @@ class ECG:
     def seconds(self) -> float:
         """Length in seconds."""
         return self.signal.shape[1] / self.rate
+
+    @cached_property
+    def extent(self) -> tuple[Float[np.ndarray, " lead"], Float[np.ndarray, " lead"]]:
+        """The least and the greatest value of each lead, in mV; both NaN where a sample of it is."""
+        return self.signal.min(axis=1), self.signal.max(axis=1)
 
     def ordered(self) -> ECG:
         """The same recording with its twelve standard leads in standard order; other leads are left out.

@@ -45,7 +45,8 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
         seconds: look at the first so many alone, which a store keeps; None for all.
     """
     signal = ecg.signal if seconds is None else ecg.signal[:, : round(seconds * ecg.rate)]
-    low, high = signal.min(axis=1), signal.max(axis=1)
+    whole = signal.shape == ecg.signal.shape
+    low, high = ecg.extent if whole else (signal.min(axis=1), signal.max(axis=1))
     # Leads are as like or unlike on every n-th sample, at a fraction of the time.
     step = max(1, int(ecg.rate) // _SPARSE)
     sparse = signal[:, ::step].astype(np.float64)

@@ -84,13 +84,16 @@ def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time
     """
     samples = round(options.rate * options.seconds)
     window = ecg.signal[:, : round(options.seconds * ecg.rate)]
-    if ecg.rate != options.rate:
+    resampled = ecg.rate != options.rate
+    if resampled:
         window = _resample(window.astype(np.float64), ecg.rate, options.rate)
     # In place, and in float32 where it came so: getting arrays of this size takes longer than filling them.
     microvolt = window[:, :samples] * 1000
     np.rint(microvolt, out=microvolt)
-    clipped = bool(max(microvolt.max(initial=0), -microvolt.min(initial=0)) > LIMIT)
-    if clipped:
+    low, high = ecg.extent
+    clipped = False
+    if resampled or max(high.max(), -low.min()) * 1000 > LIMIT:
+        clipped = bool(np.abs(microvolt).max(initial=0) > LIMIT)
         np.clip(microvolt, -LIMIT, LIMIT, out=microvolt)
     signal = np.zeros((len(LEADS), samples), dtype=np.int16)
     signal[:, : microvolt.shape[1]] = microvolt

@@ -46,13 +46,12 @@ def check_content(ecg: ECG, source: str) -> ECG:
     """
     if ecg.signal.shape[1] == 0:
         raise BadRecordError(f"{source}: no samples", "no samples")
-    # NaN is both the least and the greatest.
-    low, high = ecg.signal.min(), ecg.signal.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
+    low, high = ecg.extent
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
         bad = ~np.isfinite(ecg.signal)
         leads = ", ".join(lead for lead, row in zip(ecg.leads, bad, strict=True) if row.any())
         raise BadRecordError(f"{source}: {bad.sum()} samples are NaN or infinite (lead {leads})", "NaN")
-    if low == high == 0:
+    if not (low.any() or high.any()):
         raise BadRecordError(f"{source}: all samples are zero", "all zero")
     return ecg
 
