@@ -36,14 +36,14 @@ def test_records_are_those_of_the_files_and_missing_ones_are_named(store: Store,
     assert set(fold.loc[part.training.index]) == set(range(1, 9))
     assert set(fold.loc[part.validation.index]) == {9} and set(fold.loc[part.judged.index]) == {10}
     assert len(part.training_file) == len(part.training) + 3
-    assert [note.replace(str(store.path), "STORE") for note in part.notes] == [
+    assert [note.replace(str(store.path), "STORE") for note in part.notes.values()] == [
         f"ptbxl_rhythm_{split}.csv: 3 of {total} records are not in STORE (x{split}0, x{split}1, x{split}2)"
         for split, total in (("train", 195), ("val", 27), ("test", 27))
     ]
     judged = divide_as_published(TASK, store, files, "val").judged
     assert list(judged.index) == list(part.validation.index)
     none = write_files(files.parent / "none", store.index.iloc[:0], absent=7)
-    with pytest.raises(MelpError, match=r"none of the 7 records of .*ptbxl_rhythm_test\.csv"):
+    with pytest.raises(MelpError, match=r"holds none of the 7 records of .*ptbxl_rhythm_test\.csv"):
         divide_as_published(TASK, store, none)
 
 
@@ -164,7 +164,11 @@ def test_probe_of_a_model(model: Model, store: Store, files: Path) -> None:
         ("paper", 100, 42),
     ]
     assert judged[1].cell.folds == "test" and judged[1].cell.train_folds == "train"
-    assert len(judged[1].notes) == 3 and judged[1].auroc.left_out == ()
+    assert len(judged[1].notes) == 4 and judged[1].auroc.left_out == ()
+    assert judged[1].notes[-1] == (
+        "ptbxl-rhythm: no positive of SVARR, BIGU, SARRH, TRIGU, SVTAC, PSVT, AFLT, PACE among the records "
+        "judged; these count 0"
+    )
     areas = judged[1].auroc.values
     assert len(areas) == 13
     assert {name for name in TASK.classes if areas[f"auroc/{name}"] > 0} == set(KNOWN)
@@ -191,4 +195,5 @@ def test_zero_shot_of_a_model(model: Model, store: Store, files: Path) -> None:
     assert judged.auroc.values["auroc/AFIB"] == pytest.approx(roc_auc_score(part.judged["AFIB"], cosine))
     assert judged.auroc.values["auroc/PACE"] == 0
     (held_out,) = paper_zero_shot(model, store, [TASK], files, file="val")
+    assert [note[:20] for note in held_out.notes] == ["ptbxl_rhythm_val.csv", "ptbxl-rhythm: no pos"]
     assert held_out.cell.folds == "val" and len(held_out.scores) == len(part.validation)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from melp.data.store import Store
 from melp.data.tasks import Task
-from melp.evaluation.judging import Judged
+from melp.evaluation.judging import Judged, patients_of
 from melp.evaluation.leakage import shared_with_training
 from melp.evaluation.metrics import MACRO, Auroc, auroc, bootstrap_auroc, interval, row_means
 from melp.evaluation.paper_split import PAPER, SEED, PaperSplit, divide_as_published, embed_together
@@ -69,7 +69,6 @@ def paper_cell(
 
     `options` is what else the scores depend on; it goes into the hash with the model's configuration.
     """
-    patients = pd.Series(store.column("patient"), index=store.column("id"))
     cell = Cell(
         method=model.name,
         checkpoint=str(model.folder),
@@ -82,13 +81,24 @@ def paper_cell(
     )
     return Judged(
         cell,
-        judge_as_published(scores, labels, patients),
+        judge_as_published(scores, labels, patients_of(store, labels.index)),
         scores,
         labels,
         config_hash(dict(model.config), dict(options or {})),
         shared_with_training(model, store, labels.index),
-        part.notes,
+        tuple(_notes(task, part, labels, fraction)),
     )
+
+
+def _notes(task: Task, part: PaperSplit, labels: pd.DataFrame, fraction: float) -> list[str]:
+    """What the store lacks of the files that count, and the classes that this makes 0."""
+    notes = [note for split, note in part.notes.items() if fraction or split == part.file]
+    empty = labels.columns[~labels.any()]
+    if len(empty):
+        notes.append(
+            f"{task.name}: no positive of {', '.join(empty)} among the records judged; these count 0"
+        )
+    return notes
 
 
 def paper_zero_shot(

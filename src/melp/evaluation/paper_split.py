@@ -42,7 +42,7 @@ class PaperSplit:
         training_file: ids of all records of the training file, in its order.
         by_position: labels of the judged records as a probe's loader reads them: by position too.
         file: "test" or "val", which is judged.
-        notes: what of the files the store lacks, a line each.
+        notes: what the store lacks of a file, a line by "train", "val" and "test".
     """
 
     judged: pd.DataFrame
@@ -51,7 +51,7 @@ class PaperSplit:
     training_file: pd.Index
     by_position: pd.DataFrame
     file: str
-    notes: tuple[str, ...]
+    notes: dict[str, str]
 
 
 def divide_as_published(task: Task, store: Store, folder: Path, file: str = "test") -> PaperSplit:
@@ -71,7 +71,9 @@ def divide_as_published(task: Task, store: Store, folder: Path, file: str = "tes
     known = pd.Index(store.column("id"))
     found = {split: each.labels[each.labels.index.isin(known)] for split, each in files.items()}
     if not len(found[file]):
-        raise MelpError(f"{store.path}: none of the {len(files[file].labels)} records of {files[file].path}")
+        raise MelpError(
+            f"{store.path}: holds none of the {len(files[file].labels)} records of {files[file].path}"
+        )
     names = files["train"].labels.columns
     return PaperSplit(
         judged=found[file],
@@ -80,9 +82,11 @@ def divide_as_published(task: Task, store: Store, folder: Path, file: str = "tes
         training_file=files["train"].labels.index,
         by_position=found[file].set_axis(names, axis=1),
         file=file,
-        notes=tuple(
-            _missing(each, known, store) for each in files.values() if not each.labels.index.isin(known).all()
-        ),
+        notes={
+            split: _missing(each, known, store)
+            for split, each in files.items()
+            if len(found[split]) < len(each.labels)
+        },
     )
 
 
