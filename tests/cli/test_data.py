@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -145,6 +146,23 @@ def test_one_s_own_table(run, tmp_path: Path) -> None:
     wanted = f"melp: {tmp_path / 'own.csv'}: row 2: column age: 'old' found, wanted a number from 0 to 150"
     assert (code, out, err.splitlines()[-1]) == (2, "", wanted)
     assert not list(tmp_path.glob("other*"))
+
+
+def test_a_model_is_judged_on_a_task_of_one_s_own(run, tiny_run: Path, tmp_path: Path) -> None:
+    for number in range(12):
+        write_record(tmp_path / "raw" / f"r{number}", beats(number))
+    rows = [f"r{number},{10 if number > 7 else 1},{number % 2}" for number in range(12)]
+    (tmp_path / "own.csv").write_text("\n".join(["path,fold,AFIB", *rows]))
+    classes = "AF: {codes: [AFIB], prompts: [atrial fibrillation]}"
+    (tmp_path / "own.yaml").write_text(f"every_record: true\nclasses:\n  {classes}\n")
+    command = ("data", "build", "table", "--raw", tmp_path / "raw", "--csv", tmp_path / "own.csv")
+    assert run(*command, "--rate", "100", "--out", tmp_path / "store")[0] == 0
+    words = ("--task", tmp_path / "own.yaml", "--data", tmp_path / "store", "--out", tmp_path / "results")
+    for name in ("zero-shot", "probe"):
+        code, out, err = run(name, tiny_run, *words)
+        assert code == 0 and "own" in out, err
+    lines = [json.loads(line) for line in (tmp_path / "results/results.jsonl").read_text().splitlines()]
+    assert {(line["task"], line["fraction"], line["n"]) for line in lines} == {("own", 0, 4), ("own", 100, 4)}
 
 
 def test_download_and_build(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from melp.data.build import build
 from melp.data.corpora import Entry, Options, table
@@ -102,6 +106,42 @@ def test_what_must_be_given(raw: Path, tmp_path: Path) -> None:
         table.list_entries(raw, Options(table=tmp_path / "absent.csv"))
     with pytest.raises(MelpError, match=r"own\.csv: .*utf-8"):
         entries(raw, "path,sex\na/r1,männlich\n", "latin-1")
+
+
+WORD = st.text(
+    st.characters(codec="utf-8", exclude_characters=";|", exclude_categories=["Cc", "Z"]), min_size=1
+)
+
+
+@given(
+    st.lists(st.tuples(WORD, st.lists(WORD), st.lists(WORD), st.booleans(), st.floats(0, 150)), min_size=1)
+)
+def test_what_is_written_is_read(rows: list[tuple[str, list[str], list[str], bool, float]]) -> None:
+    """Whatever is in the cells, commas, quotes and letters of any script among it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "own.csv")
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["path", "id", "labels", "statements", "AFIB", "age"])
+            for number, (path, labels, said, afib, age) in enumerate(rows):
+                writer.writerow([path, number, ";".join(labels), "|".join(said), int(afib), age])
+        found = list(table.list_entries(Path(folder), Options(table=file)).entries)
+    for (_, labels, said, afib, age), entry in zip(rows, found, strict=True):
+        assert entry.labels == tuple(dict.fromkeys([*labels, *(["AFIB"] if afib else [])]))
+        assert (entry.statements, entry.age) == (tuple(said), age)
+
+
+@given(
+    st.binary(max_size=60) | st.text(st.sampled_from('path,age\n01"; \x00;')).map(str.encode), st.booleans()
+)
+def test_any_bytes_are_a_table_or_one_line(content: bytes, headed: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "own.csv")
+        file.write_bytes((b"path,age,fold\n" if headed else b"") + content)
+        try:
+            list(table.list_entries(Path(folder), Options(table=file)).entries)
+        except MelpError as error:
+            assert str(error).startswith(str(file)) and len(str(error).splitlines()) == 1
 
 
 def test_a_store_and_a_task_of_it(raw: Path, tmp_path: Path) -> None:
