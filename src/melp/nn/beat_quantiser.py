@@ -1,0 +1,53 @@
+"""HeartLang's quantiser: each beat of a sentence becomes a word of an inventory, from which it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from melp.nn.codebook import Codebook
+from melp.nn.heartlang import HeartLangConfig, HeartLangEncoder, SentenceTransformer
+from melp.signal.sentences import BEAT_SAMPLES, Sentences
+
+
+class BeatQuantiser(nn.Module):
+    """Encoder, codebook and decoder of beats (VQ-HBR, Jin et al. 2025).
+
+    Args:
+        sizes: of the encoder; the decoder's but for its layers.
+        decoder_layers: transformer layers of the decoder.
+        codebook: the inventory.
+        code_dim: its width.
+    """
+
+    def __init__(
+        self, sizes: HeartLangConfig, decoder_layers: int, codebook: Codebook, code_dim: int
+    ) -> None:
+        super().__init__()
+        self.encoder = HeartLangEncoder(sizes)
+        self.to_code = _perceptron(sizes.dim, code_dim)
+        self.codebook = codebook
+        self.from_code = nn.Linear(code_dim, sizes.dim)
+        self.decoder = SentenceTransformer(replace(sizes, layers=decoder_layers))
+        self.to_beat = _perceptron(sizes.dim, BEAT_SAMPLES)
+
+    def vectors(self, sentences: Sentences) -> Float[Tensor, "batch slot code_dim"]:
+        """A unit vector a beat, with its lead and its second in view; those of empty slots mean nothing."""
+        embedded = self.encoder.embed_beats(sentences.beats)
+        words = self.encoder.contextualise(embedded, sentences)[1]
+        return F.normalize(self.to_code(words).float(), dim=-1)
+
+    def decode(
+        self, vectors: Float[Tensor, "batch slot code_dim"], sentences: Sentences
+    ) -> Float[Tensor, "batch slot sample"]:
+        """Beats drawn from codes, and from the leads and seconds in which they are."""
+        words = self.decoder.contextualise(self.from_code(vectors), sentences)[1]
+        drawn: Tensor = self.to_beat(words)
+        return drawn
+
+
+def _perceptron(dim: int, out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(dim, dim), nn.Tanh(), nn.Linear(dim, out))
