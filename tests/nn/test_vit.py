@@ -55,3 +55,8 @@ def test_a_shorter_recording_is_the_beginning_of_a_longer_one() -> None:
     assert torch.equal(encoder(ecg), encoder(ecg[..., :300])), "no patch of 10 in the last 5 samples"
     with pytest.raises(MelpError, match="vit: recordings of 610 samples found, wanted at most 600"):
         encoder(torch.randn(2, 12, 610))
+
+
+def test_positions_begin_at_their_scale() -> None:
+    assert abs(build_encoder("vit_tiny").positions.std() - 1) < 0.05
+    assert abs(build_encoder("vit_narrow").positions.std() - 0.02) < 0.002

@@ -36,11 +36,21 @@ class ViT1dConfig:
     """Hidden width of a layer."""
     dropout: float = 0.0
     """After the positions, attention and feed-forward parts."""
+    position_scale: float = 1.0
+    """Deviation of the positions at the start; that of MERL drowns patches of some tenths of a mV at first."""
 
 
 VIT_PRESETS: dict[str, ViT1dConfig] = {
     "narrow": ViT1dConfig(
-        samples=1000, patch=10, dim=96, layers=4, heads=4, head_dim=24, feedforward=192, dropout=0.1
+        samples=1000,
+        patch=10,
+        dim=96,
+        layers=4,
+        heads=4,
+        head_dim=24,
+        feedforward=192,
+        dropout=0.1,
+        position_scale=0.02,
     ),
     "tiny": ViT1dConfig(),
     "small": ViT1dConfig(dim=384, heads=6, feedforward=1536),
@@ -65,7 +75,8 @@ class ViT1d(Encoder):
         self.config = config = config or ViT1dConfig()
         self.dim = config.dim
         self.patch_embedding = nn.Conv1d(config.leads, config.dim, config.patch, config.patch, bias=False)
-        self.positions = nn.Parameter(torch.randn(config.samples // config.patch, config.dim))
+        places = config.samples // config.patch
+        self.positions = nn.Parameter(config.position_scale * torch.randn(places, config.dim))
         self.dropout = nn.Dropout(config.dropout)
         self.layers = nn.ModuleList(
             PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout, config.head_dim)
