@@ -37,7 +37,7 @@ class ViT1dConfig:
     dropout: float = 0.0
     """After the positions, attention and feed-forward parts."""
     position_scale: float = 1.0
-    """Deviation of the positions at the start; that of MERL drowns patches of some tenths of a mV at first."""
+    """Deviation of the positions at the start; MERL's drowns patches of some tenths of a mV at first."""
 
 
 VIT_PRESETS: dict[str, ViT1dConfig] = {
