@@ -24,6 +24,23 @@ from small_methods import Workshop, part_of, rows_of, without_dropout
 PROCESSES, RECORDS, SPLIT = 2, 8, 3
 WEIGHTS = ("global_weight", "caption_weight", "local_weight")
 FORMS: dict[str, list[tuple[str, ...]]] = {
+    "clocs": [
+        ("form=cmlc",),
+        (
+            "form=cmsmlc",
+            "encoder=resnet18_narrow",
+            "encoder_options={widths: [4], blocks: [1], strides: [4]}",
+        ),
+        ("leads=together", "probe=stages"),
+    ],
+    "merl": [
+        ("text_attention=statement", "text_pooling=statements", "identical_reports=implied", "pooling=mean"),
+        ("cross_modal_weight=0",),
+        ("uni_modal_weight=0", "text_attention=causal"),
+    ],
+    "simclr": [("encoder=vit_narrow", "encoder_options={dim: 16, layers: 1, heads: 2, dropout: 0}")],
+    "byol": [("augmentation=fairseq_signals",)],
+    "ts_tcc": [("contextual_weight=0",)],
     "melp": [
         *(
             tuple(f"{weight}=0" for weight, on in zip(WEIGHTS, switches, strict=True) if not on)
@@ -42,7 +59,7 @@ FORMS: dict[str, list[tuple[str, ...]]] = {
         ("text_attention=bidirectional", "global_weight=0", "local_weight=0"),
         ("encoder=resnet18", "encoder_options={widths: [8, 8, 16, 16]}", "frozen_layers=1", "probe=frames"),
         ("encoder=wav2vec2_tiny", "encoder_options={}", "lead_fill=zero"),
-    ]
+    ],
 }
 CASES = [(name, form) for name in list_methods() for form in [(), *FORMS.get(name, [])]]
 case = pytest.mark.parametrize(("name", "form"), CASES, ids=[" ".join([name, *form]) for name, form in CASES])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import ClassVar
 
@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.gather import gather
 from melp.losses.patient_contrast import patient_contrast
-from melp.methods._base import PROBES, Batch, EncoderConfig, Inputs, Method
-from melp.nn import build_encoder
+from melp.methods._base import PROBES, Batch, EncoderConfig, Inputs, Method, encoder_of
 from melp.nn.base import Encoder
 from melp.nn.batch_norm import BatchNorm1d
 from melp.nn.encoders import list_encoders
@@ -29,16 +28,22 @@ class CLOCSConfig(EncoderConfig):
 
     form: str = "cmsc"
     """What is compared (A): cmsc (both halves of a recording), cmlc (its leads) or cmsmlc (both)."""
+    leads: str = "single"
+    """How leads are read: single (A: one by one, all by the same network) or together (fairseq-signals;
+    cmsc only)."""
     encoder: str = "cnn"
-    """Of single leads: cnn (C: three convolutions), or a name of `melp encoders`, built for one lead."""
+    """cnn (C: three convolutions), or a name of `melp encoders`."""
     dim: int = 256
     """Width of the vectors that are compared (C)."""
     temperature: float = 0.1
     """Of the cosines (C)."""
 
     def __post_init__(self) -> None:
-        choices = {"form": FORMS, "encoder": ("cnn", *list_encoders()), "probe": PROBES}
+        choices = {"form": FORMS, "leads": ("single", "together")}
+        choices |= {"encoder": ("cnn", *list_encoders()), "probe": PROBES}
         check_choices("method", self, choices)
+        if self.leads == "together" and self.form != "cmsc":
+            raise MelpError(f"method.form: {self.form!r} found, wanted cmsc where leads are read together")
         check_ranges("method", self, {}, above=("dim", "temperature"))
 
 
@@ -63,34 +68,38 @@ class CLOCS(Method):
         * A lead's vector is the mean over time and a linear layer, where the code flattens a fixed length: so
           a network that was trained on halves reads whole recordings. A probe reads the means of all leads,
           side by side.
-        * Twelve leads, where the paper takes four. Published CMSC counts each lead as a record, so that the
-          other leads of a patient are positives as well; here leads are compared where the form says so.
+        * Twelve leads, where the paper takes four; they may be read together, as fairseq-signals does.
+          Published CMSC counts each lead as a record, so that the other leads of a patient are positives as
+          well; here leads are compared where the form says so.
     """
 
     paper: ClassVar[str] = "Kiyasseh, Zhu and Clifton, CLOCS, ICML 2021"
     needs: ClassVar[tuple[str, ...]] = ("ecg", "patient")
     Config: ClassVar[type] = CLOCSConfig
     config: CLOCSConfig
-    encoder: LeadByLead
 
     def __init__(self, config: CLOCSConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
         self.encoder = self.new_encoder(config, inputs)
-        self.projector = nn.Linear(self.encoder.one.dim, config.dim)
-        self.register_buffer("pairs", _pairs(config.form, inputs.leads), persistent=False)
+        self.parts = inputs.leads if config.leads == "single" else 1
+        self.projector = nn.Linear(self.encoder.dim // self.parts, config.dim)
+        self.register_buffer("pairs", _pairs(config.form, self.parts), persistent=False)
         self.pairs: Tensor
 
     @staticmethod
-    def new_encoder(config: CLOCSConfig, inputs: Inputs) -> LeadByLead:
-        """A network for single leads that reads each lead."""
-        return LeadByLead(_one_lead(config, inputs), inputs.leads)
+    def new_encoder(config: CLOCSConfig, inputs: Inputs) -> Encoder:
+        """A network that reads all leads, or one for single leads that reads each."""
+        if config.leads == "together":
+            return _network(config, inputs)
+        return LeadByLead(_network(config, replace(inputs, leads=1)), inputs.leads)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The contrast between all pairs of views that the form asks for."""
         half = batch["ecg"].shape[-1] // 2
         halves = batch["ecg"][..., : 2 * half].unflatten(-1, (2, half)).transpose(1, 2).flatten(0, 1)
-        # [record and half, lead, dim] to [record, half and lead, dim]
-        vectors = self.projector(self.encoder.lead_vectors(halves)).unflatten(0, (-1, 2)).flatten(1, 2)
+        # [record and half, lead, width] to [record, half and lead, dim]
+        read = self.encoder.embed(halves).unflatten(1, (self.parts, -1))
+        vectors = self.projector(read).unflatten(0, (-1, 2)).flatten(1, 2)
         views = gather(vectors).transpose(0, 1)
         first, second = (views[side] for side in self.pairs)
         return {"loss": patient_contrast(first, second, gather(batch["patient"]), self.config.temperature)}
@@ -108,20 +117,22 @@ def _pairs(form: str, leads: int) -> Int[Tensor, "2 pair"]:
     return torch.tensor(found).t()
 
 
-def _one_lead(config: CLOCSConfig, inputs: Inputs) -> Encoder:
-    if config.encoder == "cnn":
-        try:
-            return LeadCNN(LeadCNNConfig(**config.encoder_options))
-        except (TypeError, ValueError, RuntimeError) as error:
-            sizes = config.encoder_options
-            raise MelpError(f"encoder cnn: {sizes} found, not sizes of one ({error})") from error
-    return build_encoder(config.encoder, 1, inputs.samples, inputs.rate, **config.encoder_options)
+def _network(config: CLOCSConfig, inputs: Inputs) -> Encoder:
+    if config.encoder != "cnn":
+        return encoder_of(config, inputs)
+    try:
+        return SmallCNN(SmallCNNConfig(**{"leads": inputs.leads, **config.encoder_options}))
+    except (TypeError, ValueError, RuntimeError) as error:
+        sizes = config.encoder_options
+        raise MelpError(f"encoder cnn: {sizes} found, not sizes of one ({error})") from error
 
 
 @dataclass(frozen=True)
-class LeadCNNConfig:
-    """Sizes of a `LeadCNN`."""
+class SmallCNNConfig:
+    """Sizes of a `SmallCNN`; the defaults are the published ones, for single leads."""
 
+    leads: int = 1
+    """Input leads."""
     channels: Sequence[int] = (4, 16, 32)
     """Of each convolution."""
     kernel: int = 7
@@ -130,18 +141,16 @@ class LeadCNNConfig:
     """Of each; pooling halves the rate further."""
     dropout: float = 0.1
     """After each."""
-    leads: int = 1
-    """Input leads."""
 
 
-class LeadCNN(Encoder):
+class SmallCNN(Encoder):
     """The published network: convolutions, each with batch norm, ReLU, max-pooling and dropout."""
 
-    def __init__(self, config: LeadCNNConfig) -> None:
+    def __init__(self, config: SmallCNNConfig) -> None:
         super().__init__()
         self.config, self.dim = config, config.channels[-1]
         layers: list[nn.Module] = []
-        for before, after in zip((1, *config.channels), config.channels, strict=False):
+        for before, after in zip((config.leads, *config.channels), config.channels, strict=False):
             conv = nn.Conv1d(before, after, config.kernel, config.stride, bias=False)
             layers += [conv, BatchNorm1d(after), nn.ReLU(), nn.MaxPool1d(2), nn.Dropout(config.dropout)]
         self.layers = nn.Sequential(*layers)
@@ -173,10 +182,6 @@ class LeadByLead(Encoder):
         self.one, self.leads, self.dim = one, leads, leads * one.dim
         self.config = LeadByLeadConfig(leads)
 
-    def lead_vectors(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch lead dim"]:
-        """A vector a lead."""
-        return self.one.embed(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads))
-
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         """Frames of all leads side by side."""
         frames = self.one(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads))
@@ -184,7 +189,7 @@ class LeadByLead(Encoder):
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """Vectors of all leads side by side."""
-        return self.lead_vectors(ecg).flatten(1)
+        return self.one.embed(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads)).flatten(1)
 
     def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
         """Outputs of each stage, of all leads side by side."""
