@@ -206,7 +206,9 @@ def test_shared_records_are_told_in_one_line(
     )
     words = ("zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path)
     assert run(monkeypatch, *words) == 0
-    line = "ptbxl-rhythm: model was trained on 12 of the 24 records judged, and on 12 of their patients\n"
-    assert capsys.readouterr().err == line
+    line = (
+        "ptbxl-rhythm: model was trained on 12 of the 24 records judged (r018, r038, r058, r078, r098, ...), "
+    )
+    assert capsys.readouterr().err == line + "and on 12 of their patients\n"
     results = pd.read_json(tmp_path / "results.jsonl", lines=True)
     assert set(results["shared_records"]) == set(results["shared_patients"]) == {12}

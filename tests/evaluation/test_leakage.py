@@ -34,7 +34,7 @@ def test_records_are_shared_by_id_in_a_corpus_and_by_signal_in_any() -> None:
         ("c", "8", "s", 24),  # another of that patient
         ("b", "5", "p", 25),
     )
-    assert count_shared(trained, judged) == Shared(records=2, patients=3)
+    assert count_shared(trained, judged) == Shared(2, 3, ("1", "9"))
     assert count_shared(trained, judged.iloc[[2, 5]]) == Shared(0, 0)
     assert count_shared(trained.iloc[:0], judged) == Shared(0, 0)
 
@@ -57,7 +57,8 @@ def test_every_result_tells_what_is_shared(model: Model, trained: Model, store: 
     task = get_task("ptbxl-rhythm")
     judged = zero_shot(trained, store, task)
     # Two records a patient, one of which was trained on.
-    assert judged.auroc.n == 24 and judged.shared == Shared(12, 12)
+    first = tuple(store.index.loc[store.index["fold"] == 10, "id"][::2].head(5))
+    assert judged.auroc.n == 24 and judged.shared == Shared(12, 12, first)
     assert {(each.shared_records, each.shared_patients) for each in judged.results()} == {(12, 12)}
     (by_labels,) = probe(trained, store, task, folds=(9,))
     assert by_labels.shared == Shared(0, 0)

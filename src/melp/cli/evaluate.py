@@ -52,15 +52,14 @@ def zero_shot_command(
     """Judges a model by prompts alone: AUROC of ECG-prompt similarities."""
     from melp.data.store import Store
     from melp.evaluation.judging import save
+    from melp.evaluation.paper_judging import paper_zero_shot
     from melp.evaluation.zero_shot import read_prompts, zero_shot_all
 
     tasks, judged_folds = _tasks(task, split), folds_of(folds)
     wordings = {each.name: read_prompts(prompts, each) for each in tasks if prompts}
-    files = _published(protocol, published, {"folds": folds, "min-positives": min_positives != 1})
+    files = _published(protocol, published, {"folds": bool(folds), "min-positives": min_positives != 1})
     store, loaded = Store(data), _load(model, device)
     if files:
-        from melp.evaluation.paper_judging import paper_zero_shot
-
         judged = paper_zero_shot(loaded, store, tasks, files, file=_FILES[split], prompts=wordings)
     else:
         judged = zero_shot_all(
@@ -92,21 +91,18 @@ def probe_command(
     """Judges a frozen model by linear probes on its embeddings."""
     from melp.data.store import Store
     from melp.evaluation.judging import save
+    from melp.evaluation.paper_probe import paper_probe
+    from melp.evaluation.probe import probe_all
 
     tasks, fractions = _tasks(task, split), _fractions(fraction)
-    chosen: dict[str, object] = {"folds": folds, "train-folds": train_folds, "train-data": train_data}
+    judged_folds, trained = folds_of(folds), folds_of(train_folds)
+    chosen = {"folds": bool(folds), "train-folds": bool(train_folds), "train-data": bool(train_data)}
     chosen |= {"seeds": seeds != 1, "min-positives": min_positives != 1}
     files = _published(protocol, published, chosen)
+    store, loaded = Store(data), _load(model, device)
     if files:
-        from melp.evaluation.paper_probe import paper_probe
-
-        store, loaded = Store(data), _load(model, device)
         judged = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_FILES[split])
     else:
-        from melp.evaluation.probe import probe_all
-
-        judged_folds, trained = folds_of(folds), folds_of(train_folds)
-        store, loaded = Store(data), _load(model, device)
         judged = probe_all(
             loaded,
             store,
@@ -216,7 +212,7 @@ def _fractions(text: str) -> list[float]:
     return fractions
 
 
-def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object]) -> Path | None:
+def _published(protocol: str, folder: Path | None, chosen: Mapping[str, bool]) -> Path | None:
     """The folder of the published label files under protocol "paper", which leaves nothing else to choose."""
     if protocol not in ("corrected", "paper"):
         raise MelpError(f"protocol: found {protocol!r}, wanted corrected or paper")
@@ -259,13 +255,13 @@ def print_judged(judged: Sequence[Judged]) -> None:
 
 
 def _notes(judged: Judged) -> list[str]:
-    notes = list(judged.notes)
-    if judged.shared:
-        notes.append(
-            f"{judged.cell.task}: {judged.cell.checkpoint} was trained on {judged.shared.records} of the "
-            f"{judged.auroc.n} records judged, and on {judged.shared.patients} of their patients"
-        )
-    return notes
+    shared = judged.shared
+    if not shared:
+        return list(judged.notes)
+    more = ", ..." if len(shared.named) < (shared.records or 0) else ""
+    named = f" ({', '.join(shared.named)}{more})" if shared.named else ""
+    seen = f"{judged.cell.checkpoint} was trained on {shared.records} of the {judged.auroc.n} records judged"
+    return [*judged.notes, f"{judged.cell.task}: {seen}{named}, and on {shared.patients} of their patients"]
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

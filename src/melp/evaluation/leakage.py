@@ -16,16 +16,21 @@ __all__ = ["UNKNOWN", "Shared", "count_shared", "shared_with_training"]
 
 @dataclass(frozen=True)
 class Shared:
-    """How many of the judged records, and of their patients, a model was trained on; None where unknown."""
+    """How many of the judged records, and of their patients, a model was trained on; None where unknown.
+
+    `named` has the ids of the first few of these records.
+    """
 
     records: int | None = None
     patients: int | None = None
+    named: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.records or self.patients)
 
 
 UNKNOWN = Shared()
+_NAMED = 5
 
 
 def shared_with_training(model: Model, store: Store, ids: pd.Index) -> Shared:
@@ -52,7 +57,7 @@ def count_shared(trained: pd.DataFrame, judged: pd.DataFrame) -> Shared:
         record |= here & _among(judged["id"], part["id"])
         patient |= here & _among(judged["patient"], part["patient"])
     patients = judged.loc[patient | record, ["corpus", "patient"]].drop_duplicates()
-    return Shared(int(record.sum()), len(patients))
+    return Shared(int(record.sum()), len(patients), tuple(judged.loc[record, "id"].head(_NAMED)))
 
 
 def _among(judged: pd.Series, trained: pd.Series) -> pd.Series:
