@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from urllib.parse import quote
 
 from melp.data.fetch import PART, Fetcher, PublishedFile
@@ -17,6 +17,8 @@ from melp.errors import MelpError
 
 SUMS = "SHA256SUMS.txt"
 _SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
+# An absolute path, a drive or another separator of Windows, a step up.
+_OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)")
 _ALWAYS = ("LICENSE.txt", "RECORDS")
 _RECORDING = (".hea", ".dat", ".mat")
 
@@ -168,8 +170,7 @@ def _read_sums(file: Path) -> Iterator[tuple[str, str]]:
 
 def _inside(name: str, where: str) -> str:
     """`name` itself, where it stays in the folder that it is put into."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or PureWindowsPath(name).drive:
+    if _OUTSIDE.search(name):
         raise MelpError(f"{where}: {name!r} found, wanted a name within the folder")
     return name
 
