@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from melp.hub import load
     from melp.io import read
     from melp.methods import list_methods
-    from melp.nn.encoders import list_encoders
+    from melp.nn import list_encoders
 
 _HOMES = {
     "ECG": "melp.ecg",
     "MelpError": "melp.errors",
-    "list_encoders": "melp.nn.encoders",
+    "list_encoders": "melp.nn",
     "list_methods": "melp.methods",
     "list_tasks": "melp.data.tasks",
     "load": "melp.hub",
