@@ -1,0 +1,74 @@
+"""CLOCS: which views are compared, and by whom they are answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from melp.errors import MelpError
+from melp.losses.patient_contrast import patient_contrast
+from melp.methods.clocs import CLOCSConfig, _pairs
+from small_methods import Workshop
+
+
+@pytest.fixture(scope="module")
+def workshop(synthetic_store: Path) -> Workshop:
+    return Workshop(synthetic_store)
+
+
+@pytest.mark.parametrize(("form", "count"), [("cmsc", 3), ("cmlc", 6), ("cmsmlc", 15)])
+def test_pairs_of_views(form: str, count: int) -> None:
+    found = {tuple(pair) for pair in _pairs(form, 3).t().tolist()}
+    assert len(found) == count
+    for one, other in found:
+        halves, leads = (one // 3, other // 3), (one % 3, other % 3)
+        assert one < other
+        assert form != "cmsc" or (halves == (0, 1) and leads[0] == leads[1])
+        assert form != "cmlc" or (halves[0] == halves[1] and leads[0] != leads[1])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("form", ["cmsc", "cmlc", "cmsmlc"])
+def test_the_loss_view_by_view(workshop: Workshop, form: str) -> None:
+    method: Any = workshop.method("clocs", (f"form={form}",)).eval()
+    batch = workshop.batch("clocs")
+    batch["patient"] = torch.tensor([0, 1, 2, 0, 3, 4, 4, 5])
+    views = [
+        method.projector(
+            method.encoder.one(batch["ecg"][:, lead : lead + 1, half * 500 : half * 500 + 500]).mean(1)
+        )
+        for half in (0, 1)
+        for lead in range(12)
+    ]
+    losses = [
+        patient_contrast(views[one][None], views[other][None], batch["patient"], 0.1)
+        for one, other in method.pairs.t().tolist()
+    ]
+    torch.testing.assert_close(method(batch)["loss"], torch.stack(losses).mean())
+
+
+@torch.no_grad()
+def test_one_network_reads_every_lead(workshop: Workshop) -> None:
+    method: Any = workshop.method("clocs").eval()
+    ecg = workshop.batch("clocs")["ecg"]
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
+    found = method.embed(ecg[:, order]).unflatten(1, (12, -1))
+    torch.testing.assert_close(found, method.embed(ecg).unflatten(1, (12, -1))[:, order])
+    torch.testing.assert_close(method.encoder(ecg).mean(1), method.embed(ecg))
+
+
+def test_leads_that_are_read_together_cannot_be_told_apart() -> None:
+    from melp.methods.clocs import CLOCSConfig
+
+    with pytest.raises(
+        MelpError, match=r"method\.form: 'cmlc' found, wanted cmsc where leads are read together"
+    ):
+        CLOCSConfig(form="cmlc", leads="together")
+
+
+def test_sizes_that_are_none_are_named(workshop: Workshop) -> None:
+    with pytest.raises(MelpError, match=r"encoder cnn: .*found, not sizes of one"):
+        workshop.method("clocs", ("encoder_options={depth: 3}",))

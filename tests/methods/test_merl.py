@@ -1,0 +1,84 @@
+"""MERL: both alignments by hand, the space shared with text, what is switched off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from melp.errors import MelpError
+from small_methods import Workshop
+
+TEXTS = ["sinus rhythm", "left bundle branch block with st depression", "", "normal ecg"]
+
+
+@pytest.fixture(scope="module")
+def workshop(synthetic_store: Path) -> Workshop:
+    return Workshop(synthetic_store)
+
+
+def both_ways(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """Cross entropies of rows and of columns, added."""
+    logits = F.normalize(one, dim=1) @ F.normalize(other, dim=1).t() / 0.07
+    own = torch.arange(len(logits))
+    return F.cross_entropy(logits, own) + F.cross_entropy(logits.t(), own)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pooling", ["attention", "mean"])
+def test_the_loss_is_both_alignments_added(workshop: Workshop, pooling: str) -> None:
+    method: Any = workshop.method("merl", (f"pooling={pooling}", "cross_modal_weight=0.5")).eval()
+    batch = workshop.batch("merl")
+    found = method(batch)
+    if pooling == "attention":
+        frames = method.encoder(batch["ecg"]) @ method.reduction.weight.t() + method.reduction.bias
+        features, ecg = frames.mean(1), method.pooler(frames)
+    else:
+        features = ecg = method.projector(method.encoder(batch["ecg"]).mean(1))
+    text = method.text(batch["tokens"], batch["sentence"]).latent
+    torch.testing.assert_close(found["cross_modal"], both_ways(ecg, text))
+    copies = [features @ copy[0].weight.t() for copy in method.copies]
+    torch.testing.assert_close(found["uni_modal"], both_ways(*copies))
+    torch.testing.assert_close(found["loss"], 0.5 * found["cross_modal"] + found["uni_modal"])
+
+
+def test_the_two_copies_have_dropouts_of_their_own(workshop: Workshop) -> None:
+    method: Any = workshop.method("merl", ("feature_dropout=0.5",)).train()
+    for copy in method.copies:
+        copy[1].p = 0.5
+    batch = workshop.batch("merl")
+    losses = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        losses.append(float(method(batch)["uni_modal"].detach()))
+    assert losses[0] == losses[1] != losses[2]
+
+
+@torch.no_grad()
+def test_texts_and_ecgs_share_a_space(workshop: Workshop) -> None:
+    method: Any = workshop.method("merl").eval()
+    together = method.embed_text(TEXTS)
+    torch.testing.assert_close(together, torch.cat([method.embed_text([text]) for text in TEXTS]))
+    ecg = method.project_ecg(workshop.batch("merl")["ecg"])
+    assert ecg.shape == (8, 32) and together.shape == (4, 32)
+    assert [*ecg.norm(dim=1).tolist(), *together.norm(dim=1).tolist()] == pytest.approx([1] * 12)
+
+
+def test_the_language_model_is_trained_above_its_frozen_layers(workshop: Workshop) -> None:
+    method: Any = workshop.method("merl", ("frozen_layers=1",))
+    method(workshop.batch("merl"))["loss"].backward()
+    frozen, trained = method.text.bert.layers
+    assert all(weight.grad is None for weight in frozen.parameters())
+    assert all(weight.grad is not None for weight in trained.parameters())
+
+
+def test_what_cannot_be_is_refused(workshop: Workshop) -> None:
+    with pytest.raises(MelpError, match="both losses have weight 0"):
+        workshop.method("merl", ("cross_modal_weight=0", "uni_modal_weight=0"))
+    with pytest.raises(MelpError, match=r"text_length: 200 found, wanted at most 160"):
+        workshop.method("merl", ("text_length=200",))
+    with pytest.raises(MelpError, match=r"method\.pooling: 'max' found, wanted one of attention, mean"):
+        workshop.method("merl", ("pooling=max",))

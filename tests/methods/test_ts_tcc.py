@@ -1,0 +1,68 @@
+"""TS-TCC: contexts know the past alone; what is foretold is the other view's future."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from melp.augment.random import combine, uniform
+from melp.errors import MelpError
+from melp.losses.nt_xent import nt_xent
+from small_methods import Workshop
+
+
+@pytest.fixture(scope="module")
+def workshop(synthetic_store: Path) -> Workshop:
+    return Workshop(synthetic_store)
+
+
+@torch.no_grad()
+def test_a_context_knows_nothing_behind_its_moment(workshop: Workshop) -> None:
+    method: Any = workshop.method("ts_tcc").eval()
+    torch.manual_seed(0)
+    frames = torch.randn(5, 12, method.encoder.dim)
+    last = torch.tensor([0, 3, 5, 9, 11])
+    context = method._context(frames, last)
+    for row, moment in enumerate(last.tolist()):
+        alone = method._context(frames[row : row + 1, : moment + 1], last[row : row + 1])
+        torch.testing.assert_close(context[row], alone[0])
+        changed = frames.clone()
+        changed[row, moment] += 1
+        assert not torch.allclose(method._context(changed, last)[row], context[row])
+
+
+@torch.no_grad()
+def test_the_loss_is_what_it_says_in_words(workshop: Workshop) -> None:
+    method: Any = workshop.method("ts_tcc").eval()
+    batch = workshop.batch("ts_tcc")
+    found = method(batch)
+    frames = [F.normalize(method.encoder(view), dim=2) for view in method._views(batch)]
+    count = frames[0].shape[1]
+    assert method.ahead == round(0.2 * count)
+    last = (uniform(combine(batch["key"], 2)) * (count - method.ahead)).long()
+    assert len(set(last.tolist())) > 2 and int(last.max()) + method.ahead < count
+    total, contexts = torch.zeros(()), []
+    for view in (0, 1):
+        context = method._context(frames[view], last)
+        contexts.append(method.projector(context))
+        width = method.encoder.dim
+        for place in range(method.ahead):
+            weight = method.foretell.weight[place * width : (place + 1) * width]
+            bias = method.foretell.bias[place * width : (place + 1) * width]
+            foretold = context @ weight.t() + bias
+            coming = torch.stack(
+                [row[int(moment) + 1 + place] for row, moment in zip(frames[1 - view], last, strict=True)]
+            )
+            total += F.cross_entropy(foretold @ coming.t(), torch.arange(len(coming))) / method.ahead
+    torch.testing.assert_close(found["temporal"], total)
+    torch.testing.assert_close(found["contextual"], nt_xent(*contexts, 0.2))
+    torch.testing.assert_close(found["loss"], found["temporal"] + 0.7 * found["contextual"])
+
+
+def test_all_frames_cannot_be_foretold(workshop: Workshop) -> None:
+    with pytest.raises(MelpError, match=r"method\.horizon: 1\.0 found, wanted less"):
+        workshop.method("ts_tcc", ("horizon=1.0",))
