@@ -144,10 +144,12 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "none": Augmentation(),
     "mehari": Augmentation(crop=1, time_out=1),
     "fairseq_signals": Augmentation(wander=1, shift=1, power_line=1, muscle=1, lead_masking=0.5),
+    "fairseq_noise": Augmentation(wander=1, shift=1, power_line=1, muscle=1),
     "ts_tcc_weak": Augmentation(scaling=1, scaling_mean=2, scaling_deviation=1.1),
     "ts_tcc_strong": Augmentation(permutation=1, jitter=1, jitter_deviation=0.8),
 }
-"""Published sets: Mehari and Strodthoff's (SimCLR, BYOL), fairseq-signals' (SimCLR), TS-TCC's two views."""
+"""Published sets: Mehari and Strodthoff's (SimCLR, BYOL), fairseq-signals' (SimCLR) and its noise alone,
+TS-TCC's two views."""
 
 
 def make_view(

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from melp.losses.patient_agreement import same_patient
+
 
 def patient_contrast(
     first: Float[Tensor, "view batch dim"],
@@ -28,7 +30,5 @@ def patient_contrast(
     with torch.autocast(first.device.type, enabled=False):
         first, second = F.normalize(first.float(), dim=-1), F.normalize(second.float(), dim=-1)
         logits = first @ second.transpose(1, 2) / temperature
-        eye = torch.eye(len(patient), dtype=torch.bool, device=patient.device)
-        same = eye | ((patient[:, None] == patient) & (patient >= 0))
         found = logits.log_softmax(2) + logits.log_softmax(1)
-        return -found[:, same].mean()
+        return -found[:, same_patient(patient)].mean()
