@@ -80,7 +80,7 @@ class HeartLang(Method):
     In words: first, loss = mean over beats of (drawn - beat)^2 + (vector - its word as given)^2; then, loss =
     mean over hidden beats of -log softmax over all words, at the beat's own.
 
-    Paper: Jin, Wang, Li, Huang, Wang, Xiao and Hong, "Reading Your Heart: Learning ECG Words and Sentences
+    Paper: Jin, Wang, Li, Li, Pan and Hong, "Reading Your Heart: Learning ECG Words and Sentences
     via Pre-training ECG Language Model", ICLR 2025.
 
     Differences:
