@@ -16,7 +16,7 @@ from melp.errors import MelpError
 
 __all__ = ["Downloaded", "Source", "Zenodo", "download", "source_of"]
 
-_MOST_WRONG = 10  # then it is the server, not a file
+_MOST_WRONG = 10
 
 
 @dataclass(frozen=True)
@@ -71,16 +71,7 @@ def download(
         fetcher = Fetcher(account, source.page, bar.received)
         files = source.files(out, fetcher, mirror.rstrip("/"), records)
         bar.begin(files.count)
-        fetched, wrong = 0, []
-        for outcome in _fetch_all(fetcher, files.each, workers):
-            bar.advance()
-            if isinstance(outcome, WrongFileError):
-                wrong.append(outcome)
-            fetched += outcome is True
-            if len(wrong) >= _MOST_WRONG:
-                break
-    if wrong:
-        raise MelpError(f"{wrong[0]}{f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''}")
+        fetched = _fetch(fetcher, files.each, workers, bar)
     if isinstance(source, Zenodo):
         for name in source.archives:
             unpack(out / name)
@@ -99,6 +90,26 @@ def source_of(corpus: str) -> Source | Zenodo:
         known = [name for name in list_corpora() if hasattr(get_corpus(name), "SOURCE")]
         raise MelpError(f"corpus: {corpus!r} is nowhere to be downloaded, wanted one of {', '.join(known)}")
     return source
+
+
+def _fetch(fetcher: Fetcher, files: Iterator[PublishedFile], workers: int, bar: _Bar) -> int:
+    """How many files had to be fetched.
+
+    Raises:
+        MelpError: some are wrong; the others have come, unless so many are that it is the server.
+    """
+    fetched = 0
+    wrong: list[WrongFileError] = []
+    for outcome in _fetch_all(fetcher, files, workers):
+        bar.advance()
+        if isinstance(outcome, WrongFileError):
+            wrong.append(outcome)
+        fetched += outcome is True
+        if len(wrong) >= _MOST_WRONG:
+            break
+    if wrong:
+        raise MelpError(f"{wrong[0]}{f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''}")
+    return fetched
 
 
 def _fetch_all(

@@ -69,17 +69,8 @@ class Source:
         root = f"{mirror or self.base}/{self.project}/{self.version}"
         sums = out / SUMS
         fetcher.fetch(PublishedFile(f"{root}/{SUMS}", sums))
-        tables: dict[str, str] = {}
-        stems: set[str] = set()
-        recordings = 0
         try:
-            for name, digest in _read_sums(sums):
-                if name in self.tables or name in _ALWAYS:
-                    tables[name] = digest
-                elif self._is_recording(name):
-                    if records is not None and len(stems) < records:
-                        stems.add(name[:-4])
-                    recordings += records is None or name[:-4] in stems
+            tables, stems, recordings = self._wanted(sums, records)
         except MelpError:
             # What is no such list must not stay to be met again.
             sums.unlink()
@@ -99,6 +90,20 @@ class Source:
                 yield PublishedFile(f"{root}/{quote(name)}", out / name, digest)
 
         return Files(len(tables) + recordings, listed())
+
+    def _wanted(self, sums: Path, records: int | None) -> tuple[dict[str, str], set[str], int]:
+        """Digests of the tables, stems of the first `records` recordings, and how many files those have."""
+        tables: dict[str, str] = {}
+        stems: set[str] = set()
+        recordings = 0
+        for name, digest in _read_sums(sums):
+            if name in self.tables or name in _ALWAYS:
+                tables[name] = digest
+            elif self._is_recording(name):
+                if records is not None and len(stems) < records:
+                    stems.add(name[:-4])
+                recordings += records is None or name[:-4] in stems
+        return tables, stems, recordings
 
     def _is_recording(self, name: str) -> bool:
         return name.startswith(self.recordings) and name.endswith(_RECORDING)

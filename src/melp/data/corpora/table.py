@@ -11,8 +11,8 @@ may also be
     age, sex    years; female or male, f or m
     labels      codes, with semicolons or bars between them
 
-Any other column of nothing but 0 and 1, or false and true (or nothing, which is 0), is a label: its name is the
-code of the records with a 1. Columns that hold anything else are not read.
+Any other column of nothing but 0 and 1, or false and true (or nothing, which is 0), is a label: its name is
+the code of the records with a 1. Columns that hold anything else are not read.
 """
 
 from __future__ import annotations
