@@ -40,12 +40,11 @@ def run(job: Job, shards: int, texts: int, workers: int, advance: Advance) -> No
     context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
     shared = _Shared(job, context.Value("q", 0), context.Event())
     pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin, (shared,))
-    with pool:
-        try:
-            _follow([pool.submit(_make, make, number) for make, number in tasks], shared, advance)
-        finally:
-            shared.stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+    try:
+        _follow([pool.submit(_make, make, number) for make, number in tasks], shared, advance)
+    finally:
+        shared.stop.set()
+        pool.shutdown(cancel_futures=True)
 
 
 def _write_shard(job: Job, number: int, advance: Advance) -> None:
