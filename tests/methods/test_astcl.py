@@ -138,7 +138,7 @@ def test_discriminator_and_encoder_play_against_each_other() -> None:
             for weight, slope in zip(weights, slopes, strict=True):
                 weight.sub_(0.05 * slope)
         after = entropy()
-        assert float(after) < float(before) if name == "discriminator" else float(after) > float(before)
+        assert bool(after < before) is (name == "discriminator")
 
 
 def test_no_gradient_reaches_what_is_predicted() -> None:
