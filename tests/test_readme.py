@@ -27,9 +27,11 @@ SMALLER = {
         "model.dim=32",
         "model.vocabulary=300",
     ],
+    "simclr/laptop": ["simclr/tiny", "training.max_steps=4"],
     "2000": ["30"],
     "4": ["2"],
 }
+ADDED = {"finetune": ["training.max_steps=4", "training.batch_size=8"]}
 FINDINGS = (
     ("{'NORM': 100.0, 'SR': 0.0}", "sinusrhythmus. normales ekg."),
     ("{'IMI': 100.0, 'AFIB': 0.0}", "vorhofflimmern. alter inferiorer infarkt."),
@@ -49,7 +51,7 @@ def commands() -> list[list[str]]:
 
 
 def melp(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    small = [part for word in words for part in SMALLER.get(word, [word])]
+    small = [part for word in words for part in SMALLER.get(word, [word])] + ADDED.get(words[0], [])
     monkeypatch.setattr(sys, "argv", ["melp", *small])
     with pytest.raises(SystemExit) as ended:
         main()
