@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -171,9 +172,11 @@ def swapped_electrodes(signal: Float[np.ndarray, "12 time"], rate: float) -> str
         signal: twelve leads in standard order, mV.
         rate: Hz; 100 do.
     """
-    waves = _without_baseline(signal[[0, 1, 3, 11]], rate)
+    waves = _without_baseline(signal[[0, 1, 3, 11]].astype(np.float64), rate)
+    *_, last = power = (waves @ waves.T).tolist()
     likeness = {
-        name: _correlation(wave, waves[3]) for name, wave in zip(("I", "II", "aVR"), waves, strict=False)
+        name: last[row] / math.sqrt(power[row][row] * last[3] or 1)
+        for row, name in enumerate(("I", "II", "aVR"))
     }
     lead = min(_SWAPPED, key=lambda name: likeness[name])
     # In disease, too, I or II may run against V6, but then aVR does so all the more.
@@ -231,10 +234,5 @@ def _without_baseline(signal: Float[np.ndarray, "lead time"], rate: float) -> Fl
     return signal - (padded[:, width:] - padded[:, :-width]) / width
 
 
-def _correlation(one: Float[np.ndarray, " time"], other: Float[np.ndarray, " time"]) -> float:
-    power = np.sqrt((one @ one) * (other @ other))
-    return float(one @ other / power) if power > 0 else 0.0
-
-
 def _rms(signal: Float[np.ndarray, "*any"]) -> float:
-    return float(np.sqrt(np.mean(np.square(signal))))
+    return math.sqrt(np.vdot(signal, signal) / signal.size)

@@ -49,8 +49,8 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
     low, high = ecg.extent if whole else (signal.min(axis=1), signal.max(axis=1))
     # Leads are as like or unlike on every n-th sample, at a fraction of the time.
     step = max(1, int(ecg.rate) // _SPARSE)
-    sparse = signal[:, ::step].astype(np.float64)
-    in_order = keeps_identities(sparse[:6, ::_SPARSER])
+    sparse = signal[:, ::step]
+    in_order = keeps_identities(sparse[:6, ::_SPARSER].astype(np.float64))
     found = {
         LEAD_ORDER: not in_order,
         LEAD_SWAP: in_order and swapped_electrodes(sparse, ecg.rate / step) != "",
@@ -106,5 +106,7 @@ def _unchanged(signal: Float[np.ndarray, "12 time"]) -> Bool[np.ndarray, " chang
 
 
 def _longest_run(mask: Bool[np.ndarray, " time"]) -> int:
+    if not mask.any():
+        return 0
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]])))
     return int((edges[1::2] - edges[::2]).max(initial=0))
