@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import csv
+import random
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from melp.data.corpora import Options, get_corpus, list_corpora
 from melp.data.tasks import get_task, list_tasks, parse_folds, parse_task
@@ -113,6 +116,27 @@ def test_csn_counts_codes_and_not_parts_of_them() -> None:
     assert list(table.columns[table.loc["b"]]) == ["STTC", "1AVB"]
     assert list(table.index) == ["a", "b", "d"]
     assert list(get_task("csn-extended").labels(index).index) == ["a", "b", "c", "d"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    name=st.sampled_from(["csn", "csn-extended", "ptbxl-sub", "code-test"]),
+    seed=st.integers(0, 1000),
+    strange=st.lists(st.text(max_size=5), max_size=3),
+)
+def test_labels_equal_the_slow_twin(name: str, seed: int, strange: list[str]) -> None:
+    """Whole codes, whatever else a record says."""
+    task, draw = get_task(name), random.Random(seed)
+    known = [code for codes in task.codes.values() for code in codes]
+    parts = [code[:-1] for code in known] + [code + "1" for code in known]
+    records = [draw.sample(known + parts, draw.randint(0, 3)) + strange for _ in range(9)]
+    index = pd.DataFrame({"id": [f"r{row}" for row in range(9)], "labels": records})
+    table = task.labels(index)
+    for row, codes in zip(index["id"], records, strict=True):
+        cases = {label for label in task.classes if set(codes) & set(task.codes[label])}
+        assert (row in table.index) == (bool(cases) or task.every_record)
+        if row in table.index:
+            assert set(table.columns[table.loc[row]]) == cases
 
 
 def test_records_without_a_class_are_negatives_where_every_record_was_read() -> None:

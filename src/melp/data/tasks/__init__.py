@@ -36,6 +36,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -97,11 +98,19 @@ class Task:
             One row of booleans a record, indexed by id, one column a class. Records without any class of the
             task are not covered by it and left out, as in the published splits, unless `every_record`.
         """
-        members = [set(self.codes[name]) for name in self.classes]
-        rows = [[not member.isdisjoint(codes) for member in members] for codes in index["labels"]]
-        table = pd.DataFrame(
-            rows, index=pd.Index(index["id"], name="id"), columns=list(self.classes), dtype=bool
-        )
+        columns: dict[str, list[int]] = {}
+        for column, name in enumerate(self.classes):
+            for code in self.codes[name]:
+                columns.setdefault(code, []).append(column)
+        found = [
+            (row, column)
+            for row, codes in enumerate(index["labels"])
+            for code in codes
+            for column in columns.get(code, ())
+        ]
+        cases = np.zeros((len(index), len(self.classes)), dtype=bool)
+        cases[tuple(np.array(found, dtype=int).reshape(-1, 2).T)] = True
+        table = pd.DataFrame(cases, index=pd.Index(index["id"], name="id"), columns=list(self.classes))
         return table if self.every_record else table[table.any(axis=1)]
 
 

@@ -9,7 +9,7 @@ labels by substring (`chapman`, where AFIB counts as AF too).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
@@ -82,7 +82,9 @@ def _read(path: Path, task: Task) -> LabelFile:
         raise MelpError(f"{path}: classes other than those of {task.name} ({different})")
     if not labels.isin([0, 1]).all(axis=None):
         raise MelpError(f"{path}: found labels other than 0 and 1")
-    ids = pd.Index([PurePosixPath(name).stem for name in table[column].astype(str)], name="id")
+    names = table[column].astype(str)
+    # Of "/chapman/WFDBRecords/08/089/JS08246.mat" the record's name.
+    ids = pd.Index([name.rpartition("/")[2].removesuffix(".mat") for name in names], name="id")
     if not ids.is_unique:
         raise MelpError(f"{path}: {column} {ids[ids.duplicated()][0]} comes twice")
     return LabelFile(path, labels.astype(bool).set_index(ids), about.set_index(ids))
