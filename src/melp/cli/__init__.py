@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import NoReturn
 
@@ -47,6 +48,9 @@ COMMANDS = (
 
 def main() -> None:
     """Runs `melp`; input that cannot be used ends with a line on stderr and exit code 2, Ctrl-C with 130."""
+    # torch reads this when it is first asked for memory. On a CPU a batch then lies in few and huge pages,
+    # which otherwise take longer to get than to compute with.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         for name in COMMANDS:
             importlib.import_module(f"melp.cli.{name}")
