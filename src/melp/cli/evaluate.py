@@ -32,6 +32,9 @@ _PUBLISHED = typer.Option(
     None, "--published-splits", help="Folder with the label files that MERL and MELP publish, at any depth."
 )
 _DEVICE = typer.Option("auto", help="auto (a GPU where there is one), cpu, cuda.")
+_TRAIN_DATA = typer.Option(
+    None, help="Store to train on, where --data has test records only (code-test: a store of code-15)."
+)
 _MIN_POSITIVES = typer.Option(1, min=1, help="Classes with fewer positives do not count in the macro mean.")
 
 
@@ -51,13 +54,12 @@ def zero_shot_command(
 ) -> None:
     """Judges a model by prompts alone: AUROC of ECG-prompt similarities."""
     from melp.data.store import Store
-    from melp.evaluation.judging import save
     from melp.evaluation.paper_judging import paper_zero_shot
     from melp.evaluation.zero_shot import read_prompts, zero_shot_all
 
     tasks, judged_folds = _tasks(task, split), folds_of(folds)
     wordings = {each.name: read_prompts(prompts, each) for each in tasks if prompts}
-    files = _published(protocol, published, {"folds": bool(folds), "min-positives": min_positives != 1})
+    files = _published(protocol, published, {"folds": folds, "min-positives": min_positives > 1})
     store, loaded = Store(data), _load(model, device)
     if files:
         judged = paper_zero_shot(loaded, store, tasks, files, file=_FILES[split], prompts=wordings)
@@ -65,8 +67,7 @@ def zero_shot_command(
         judged = zero_shot_all(
             loaded, store, tasks, folds=judged_folds, prompts=wordings, min_positives=min_positives
         )
-    save(judged, out)
-    print_judged(judged)
+    _finish(judged, out)
 
 
 @app.command("probe")
@@ -80,9 +81,7 @@ def probe_command(
     split: str = _SPLIT,
     folds: str | None = _FOLDS,
     train_folds: str | None = typer.Option(None, help="Folds to train on, such as 1-7."),
-    train_data: Path | None = typer.Option(
-        None, help="Store to train on, where --data has test records only (code-test: a store of code-15)."
-    ),
+    train_data: Path | None = _TRAIN_DATA,
     min_positives: int = _MIN_POSITIVES,
     protocol: str = _PROTOCOL,
     published: Path | None = _PUBLISHED,
@@ -90,15 +89,13 @@ def probe_command(
 ) -> None:
     """Judges a frozen model by linear probes on its embeddings."""
     from melp.data.store import Store
-    from melp.evaluation.judging import save
     from melp.evaluation.paper_probe import paper_probe
     from melp.evaluation.probe import probe_all
 
     tasks, fractions = _tasks(task, split), _fractions(fraction)
-    judged_folds, trained = folds_of(folds), folds_of(train_folds)
-    chosen = {"folds": bool(folds), "train-folds": bool(train_folds), "train-data": bool(train_data)}
-    chosen |= {"seeds": seeds != 1, "min-positives": min_positives != 1}
-    files = _published(protocol, published, chosen)
+    chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
+    files = _published(protocol, published, {**chosen, "min-positives": min_positives > 1})
+    sides = folds_of(folds), folds_of(train_folds)
     store, loaded = Store(data), _load(model, device)
     if files:
         judged = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_FILES[split])
@@ -109,13 +106,12 @@ def probe_command(
             tasks,
             fractions=fractions,
             seeds=range(seeds),
-            folds=judged_folds,
-            train_folds=trained,
+            folds=sides[0],
+            train_folds=sides[1],
             train_store=Store(train_data) if train_data else None,
             min_positives=min_positives,
         )
-    save(judged, out)
-    print_judged(judged)
+    _finish(judged, out)
 
 
 @app.command("generate")
@@ -197,6 +193,7 @@ def _load(folder: Path, device: str) -> Model:
 
 
 def folds_of(text: str | None) -> tuple[int, ...] | None:
+    """Folds as an option names them; None where it is not given."""
     from melp.data.tasks import parse_folds
 
     return None if text is None else parse_folds(text)
@@ -212,7 +209,7 @@ def _fractions(text: str) -> list[float]:
     return fractions
 
 
-def _published(protocol: str, folder: Path | None, chosen: Mapping[str, bool]) -> Path | None:
+def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object]) -> Path | None:
     """The folder of the published label files under protocol "paper", which leaves nothing else to choose."""
     if protocol not in ("corrected", "paper"):
         raise MelpError(f"protocol: found {protocol!r}, wanted corrected or paper")
@@ -231,7 +228,15 @@ def _published(protocol: str, folder: Path | None, chosen: Mapping[str, bool]) -
     return folder
 
 
+def _finish(judged: Sequence[Judged], out: Path) -> None:
+    from melp.evaluation.judging import save
+
+    save(judged, out)
+    print_judged(judged)
+
+
 def print_judged(judged: Sequence[Judged]) -> None:
+    """A line a cell, then what is to be known of them, on stderr."""
     names = ("task", "labels", "seed", "macro AUROC", "95 %", "records", "left out")
     rows = []
     for each in judged:
