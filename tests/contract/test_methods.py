@@ -61,7 +61,14 @@ FORMS: dict[str, list[tuple[str, ...]]] = {
         ("encoder=wav2vec2_tiny", "encoder_options={}", "lead_fill=zero"),
     ],
 }
-CASES = [(name, form) for name in list_methods() for form in [(), *FORMS.get(name, [])]]
+
+
+def forms(name: str) -> list[tuple[str, ...]]:
+    """The recipe itself, each earlier stage of a method that has some, and what is in `FORMS`."""
+    return [(), *((f"stage={stage}",) for stage in get_method(name).stages[:-1]), *FORMS.get(name, [])]
+
+
+CASES = [(name, form) for name in list_methods() for form in forms(name)]
 case = pytest.mark.parametrize(("name", "form"), CASES, ids=[" ".join([name, *form]) for name, form in CASES])
 every_method = pytest.mark.parametrize("name", list_methods())
 
