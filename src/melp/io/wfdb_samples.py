@@ -58,13 +58,17 @@ def read_channels(path: Path, header: Header, channels: Sequence[int]) -> Float[
     files = {name: _find(path, header, name) for name in dict.fromkeys(signal.file for signal in wanted)}
     samples = _length(path, header, list(files.values()))
     if not all(file.plain for file in files.values()):
-        return _millivolt(_through_wfdb(path, header, channels, samples), wanted, factors)
+        return _millivolt(np.stack(_through_wfdb(path, header, channels, samples)), wanted, factors)
+    if len(files) == 1:
+        (file,) = files.values()
+        rows = [channel - file.first for channel in channels]
+        return _millivolt(file.read(samples).T[rows], wanted, factors)
     blocks = {name: file.read(samples) for name, file in files.items()}
     columns = [
         blocks[signal.file][:, channel - files[signal.file].first]
         for channel, signal in zip(channels, wanted, strict=True)
     ]
-    return _millivolt(columns, wanted, factors)
+    return _millivolt(np.stack(columns), wanted, factors)
 
 
 def _length(path: Path, header: Header, files: Sequence[_SignalFile]) -> int:
@@ -171,31 +175,28 @@ def _through_wfdb(
 
 
 def _millivolt(
-    columns: Sequence[Integer[np.ndarray, " time"]], signals: Sequence[Signal], factors: Sequence[float]
+    samples: Integer[np.ndarray, "lead time"], signals: Sequence[Signal], factors: Sequence[float]
 ) -> Float[np.ndarray, "lead time"]:
     """Samples as physical values; NaN where the format has no sample."""
-    gain, baseline, factor = (
-        np.array(values, dtype=np.float64)[:, None]
-        for values in ([one.gain for one in signals], [one.baseline for one in signals], factors)
-    )
+    gains, baselines = [one.gain for one in signals], [one.baseline for one in signals]
     # A quotient of two numbers that float32 holds is the same, computed in float32 or in float64 and rounded.
     exact = (
-        all(column.dtype == np.int16 for column in columns)
-        and bool((gain.astype(np.float32) == gain).all() and (factor == 1).all())
-        and np.abs(baseline).max() <= _EXACT
+        samples.dtype == np.int16
+        and all(float(np.float32(gain)) == gain for gain in set(gains))
+        and set(factors) == {1}
+        and max(map(abs, baselines)) <= _EXACT
     )
     kind = np.float32 if exact else np.float64
-    physical = np.empty((len(columns), len(columns[0])), dtype=kind)
-    for row, column in zip(physical, columns, strict=True):
-        row[:] = column
-    invalid = np.array([_FORMATS[one.format][1] for one in signals])[:, None]
-    gaps = physical == invalid if physical.min() <= invalid.max() else None
+    invalid = [_FORMATS[one.format][1] for one in signals]
+    gaps = samples == np.array(invalid)[:, None] if samples.min() <= max(invalid) else None
+    physical = np.empty(samples.shape, dtype=kind)
+    physical[:] = samples
     with np.errstate(over="ignore"):  # infinite, which is refused with the lead's name
-        if baseline.any():
-            physical -= baseline.astype(kind)
-        physical /= gain.astype(kind)
+        if any(baselines):
+            physical -= np.array(baselines, dtype=kind)[:, None]
+        physical /= np.array(gains, dtype=kind)[:, None]
         if not exact:
-            physical = (physical * factor).astype(np.float32)
+            physical = (physical * np.array(factors)[:, None]).astype(np.float32)
     if gaps is not None:
         physical[gaps] = np.nan
     return physical
