@@ -18,6 +18,7 @@ one text and cleans its two ends alone, so that `***` and remarks of the machine
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -102,9 +103,10 @@ def _entry(subject: str, study: str, report: list[str], source: str | None) -> E
 
 
 def _recording(raw: Path, path: str) -> str | None:
-    stem = raw / path
-    there = all(stem.with_name(stem.name + ending).is_file() for ending in (".hea", ".dat"))
-    return str(stem) if there else None
+    # Not by `Path`, which takes thrice the time, 1,600,000 times.
+    stem = os.path.join(raw, path)  # noqa: PTH118
+    there = all(os.path.isfile(stem + ending) for ending in (".hea", ".dat"))  # noqa: PTH113
+    return stem if there else None
 
 
 def _read_table(file: Path, types: Mapping[str, Any]) -> pa.Table:
