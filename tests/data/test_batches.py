@@ -28,9 +28,9 @@ STATEMENTS = ["sinus rhythm", "left axis deviation", "normal ecg"]
 
 @settings(deadline=None)
 @given(
-    count=st.integers(8, 60),
+    count=st.integers(32, 100),
     batch_size=st.integers(1, 4),
-    ranks=st.integers(1, 2),
+    ranks=st.integers(1, 8),
     seed=st.integers(0, 2**31),
 )
 def test_every_record_once_an_epoch(count: int, batch_size: int, ranks: int, seed: int) -> None:
