@@ -23,6 +23,7 @@ import melp.data.build
 import melp.data.files
 from melp.data.batches import Steps, StoreBatches
 from melp.data.build import build
+from melp.data.files import located
 from melp.data.store import Store, verify
 from melp.errors import MelpError
 
@@ -201,6 +202,23 @@ def test_what_a_network_loses_is_asked_for_again(
     lost[:] = range(100)
     with pytest.raises(MelpError, match=r"store/shards/\S+: cannot be read \(ConnectionResetError: lost\)"):
         Store(remembered).signals(rows)
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        ("s3://bucket/store", "s3://bucket/store"),
+        (Path("s3://bucket/store"), "s3://bucket/store"),
+        (Path("https://there:8000/a/store"), "https://there:8000/a/store"),
+        ("file:///a/store", Path("/a/store")),
+        (Path("file:///a/store"), Path("/a/store")),
+        ("a/store", Path("a/store")),
+        ("/a/s3:b/store", Path("/a/s3:b/store")),
+        ("C:/a/store", Path("C:/a/store")),
+    ],
+)
+def test_addresses_are_told_from_folders(path: str | Path, wanted: str | Path) -> None:
+    assert located(path) == wanted
 
 
 def test_addresses_that_lead_nowhere(served: str) -> None:

@@ -19,7 +19,7 @@ OPEN = 256
 PAUSES = (1.0, 4.0, 16.0)
 """Seconds to wait before ranges that a network failed to bring are asked for again."""
 
-_ADDRESS = re.compile(r"([a-z][a-z0-9+]+):/(?:/)?(.+)")
+_ADDRESS = re.compile(r"([a-z][a-z0-9+]+):/+(.+)")
 
 
 class Files(Protocol):
@@ -58,7 +58,10 @@ class Files(Protocol):
 def located(path: str | Path) -> str | Path:
     """An address as text, and anything else as a folder; `Path` has taken a slash from an address."""
     address = _ADDRESS.match(str(path))
-    return f"{address[1]}://{address[2]}" if address else Path(path)
+    if address is None:
+        return Path(path)
+    system, rest = address.groups()
+    return Path(f"/{rest}") if system == "file" else f"{system}://{rest}"
 
 
 def open_files(path: str | Path) -> Files:
