@@ -94,14 +94,14 @@ def gradients(method: Method, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return found | {key: value.clone() for key, value in running.items()}
 
 
-def assert_alike(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
+def assert_alike(found: dict[str, Tensor], wanted: dict[str, Tensor], share: float = 1e-4) -> None:
     """Equal but for the rounding of sums in another order, as a share of each tensor's largest number."""
     assert found.keys() == wanted.keys()
     # Some gradients are 0 but for rounding, such as those of a key's bias.
     floor = max(float(value.abs().max()) for key, value in wanted.items() if key != "loss") / 1000
     for key, value in wanted.items():
         off = float((found[key] - value).abs().max())
-        assert off <= 1e-4 * max(float(value.abs().max()), floor), f"{key} is off by {off}"
+        assert off <= share * max(float(value.abs().max()), floor), f"{key} is off by {off}"
 
 
 @case
@@ -192,11 +192,15 @@ def test_finite_in_half_precision(workshop: Workshop, name: str, form: tuple[str
     assert float(found["loss"]) == pytest.approx(wanted, rel=0.05, abs=0.05)
 
 
+def in_double(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {**batch, "ecg": batch["ecg"].double()}
+
+
 def process(rank: int, folder: str, cases: int) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=PROCESSES)
     for number in range(cases):
-        method = without_dropout(load(f"{folder}/{number}").method)
+        method = without_dropout(load(f"{folder}/{number}").method).double()
         batch = torch.load(f"{folder}/{number}/batch{rank}", weights_only=True)
         torch.save(gradients(method, batch), f"{folder}/{number}/gradients{rank}")
     dist.destroy_process_group()
@@ -211,9 +215,10 @@ def shared(
     pad = workshop.language.tokenizer.pad_token_id
     wanted = [item for item in request.session.items if "shared" in getattr(item, "fixturenames", ())]
     cases = [(item.callspec.params["name"], item.callspec.params["form"]) for item in wanted]  # type: ignore[attr-defined]
+    # In double precision: in single, rounding turns an activation that is nearly 0 on or off once in a while.
     for number, (name, form) in enumerate(cases):
         save(folder / str(number), workshop.method(name, form), name, workshop.preprocessing(name))
-        batch = workshop.batch(name)
+        batch = in_double(workshop.batch(name))
         for rank, (first, last) in enumerate(((0, SPLIT), (SPLIT, RECORDS))):
             torch.save(part_of(batch, first, last, pad), folder / str(number) / f"batch{rank}")
     multiprocessing.spawn(process, args=(str(folder), len(cases)), nprocs=PROCESSES)
@@ -225,10 +230,11 @@ def test_two_processes_give_the_gradient_of_the_joined_batch(
     workshop: Workshop, shared: dict[tuple[str, tuple[str, ...]], Path], name: str, form: tuple[str, ...]
 ) -> None:
     folder = shared[name, form]
-    wanted = gradients(without_dropout(load(folder).method), workshop.batch(name))
+    method = without_dropout(load(folder).method).double()
+    wanted = gradients(method, in_double(workshop.batch(name)))
     parts = [torch.load(folder / f"gradients{rank}", weights_only=True) for rank in range(PROCESSES)]
     assert parts[0].keys() == parts[1].keys()
-    assert_alike({key: (parts[0][key] + parts[1][key]) / 2 for key in parts[0]}, wanted)
+    assert_alike({key: (parts[0][key] + parts[1][key]) / 2 for key in parts[0]}, wanted, share=1e-6)
 
 
 @every_method

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from melp.losses.gather import sum_over_ranks, world_size
+from melp.signal.precision import at_least_single
 
 
 class BatchNorm1d(nn.BatchNorm1d):
@@ -19,7 +20,7 @@ class BatchNorm1d(nn.BatchNorm1d):
     def forward(self, x: Float[Tensor, "batch channel *time"]) -> Float[Tensor, "batch channel *time"]:
         if not self.training or world_size() == 1:
             return super().forward(x)
-        values = x.float().view(*x.shape[:2], -1)
+        values = at_least_single(x).view(*x.shape[:2], -1)
         count = values.new_tensor([values.shape[0] * values.shape[2]])
         sums = sum_over_ranks(torch.cat([values.sum((0, 2)), count]))
         mean, total = sums[:-1] / sums[-1], sums[-1].detach()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from melp.nn.codebook import Codebook
 from melp.nn.heartlang import HeartLangConfig, HeartLangEncoder, SentenceTransformer
+from melp.signal.precision import at_least_single
 from melp.signal.sentences import BEAT_SAMPLES, Sentences
 
 
@@ -38,7 +39,7 @@ class BeatQuantiser(nn.Module):
         """A unit vector a beat, with its lead and its second in view; those of empty slots mean nothing."""
         embedded = self.encoder.embed_beats(sentences.beats)
         words = self.encoder.contextualise(embedded, sentences)[1]
-        return F.normalize(self.to_code(words).float(), dim=-1)
+        return F.normalize(at_least_single(self.to_code(words)), dim=-1)
 
     def decode(
         self, vectors: Float[Tensor, "batch slot code_dim"], sentences: Sentences

@@ -71,7 +71,7 @@ class Codebook(nn.Module):
         Returns:
             How many vectors of all processes each code has.
         """
-        counts = torch.zeros_like(self.usage).index_add_(0, chosen, torch.ones_like(draw))
+        counts = torch.zeros_like(self.usage).index_add_(0, chosen, torch.ones_like(vectors[:, 0]))
         sums = torch.zeros_like(self.codes).index_add_(0, chosen, vectors)
         dead = int(self._dead().sum())
         drawn = vectors[:0]

@@ -14,6 +14,7 @@ from melp.errors import MelpError
 from melp.nn.attention import PreNormBlock
 from melp.nn.base import Encoder
 from melp.nn.resnet import ResNet1d, ResNet1dConfig
+from melp.signal.precision import at_least_single
 
 MODALITIES = ("time", "magnitude", "phase")
 # Of the largest magnitude of a recording; the phase of weaker bins is that of rounding errors.
@@ -65,7 +66,7 @@ def spectrum(
         ECG's. Phases in units of pi, from -1 to 1; 0 where there is next to no power.
     """
     time = ecg.shape[-1] // 2 * 2
-    bins = torch.fft.rfft(ecg[..., :time].float(), norm="ortho")[..., : time // 2]
+    bins = torch.fft.rfft(at_least_single(ecg[..., :time]), norm="ortho")[..., : time // 2]
     magnitude = bins.abs()
     # Adding 0 makes the negative zero a positive one: pi and -pi are the same phase.
     phase = torch.atan2(bins.imag + 0.0, bins.real) / torch.pi

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from melp.signal.precision import at_least_single
+
 
 class GumbelQuantiser(nn.Module):
     """Each frame becomes one entry of each of several codebooks, side by side (wav2vec 2.0, section 2).
@@ -46,7 +48,7 @@ class GumbelQuantiser(nn.Module):
         """
         # In half precision, an entry would be chosen by rounding.
         with torch.autocast(frames.device.type, enabled=False):
-            logits = self.logits(frames.float()).unflatten(-1, (self.groups, self.entries))
+            logits = self.logits(at_least_single(frames)).unflatten(-1, (self.groups, self.entries))
             soft = ((logits if noise is None else logits + noise) / temperature).softmax(-1)
             entries = soft.argmax(-1)
             hard = F.one_hot(entries, self.entries).to(soft.dtype)

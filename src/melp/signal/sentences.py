@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from melp.errors import MelpError
+from melp.signal.precision import at_least_single
 from melp.signal.r_peaks import find_r_peaks
 from melp.signal.resampling import resample
 
@@ -69,7 +70,7 @@ def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: in
     leads = ecg.shape[1]
     if leads > slots:
         raise MelpError(f"sentences: {slots} slots found, wanted {leads} or more, one a lead")
-    ecg = resample(ecg.float(), rate, BEAT_RATE)
+    ecg = resample(at_least_single(ecg), rate, BEAT_RATE)
     time = ecg.shape[-1]
     peaks, count = _peaks_or_seconds(ecg)
     most = min(peaks.shape[1], slots // leads)
