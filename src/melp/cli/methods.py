@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 import typer
 
@@ -54,7 +55,7 @@ def _text(default: object) -> str:
     return str(default)
 
 
-def _table(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
