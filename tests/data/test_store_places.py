@@ -111,6 +111,10 @@ def test_in_memory(folders: tuple[Path, Path], remembered: str) -> None:
     same(pickle.loads(pickle.dumps(store)), Store(folders[0]))
 
 
+def test_in_memory_with_a_copy_of_what_was_read(folders: tuple[Path, Path], remembered: str) -> None:
+    same(Store(f"simplecache::{remembered}"), Store(folders[0]))
+
+
 def test_over_http(folders: tuple[Path, Path], served: str) -> None:
     same(Store(served), Store(folders[0]))
     assert verify(served) == []
@@ -210,6 +214,7 @@ def test_what_a_network_loses_is_asked_for_again(
         ("s3://bucket/store", "s3://bucket/store"),
         (Path("s3://bucket/store"), "s3://bucket/store"),
         (Path("https://there:8000/a/store"), "https://there:8000/a/store"),
+        (Path("simplecache::s3://bucket/store"), "simplecache::s3://bucket/store"),
         ("file:///a/store", Path("/a/store")),
         (Path("file:///a/store"), Path("/a/store")),
         ("a/store", Path("a/store")),

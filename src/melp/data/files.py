@@ -19,7 +19,7 @@ OPEN = 256
 PAUSES = (1.0, 4.0, 16.0)
 """Seconds to wait before ranges that a network failed to bring are asked for again."""
 
-_ADDRESS = re.compile(r"([a-z][a-z0-9+]+):/+(.+)")
+_ADDRESS = re.compile(r"((?:[a-z][a-z0-9+]+::)*[a-z][a-z0-9+]+):/+(.+)")
 
 
 class Files(Protocol):
