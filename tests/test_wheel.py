@@ -27,7 +27,7 @@ assert not {"pytest", "mypy", "hatchling"} & names, "dev"
 from melp.data.reports import to_statements
 from melp.data.tasks import get_task
 from melp.recipes import list_recipes
-assert melp.list_methods() == ["melp"]
+assert {"melp", "merl", "simclr"} <= set(melp.list_methods())
 assert {"melp/paper", "melp/laptop", "melp/tiny", "text/laptop"} <= set(list_recipes())
 assert all(get_task(name).prompts for name in melp.list_tasks())
 print(to_statements("sinusrhythmus"))
