@@ -159,6 +159,17 @@ def test_recordings_of_another_length() -> None:
             encoder(torch.randn(2, 3, time))
 
 
+@torch.no_grad()
+def test_a_probe_reads_the_three_class_tokens() -> None:
+    ecg = batch()["ecg"]
+    method = crt().eval()
+    tokens = method.encoder.encode(method.encoder.patchify(ecg))[1]
+    assert torch.equal(method.embed(ecg), torch.cat([tokens[:, 0], tokens[:, 1], tokens[:, 2]], dim=1))
+    torch.testing.assert_close(method.encoder.embed(ecg), (tokens[:, 0] + tokens[:, 1] + tokens[:, 2]) / 3)
+    method = crt(probe="stages").eval()  # type: ignore[arg-type]
+    torch.testing.assert_close(method.embed(ecg), tokens[:, 3:23].mean(1))
+
+
 def test_wrong_options_are_named() -> None:
     with pytest.raises(MelpError, match=r"method\.most_dropped: 0\.2 found, wanted 0\.3 to 0\.99"):
         crt(most_dropped=0.2)

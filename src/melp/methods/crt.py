@@ -70,7 +70,7 @@ class CRT(Method):
         * The share dropped follows the steps, where the code follows the epochs.
         * The instance discrimination compares mean tokens of different recordings of the batch over all
           processes, what the paper means it for; its code compares tokens.
-        * A probe reads the mean of the three class tokens.
+        * A probe reads the three class tokens side by side; how the code puts them together is not known.
     """
 
     paper: ClassVar[str] = "Zhang et al., Cross Reconstruction Transformer, IEEE TNNLS 2023"
@@ -112,6 +112,10 @@ class CRT(Method):
         alike = instance_discrimination(gather(before.mean(1)), gather(after.mean(1)))
         loss = error + self.config.discrimination_weight * alike
         return {"loss": loss, "reconstruction": error, "discrimination": alike}
+
+    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """The class tokens of time, magnitude and phase, or the mean frame where the probe reads stages."""
+        return super().embed(ecg) if self.config.probe == "stages" else self.encoder.summaries(ecg).flatten(1)
 
     def _kept(self, batch: Batch, counts: list[int]) -> list[Int[Tensor, "batch _"]]:
         """Numbers of the patches of each modality that are not dropped, in their order."""

@@ -186,9 +186,13 @@ class CrossReconstructionTransformer(Encoder):
         patches = self.patchify(ecg)
         return self.encode(patches)[1][:, first : first + patches[0].shape[1]]
 
+    def summaries(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch modality dim"]:
+        """The class token of each modality."""
+        return self.encode(self.patchify(ecg))[1][:, : len(MODALITIES)]
+
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """The mean class token."""
-        return self.encode(self.patchify(ecg))[1][:, : len(MODALITIES)].mean(1)
+        return self.summaries(ecg).mean(1)
 
 
 def _rows(
