@@ -23,10 +23,10 @@ from ptb_xl_judging import JUDGED, TRAINED, cell
 from melp.data.store import Store
 from melp.data.tasks import get_task
 from melp.evaluation.effective_rank import effective_rank
+from melp.evaluation.finetune import untrained
 from melp.evaluation.judging import Judged, divide, save
 from melp.evaluation.probe import probe, probe_features
 from melp.evaluation.results import read_results
-from melp.evaluation.finetune import untrained
 from melp.hub import Model, load
 from melp.methods import get_method, list_methods
 from melp.plots.curves import read_log
