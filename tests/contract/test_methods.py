@@ -124,15 +124,16 @@ def test_overfits_one_batch(workshop: Workshop, name: str) -> None:
     method = workshop.method(name).train()
     batch = workshop.batch(name)
     optimiser = torch.optim.AdamW(method.parameters(), lr=4e-3)
-    losses = []
-    for step in range(80):
+    losses: list[float] = []
+    # Most of the way down to the least there is, in 80 steps at most.
+    while len(losses) < 80 and (not losses or losses[-1] >= 0.4 * losses[0]):
         optimiser.zero_grad()
         loss = method(batch)["loss"]
         loss.backward()
         optimiser.step()
-        method.after_step(step + 1, 80)
         losses.append(float(loss.detach()) - method.least_loss)
-    assert min(losses) >= 0 and min(losses[-5:]) < 0.4 * losses[0], losses
+        method.after_step(len(losses), 80)
+    assert min(losses) >= 0 and losses[-1] < 0.4 * losses[0], losses
 
 
 @every_method
