@@ -73,9 +73,10 @@ def test_it_passes_the_tests_of_every_method(installed: dict[str, str]) -> None:
 
 
 def test_entry_points_that_lead_nowhere_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    points = {"lost": "no_such_package:Thing", "odd": "pathlib:Path", "empty": "pathlib"}
+    points = {"lost": "no_such_package:Thing", "odd": "pathlib:Path", "empty": "pathlib", "melp": "x:Y"}
     monkeypatch.setattr("melp.methods._outside", lambda: points)
     why = {"lost": "No module named", "odd": "a subclass of Method", "empty": "wanted a class"}
+    why["melp"] = "wanted a name that melp does not have"
     for name, reason in why.items():
         with pytest.raises(MelpError, match=f"method {name}: entry point .*{reason}"):
             get_method(name)

@@ -55,17 +55,20 @@ def _outside() -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group="melp.methods")}
 
 
+def _inside() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
+
+
 def list_methods() -> list[str]:
     """Names of all methods, without importing them."""
-    inside = {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
-    return sorted(inside | set(_outside()))
+    return sorted(_inside() | set(_outside()))
 
 
 def get_method(name: str) -> type[Method]:
     """The class of a method.
 
     Raises:
-        MelpError: there is none of that name, or another package's is not there.
+        MelpError: there is none of that name, or another package names what is no method, or one of ours.
     """
     if name not in list_methods():
         raise MelpError(f"method: {name!r} found, wanted one of {', '.join(list_methods())}")
@@ -87,6 +90,8 @@ def get_method(name: str) -> type[Method]:
 def _from_outside(name: str, target: str) -> type[Method]:
     from melp.methods._base import Method
 
+    if name in _inside():
+        raise MelpError(f"method {name}: entry point {target!r} found, wanted a name that melp does not have")
     module, _, attribute = target.partition(":")
     try:
         found = getattr(importlib.import_module(module), attribute)
