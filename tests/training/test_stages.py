@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from melp.data.store import Store
+from melp.errors import MelpError
 from melp.hub import load
 from melp.hub.folder import WEIGHTS
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of, progress
@@ -111,3 +112,16 @@ def test_one_stage_alone_can_be_asked_for(synthetic_store: Path, tmp_path: Path)
     alone = load_recipe("staged", None, [*OPTIONS, "method.stage=codes"])
     out = pretrain("staged", Store(synthetic_store), alone, tmp_path / "run", progress=False)
     assert not (out / "codes").exists() and {stage for stage, _ in seen} == {"codes"}
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("staged", "wanted codes"), ("simclr", "none, simclr has one stage")]
+)
+def test_stages_that_there_are_not_are_named(
+    synthetic_store: Path, tmp_path: Path, name: str, wanted: str
+) -> None:
+    wrong = load_recipe(name, None, [*SMALL, "stages.frames.training.epochs=1"])
+    wrong.preprocessing = {"rate": 100}
+    with pytest.raises(MelpError, match=f"stages: 'frames' found, wanted {wanted}"):
+        pretrain(name, Store(synthetic_store), wrong, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()

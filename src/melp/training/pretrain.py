@@ -181,6 +181,9 @@ def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool 
 def _stage_before(name: str, store: Store, recipe: Recipe, out: Path, progress: bool) -> Path | None:
     """The run of the method's stage before, trained first if need be; None in the first."""
     stages = get_method(name).stages
+    if unknown := sorted(set(recipe.stages) - set(stages[:-1])):
+        wanted = ", ".join(stages[:-1]) or f"none, {name} has one stage alone"
+        raise MelpError(f"stages: {unknown[0]!r} found, wanted {wanted}")
     number = stages.index(recipe.method.stage) if stages else 0
     if number == 0:
         return None
