@@ -114,9 +114,7 @@ def test_one_stage_alone_can_be_asked_for(synthetic_store: Path, tmp_path: Path)
     assert not (out / "codes").exists() and {stage for stage, _ in seen} == {"codes"}
 
 
-@pytest.mark.parametrize(
-    ("name", "wanted"), [("staged", "wanted codes"), ("simclr", "none, simclr has one stage")]
-)
+@pytest.mark.parametrize(("name", "wanted"), [("staged", "codes"), ("simclr", "none, simclr has one stage")])
 def test_stages_that_there_are_not_are_named(
     synthetic_store: Path, tmp_path: Path, name: str, wanted: str
 ) -> None:
