@@ -52,11 +52,13 @@ def make_plan(corpus: str, options: Options, compression: str, entries: str) -> 
 
 
 def _code() -> str:
-    """A digest of what turns reports into statements and makes simulated recordings."""
-    home = Path(__file__).parent
+    """A digest of what lists, reads, simulates and flags recordings and turns reports into statements."""
+    data, package = Path(__file__).parent, Path(melp.__file__).parent
+    rooms = [data / "corpora", data / "reports", data / "simulator", package / "io"]
+    files = [file for room in rooms for file in room.rglob("*") if file.suffix != ".pyc"]
     digest = hashlib.sha256()
-    for file in sorted([*(home / "reports").rglob("*"), *(home / "simulator").rglob("*")]):
-        if file.is_file() and file.suffix != ".pyc":
+    for file in sorted([*files, data / "quality.py", data / "records.py", package / "ecg.py"]):
+        if file.is_file():
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
