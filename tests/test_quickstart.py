@@ -72,7 +72,7 @@ def test_whole_steps_are_left_out(page: Path, monkeypatch: pytest.MonkeyPatch) -
         *page.parent.glob("run/*.safetensors"),
     ]
     before = {file: file.stat().st_mtime_ns for file in files}
-    for name in ("zero_shot", "probe", "untrained", "supervised", "generate"):
+    for name in ("zero_shot", "probe", "untrained", "finetune", "generate"):
         monkeypatch.setattr(path, name, nothing)
     content = page.read_text()
     assert quickstart(page.parent, **OPTIONS) == page
