@@ -9,8 +9,7 @@ import pytest
 
 import melp
 from melp.cli import main
-from melp.methods import list_methods
-from melp.methods import get_method
+from melp.methods import get_method, list_methods
 from melp.methods._options import Option, list_options
 
 
