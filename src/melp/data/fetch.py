@@ -110,7 +110,7 @@ class Fetcher:
             except (_DroppedError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 failures = 0 if _size(part) > before else failures + 1
                 if failures >= self.attempts:
-                    why = str(error).splitlines()[0][:160]
+                    why = _root(error)
                     raise MelpError(
                         f"{file.url}: connection lost ({why}); the same command goes on from here"
                     ) from error
@@ -179,3 +179,10 @@ def _size(file: Path) -> int:
 def _digest(path: Path, file: PublishedFile) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, file.algorithm).hexdigest()
+
+
+def _root(error: BaseException) -> str:
+    """What was behind an error that libraries have wrapped several times."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return (str(error) or type(error).__name__).splitlines()[0][:160]
