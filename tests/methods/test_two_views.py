@@ -163,3 +163,17 @@ def test_perceptron_layer_by_layer(norm: bool, last: bool) -> None:
             wanted = (wanted - wanted.mean(0)) / (wanted.var(0, unbiased=False) + 1e-5).sqrt()
         wanted = wanted if is_last else wanted.clamp(min=0)
     torch.testing.assert_close(network(x), wanted)
+
+
+@pytest.mark.parametrize("name", ["byol", "simsiam"])
+def test_the_predictor_has_a_rate_of_its_own(workshop: Workshop, name: str) -> None:
+    method: Any = workshop.method(name, ("predictor_rate=10",))
+    rates = {
+        id(weight): (group["lr_factor"], group.get("weight_decay"))
+        for group in method.param_groups()
+        for weight in group["params"]
+    }
+    inside = {id(weight) for weight in method.predictor.parameters()}
+    for weight in (weight for weight in method.parameters() if weight.requires_grad):
+        decay = None if weight.ndim > 1 else 0.0
+        assert rates[id(weight)] == (10.0 if id(weight) in inside else 1.0, decay)

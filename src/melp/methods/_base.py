@@ -129,6 +129,23 @@ def encoder_of(config: EncoderConfig, inputs: Inputs) -> Encoder:
     return build_encoder(config.encoder, inputs.leads, inputs.samples, inputs.rate, **config.encoder_options)
 
 
+def with_rate(groups: list[dict[str, Any]], module: nn.Module, factor: float) -> list[dict[str, Any]]:
+    """Groups for the optimiser in which the rate of a module's parameters is multiplied by a factor."""
+    own = {id(parameter) for parameter in module.parameters()}
+    divided = []
+    for group in groups:
+        parts: tuple[list[Any], list[Any]] = ([], [])
+        for parameter in group["params"]:
+            parts[id(parameter) in own].append(parameter)
+        factors = (group.get("lr_factor", 1.0), factor * group.get("lr_factor", 1.0))
+        divided += [
+            {**group, "params": part, "lr_factor": each}
+            for part, each in zip(parts, factors, strict=True)
+            if part
+        ]
+    return divided
+
+
 def progress(batch: Batch) -> float:
     """How much of the training is done, from 0 at its first step to 1 behind its last."""
     return int(batch["step"][0]) / max(int(batch["steps"][0]), 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.losses.negative_cosine import negative_cosine
-from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._base import Batch, Inputs, Method, encoder_of, with_rate
 from melp.methods._ema import MovingAverage, rising_momentum
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import perceptron
@@ -28,10 +28,12 @@ class BYOLConfig(ViewsConfig):
     momentum: float = 0.99
     """Share of its weights that the target keeps at the first step; rises to 1 (A: 0.99 for 300 epochs,
     0.996 for 1,000)."""
+    predictor_rate: float = 1.0
+    """Factor on the learning rate of the prediction head (A: 1; 10 does without a slow target)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ranges("method", self, {"momentum": (0, 1)}, above=("hidden", "dim"))
+        check_ranges("method", self, {"momentum": (0, 1)}, above=("hidden", "dim", "predictor_rate"))
 
 
 class BYOL(Method):
@@ -85,6 +87,10 @@ class BYOL(Method):
     def _target(self, view: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         projected: Tensor = self.target_projector(self.target_encoder.embed(view))
         return projected
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The prediction head has a rate of its own."""
+        return with_rate(super().param_groups(), self.predictor, self.config.predictor_rate)
 
     def after_step(self, step: int, steps: int) -> None:
         """The target follows."""

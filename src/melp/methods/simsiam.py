@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.losses.negative_cosine import negative_cosine
-from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._base import Batch, Inputs, Method, encoder_of, with_rate
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import perceptron
 
@@ -24,10 +24,12 @@ class SimSiamConfig(ViewsConfig):
     """Width of the projection head, hidden and out, and of the prediction (A, section 3)."""
     bottleneck: int = 512
     """Hidden width of the prediction head: a quarter (A, section 3)."""
+    predictor_rate: float = 1.0
+    """Factor on the learning rate of the prediction head (A: its rate is never lowered)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_ranges("method", self, {}, above=("dim", "bottleneck"))
+        check_ranges("method", self, {}, above=("dim", "bottleneck", "predictor_rate"))
 
 
 class SimSiam(Method):
@@ -46,8 +48,8 @@ class SimSiam(Method):
     Differences:
         * Views are random resized crops with time-out (Mehari and Strodthoff 2022), where the paper distorts
           images; the comparison in MERL and MELP does not say what it did.
-        * One schedule holds for all weights; the paper never lowers the predictor's rate. AdamW in place of
-          SGD.
+        * One schedule holds for all weights; where the paper never lowers the predictor's rate, it may be a
+          multiple of the others' (`predictor_rate`). AdamW in place of SGD.
         * The loss says little of what was learned: recipes keep the last weights.
     """
 
@@ -71,3 +73,7 @@ class SimSiam(Method):
         one = negative_cosine(gather(self.predictor(first)), gather(second))
         other = negative_cosine(gather(self.predictor(second)), gather(first))
         return {"loss": (one + other) / 2}
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The prediction head has a rate of its own."""
+        return with_rate(super().param_groups(), self.predictor, self.config.predictor_rate)
