@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -220,20 +221,21 @@ def test_no_worker_outlives_a_killed_build(command: list[str], tmp_path: Path) -
     wait_for(lambda: not any(map(alive, begun)), "a worker lives on", seconds=20)
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="tells processes by /proc")
 def test_ctrl_c_ends_a_build_and_its_workers_without_a_word(
     command: list[str], tree: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    parts = tmp_path / "store.building" / "parts"
     child = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    wait_for(lambda: parts.exists(), "the build did not begin")
+    # Three: two workers and the process that tidies up after them.
+    wait_for(lambda: len(descendants(child.pid)) == 3, "no worker began")
     begun = descendants(child.pid)
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert child.returncode == 130 and out == ""
     assert "Traceback" not in err and "Error" not in err
-    assert not any(map(alive, begun))
+    wait_for(lambda: not any(map(alive, begun)), "a worker lives on", seconds=20)
     build("ptb-xl", tree, tmp_path / "store", allow_missing=True)
     assert contents(tmp_path / "store") == whole
 
@@ -258,6 +260,18 @@ def test_a_killed_worker_ends_the_build_and_costs_no_finished_shard(
     assert parts.exists() and not out.exists()
     build("ptb-xl", tree, out, allow_missing=True, workers=2)
     assert contents(out) == whole
+
+
+def test_a_worker_killed_while_the_next_one_begins(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise OSError("handle is closed")
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", closed)
+    with pytest.raises(MelpError, match=r"a worker was killed .*the same command goes on"):
+        build("ptb-xl", tree, tmp_path / "store", allow_missing=True, workers=2)
+    assert (tmp_path / "store.building").is_dir()
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.sharedctypes import Synchronized
@@ -42,9 +43,15 @@ def run(job: Job, shards: int, texts: int, workers: int, advance: Advance) -> No
         return
     context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
     shared = _Shared(job, context.Value("q", 0), context.Event())
+    others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin, (shared,))
     try:
-        _follow([pool.submit(_make, make, number) for make, number in tasks], shared, advance)
+        _follow(_submit(pool, tasks), shared, advance)
+    except BrokenProcessPool:
+        # One that was just beginning when another was killed would wait for work, and the pool for it.
+        for worker in set(multiprocessing.active_children()) - set(others):
+            worker.kill()
+        raise
     finally:
         shared.stop.set()
         pool.shutdown(cancel_futures=True)
@@ -85,14 +92,36 @@ class _Stopped(Exception):
     """The build ends before this worker is done."""
 
 
+def _submit(pool: ProcessPoolExecutor, tasks: list[tuple[Task, int]]) -> list[Future[None]]:
+    """Hands out the tasks, which begins the workers."""
+    # A worker does not know yet that Ctrl-C is not for it; it inherits what is blocked here.
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        return [pool.submit(_make, make, number) for make, number in tasks]
+    except OSError as error:
+        # Where a worker is killed while the next one begins, the pool finds its own queue closed.
+        if error.errno is not None:
+            raise
+        raise BrokenProcessPool(str(error)) from error
+    finally:
+        if hasattr(signal, "pthread_sigmask"):
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
 def _follow(futures: list[Future[None]], shared: _Shared, advance: Advance) -> None:
     """Waits for all, in the order of the listing, so that the first error is the listing's first."""
     shown = 0
     for future in futures:
         while wait([future], timeout=_SECONDS).not_done:
-            shown += _advance_to(shared.done.value, shown, advance)
+            shown += _advance_to(_done(shared), shown, advance)
         future.result()
-    _advance_to(shared.done.value, shown, advance)
+    _advance_to(_done(shared), shown, advance)
+
+
+def _done(shared: _Shared) -> int:
+    """Records done, read without the lock, which a worker that was killed may have taken with it."""
+    return int(shared.done.get_obj().value)
 
 
 def _advance_to(done: int, shown: int, advance: Advance) -> int:
