@@ -65,8 +65,8 @@ class SentenceTransformer(nn.Module):
     def __init__(self, config: HeartLangConfig) -> None:
         super().__init__()
         self.config, self.dim = config, config.dim
-        self.lead_embedding = nn.Embedding(config.leads + 1, config.dim, padding_idx=0)
-        self.second_embedding = nn.Embedding(config.seconds + 1, config.dim, padding_idx=0)
+        self.lead_embedding = _embedding(config.leads, config.dim)
+        self.second_embedding = _embedding(config.seconds, config.dim)
         self.positions = nn.Parameter(0.02 * torch.randn(config.slots + 1, config.dim))
         self.class_token = nn.Parameter(0.02 * torch.randn(config.dim))
         self.dropout = nn.Dropout(config.dropout)
@@ -94,6 +94,14 @@ class SentenceTransformer(nn.Module):
             x = layer(x, used[:, None, None])
         x = self.norm(x)
         return x[:, 0], x[:, 1:]
+
+
+def _embedding(count: int, dim: int) -> nn.Embedding:
+    """Of the numbers 1 to `count`, and 0 for none; small, as positions are, so that beats are not drowned."""
+    embedding = nn.Embedding(count + 1, dim, padding_idx=0)
+    with torch.no_grad():
+        embedding.weight.mul_(0.02)
+    return embedding
 
 
 class HeartLangEncoder(SentenceTransformer, Encoder):
