@@ -138,8 +138,13 @@ def _begin(shared: _Shared) -> None:
     _shared = shared
     # Ctrl-C reaches every process of a terminal; the build alone answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if not parent.is_alive():
+        # Killed while this worker began: nothing may be written any more.
+        os._exit(1)
     _keep_memory()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
 
 
 def _keep_memory() -> None:
@@ -152,11 +157,9 @@ def _keep_memory() -> None:
     np.empty(30 << 20, dtype=np.uint8)
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> None:
     """Ends this process when the build is killed: the next build goes on in the same folder."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
+    connection.wait([parent])
     os._exit(1)
 
 
