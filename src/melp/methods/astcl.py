@@ -18,6 +18,7 @@ from melp.losses.gather import gather, share_of_count
 from melp.losses.gradient_reversal import reverse_gradient
 from melp.losses.negative_cosine import negative_cosine
 from melp.losses.patient_agreement import patient_agreement
+from melp.losses.whitening import whiten
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
 from melp.methods._views import augmentation_of
 from melp.nn.heads import perceptron
@@ -40,10 +41,10 @@ class ASTCLConfig(EncoderConfig):
     """Hz, its upper edge."""
     hidden_leads: float = 0.3
     """Probability of each lead of each half that it is hidden (chosen)."""
-    dim: int = 256
+    dim: int = 128
     """Width of both projection heads, hidden and out (chosen)."""
-    bottleneck: int = 64
-    """Hidden width of both prediction heads: a quarter, as in SimSiam (chosen)."""
+    hidden: int = 128
+    """Hidden width of both prediction heads (chosen)."""
     discriminator: int = 128
     """Hidden width of the discriminator (chosen)."""
     adversarial_weight: float = 0.1
@@ -58,7 +59,7 @@ class ASTCLConfig(EncoderConfig):
         check_choices("method", self, {"noise": sorted(AUGMENTATIONS)})
         augmentation_of(self.noise, self.noise_options)
         weights = tuple(f"{name}_weight" for name in ("adversarial", "spatiotemporal", "patient"))
-        sizes = ("lowest", "highest", "dim", "bottleneck", "discriminator")
+        sizes = ("lowest", "highest", "dim", "hidden", "discriminator")
         check_ranges("method", self, {"hidden_leads": (0, 0.99)}, above=sizes + weights)
         if self.lowest >= self.highest:
             raise MelpError(f"method.highest: {self.highest} found, wanted more than lowest, {self.lowest}")
@@ -77,11 +78,12 @@ class ASTCL(Method):
     leads are hidden: what holds across time and leads (spatiotemporal prediction). From the mean vector of
     one view, another head predicts that of the other view, of the same recording and of all others of the
     same patient in the batch (patient discrimination). There are no negatives: a predictor on one side and a
-    stopped gradient on the other, in turn, keep all vectors from becoming the same.
+    stopped gradient on the other, in turn, keep all vectors from becoming the same; and what is predicted is
+    whitened over the batch, which keeps them from giving up all but a few directions.
 
     In words: loss = 0.1 * cross entropy of the discriminator, turned round + mean over the four pieces of
-    (1 - cosine(predicted, other half of the other view as given)) + mean over both views and over pairs of
-    recordings of one patient of (1 - cosine(predicted, other view as given)).
+    (1 - cosine(predicted, other half of the other view, whitened)) + mean over both views and over pairs of
+    recordings of one patient of (1 - cosine(predicted, other view, whitened)).
 
     Paper: "Adversarial Spatiotemporal Contrastive Learning for Electrocardiogram Signals", IEEE Transactions
     on Neural Networks and Learning Systems 35(10), 13845-13859, 2024, doi:10.1109/TNNLS.2023.3272153.
@@ -90,8 +92,10 @@ class ASTCL(Method):
         * Only the abstract could be read, and no code is published. From it: the two kinds of views, the game
           of encoder and discriminator, spatiotemporal prediction beside patient discrimination, positives of
           the same patient alone, predictor and stopped gradient in turn. Chosen here: everything else, above
-          all that prediction across leads is one between pieces with different leads hidden, the heads (those
-          of SimSiam), the weights, and the encoder (that of the comparison in MERL and MELP).
+          all that prediction across leads is one between pieces with different leads hidden, the heads, the
+          weights, and the encoder (that of the comparison in MERL and MELP).
+        * What is predicted is whitened. With predictor and stopped gradient alone, the views of some thousand
+          recordings agree after some dozen steps, and a probe of the encoder tells less than before them.
         * Encoder and discriminator are trained in one step by gradient reversal (Ganin and Lempitsky 2015);
           how the paper plays the game is not known.
         * Where a batch holds one recording of each patient, its two views are the only positives.
@@ -112,7 +116,7 @@ class ASTCL(Method):
             perceptron((width, dim, dim), last_norm=True) for _ in range(2)
         )
         self.time_predictor, self.patient_predictor = (
-            perceptron((dim, config.bottleneck, dim)) for _ in range(2)
+            perceptron((dim, config.hidden, dim)) for _ in range(2)
         )
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
@@ -155,16 +159,16 @@ class ASTCL(Method):
         predicted = self.time_predictor(projected)
         # [view, half, batch, dim]
         predicted, projected = (x.unflatten(0, vectors.shape[:3]) for x in (predicted, projected))
-        others = projected.flip((0, 1))
-        return 1 + negative_cosine(_joined(predicted), _joined(others))
+        others = whiten(_joined(projected.flip((0, 1))))
+        return 1 + negative_cosine(_joined(predicted), others)
 
     def _patient(self, vectors: Float[Tensor, "2 2 batch width"], batch: Batch) -> Float[Tensor, ""]:
         """How far each view is from predicting the other, of all recordings of the patient."""
         projected = self.patient_projector(vectors.mean(1).flatten(0, 1))
         predicted = self.patient_predictor(projected)
         patient = gather(batch["patient"])
-        one, other = (gather(half) for half in projected.chunk(2))
-        from_one, from_other = (gather(half) for half in predicted.chunk(2))
+        one, other = whiten(torch.cat([gather(view) for view in projected.chunk(2)])).chunk(2)
+        from_one, from_other = (gather(view) for view in predicted.chunk(2))
         agreements = patient_agreement(from_one, other, patient) + patient_agreement(from_other, one, patient)
         return 1 + agreements / 2
 
