@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from melp.data.plan import check_missing, check_options, make_plan
 from melp.data.shards import NONE, RECORDS, ZSTD, Job, write_json
 from melp.data.spool import MISSING, PRESENT, Spooled, spool
 from melp.data.store import UNFINISHED, read_manifest
-from melp.data.workers import run
+from melp.data.workers import WorkerLostError, run
 from melp.errors import MelpError
 
 _NAMED = 20  # how many bad records a summary names
@@ -101,7 +100,7 @@ def build(
         job = Job(folder, corpus, raw, options, strict, compression)
         try:
             _make(job, plan, spooled, workers, bar("reading", spooled.present + spooled.texts))
-        except BrokenProcessPool as error:
+        except WorkerLostError as error:
             # Finished shards stay: there was nothing wrong with them.
             raise MelpError(f"{out}: a worker was killed (memory?); the same command goes on") from error
         except MelpError:

@@ -6,13 +6,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from ctypes import Array, c_longlong
 from dataclasses import dataclass
 from multiprocessing import connection
+from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
 
 import numpy as np
 
@@ -27,34 +28,50 @@ Task = Callable[[Job, int, Advance], None]
 _SECONDS = 0.2  # between two looks at what the workers have done
 
 
+class WorkerLostError(Exception):
+    """A worker ended in the middle of its work: it was killed, for want of memory perhaps."""
+
+
 def run(job: Job, shards: int, texts: int, workers: int, advance: Advance) -> None:
     """Makes the shards 0 to `shards` and the chunks 0 to `texts` of reports that are not there yet.
 
     Raises:
         MelpError: `job.strict` and a record is bad: the first one of the listing.
-        BrokenProcessPool: a worker was killed.
+        WorkerLostError: a worker was killed.
     """
-    tasks: list[tuple[Task, int]] = [(_write_shard, number) for number in range(shards)]
-    tasks += [(_write_texts, number) for number in range(texts)]
+    tasks = _tasks(shards, texts)
     if workers == 1 or len(tasks) < 2:
         _keep_memory()
         for make, number in tasks:
             make(job, number, advance)
         return
     context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
-    shared = _Shared(job, context.Value("q", 0), context.Event())
-    others = multiprocessing.active_children()
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), context, _begin, (shared,))
+    count = min(workers, len(tasks))
+    shared = _Shared(job, shards, texts, context.Value(c_longlong, 0), context.RawArray(c_longlong, count))
+    pipes = [context.Pipe(duplex=False) for _ in range(count)]
+    processes = [
+        context.Process(target=_work, args=(shared, place, sender)) for place, (_, sender) in enumerate(pipes)
+    ]
     try:
-        _follow(_submit(pool, tasks), shared, advance)
-    except BrokenProcessPool:
-        # One that was just beginning when another was killed would wait for work, and the pool for it.
-        for worker in set(multiprocessing.active_children()) - set(others):
-            worker.kill()
-        raise
+        with _without_interrupts():
+            for process in processes:
+                process.start()
+        _follow({process.sentinel: process for process in processes}, shared, advance)
     finally:
-        shared.stop.set()
-        pool.shutdown(cancel_futures=True)
+        for process in processes:
+            if process.pid is not None:
+                process.terminate()
+                process.join()
+    errors = [receiver.recv() for receiver, _ in pipes if receiver.poll()]
+    if errors:
+        raise min(errors, key=lambda error: error[0])[1]
+
+
+def _tasks(shards: int, texts: int) -> list[tuple[Task, int]]:
+    return [
+        *((_write_shard, number) for number in range(shards)),
+        *((_write_texts, number) for number in range(texts)),
+    ]
 
 
 def _write_shard(job: Job, number: int, advance: Advance) -> None:
@@ -81,70 +98,78 @@ def _write_texts(job: Job, number: int, advance: Advance) -> None:
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the build and its workers share: the job, records done, and whether to stop."""
+    """What a build and its workers share.
+
+    Attributes:
+        job, shards, texts: what there is to do.
+        next: the next task.
+        done: records done, by worker; without a lock, which a killed worker would keep.
+    """
 
     job: Job
-    done: Synchronized[int]
-    stop: Event
+    shards: int
+    texts: int
+    next: Synchronized[int]
+    done: Array[c_longlong]
 
 
-class _Stopped(Exception):
-    """The build ends before this worker is done."""
-
-
-def _submit(pool: ProcessPoolExecutor, tasks: list[tuple[Task, int]]) -> list[Future[None]]:
-    """Hands out the tasks, which begins the workers."""
-    # A worker does not know yet that Ctrl-C is not for it; it inherits what is blocked here.
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        return [pool.submit(_make, make, number) for make, number in tasks]
-    except OSError as error:
-        # Where a worker is killed while the next one begins, the pool finds its own queue closed.
-        if error.errno is not None:
-            raise
-        raise BrokenProcessPool(str(error)) from error
-    finally:
-        if hasattr(signal, "pthread_sigmask"):
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-
-
-def _follow(futures: list[Future[None]], shared: _Shared, advance: Advance) -> None:
-    """Waits for all, in the order of the listing, so that the first error is the listing's first."""
+def _follow(
+    running: dict[int, multiprocessing.context.SpawnProcess], shared: _Shared, advance: Advance
+) -> None:
+    """Waits for the workers and tells what they have done."""
     shown = 0
-    for future in futures:
-        while wait([future], timeout=_SECONDS).not_done:
-            shown += _advance_to(_done(shared), shown, advance)
-        future.result()
-    _advance_to(_done(shared), shown, advance)
+    while running:
+        for sentinel in connection.wait(list(running), timeout=_SECONDS):
+            process = running.pop(int(sentinel))  # type: ignore[arg-type]
+            process.join()
+            if process.exitcode:
+                raise WorkerLostError(f"exit code {process.exitcode}")
+        done = sum(shared.done)
+        advance(done - shown)
+        shown = done
 
 
-def _done(shared: _Shared) -> int:
-    """Records done, read without the lock, which a worker that was killed may have taken with it."""
-    return int(shared.done.get_obj().value)
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Keeps Ctrl-C waiting: a process that begins here inherits that, as it cannot ignore it yet."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
-def _advance_to(done: int, shown: int, advance: Advance) -> int:
-    advance(done - shown)
-    return done - shown
-
-
-_shared: _Shared | None = None
-
-
-def _begin(shared: _Shared) -> None:
-    """Sets up a worker."""
-    global _shared
-    _shared = shared
+def _work(shared: _Shared, place: int, errors: Connection) -> None:
+    """The life of a worker: one task after another, until none is left or one fails."""
     # Ctrl-C reaches every process of a terminal; the build alone answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    if not parent.is_alive():
-        # Killed while this worker began: nothing may be written any more.
-        os._exit(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _keep_memory()
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+    def advance(records: int) -> None:
+        shared.done[place] += records
+
+    tasks = _tasks(shared.shards, shared.texts)
+    while (number := _take(shared.next)) < len(tasks):
+        make, part = tasks[number]
+        try:
+            make(shared.job, part, advance)
+        except Exception as error:
+            # Tasks before this one are done or under way: the first error of all is among theirs and this.
+            shared.next.value = len(tasks)
+            if not isinstance(error, MelpError):
+                error.add_note(traceback.format_exc())
+            errors.send((number, error))
+            return
+
+
+def _take(counter: Synchronized[int]) -> int:
+    with counter.get_lock():
+        counter.value += 1
+        return counter.value - 1
 
 
 def _keep_memory() -> None:
@@ -157,20 +182,9 @@ def _keep_memory() -> None:
     np.empty(30 << 20, dtype=np.uint8)
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """Ends this process when the build is killed: the next build goes on in the same folder."""
-    connection.wait([parent])
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
     os._exit(1)
-
-
-def _make(make: Task, number: int) -> None:
-    shared = _shared
-    assert shared is not None
-
-    def advance(records: int) -> None:
-        with shared.done.get_lock():
-            shared.done.value += records
-        if shared.stop.is_set():
-            raise _Stopped
-
-    make(shared.job, number, advance)
