@@ -146,7 +146,11 @@ def _work(shared: _Shared, place: int, errors: Connection) -> None:
     """The life of a worker: one task after another, until none is left or one fails."""
     # Ctrl-C reaches every process of a terminal; the build alone answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if not parent.is_alive():
+        return  # killed while this worker began: nothing may be written any more
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     _keep_memory()
 
     def advance(records: int) -> None:
@@ -182,9 +186,7 @@ def _keep_memory() -> None:
     np.empty(30 << 20, dtype=np.uint8)
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> None:
     """Ends this process when the build is killed: the next build goes on in the same folder."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
+    connection.wait([parent])
     os._exit(1)
