@@ -212,7 +212,7 @@ class _Signals:
 
     def append(self, signal: Int16[np.ndarray, "12 time"]) -> dict[str, int]:
         """Writes a record; its columns of the index."""
-        digest = hashlib.blake2b(signal.data, digest_size=8).digest()
+        digest = hashlib.sha256(signal.data).digest()[:8]
         content = signal.data if self._codec is None else self._codec.compress(signal, asbytes=True)
         self._sha256.update(content)
         self._stream.write(content)
