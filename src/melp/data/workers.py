@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.sharedctypes import Synchronized
+from types import FrameType
 
 import numpy as np
 
@@ -132,14 +133,20 @@ def _follow(
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
     """Keeps Ctrl-C waiting: a process that begins here inherits that, as it cannot ignore it yet."""
-    if not hasattr(signal, "pthread_sigmask"):
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    met: list[tuple[int, FrameType | None]] = []
+    # What is blocked in this thread alone may still come by another one.
+    usual = signal.signal(signal.SIGINT, lambda number, frame: met.append((number, frame)))
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        signal.signal(signal.SIGINT, usual)
+        if met and callable(usual):
+            usual(*met[0])
 
 
 def _work(shared: _Shared, place: int, errors: Connection) -> None:
