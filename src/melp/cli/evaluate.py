@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from melp.cli import app
+from melp.cli.tables import print_table
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def generate_command(
     rows = [
         (str(row.Index), f"{row.bleu4:.3f}", f"{row.rouge_l:.3f}") for row in generation.scores.itertuples()
     ]
-    _table(names, rows)
+    print_table(names, rows)
     typer.echo(f"{len(generation.table)} reports in {out / 'reports.txt'}. {DISCLAIMER}")
 
 
@@ -253,7 +254,7 @@ def print_judged(judged: Sequence[Judged]) -> None:
                 ", ".join(each.auroc.left_out),
             )
         )
-    _table(names, rows)
+    print_table(names, rows)
     # Cells of one task differ in neither.
     for line in dict.fromkeys(line for each in judged for line in _notes(each)):
         typer.echo(line, err=True)
@@ -267,13 +268,3 @@ def _notes(judged: Judged) -> list[str]:
     named = f" ({', '.join(shared.named)}{more})" if shared.named else ""
     seen = f"{judged.cell.checkpoint} was trained on {shared.records} of the {judged.auroc.n} records judged"
     return [*judged.notes, f"{judged.cell.task}: {seen}{named}, and on {shared.patients} of their patients"]
-
-
-def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*names, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 
 import typer
 
 from melp.cli import app
+from melp.cli.tables import print_table
 
 
 @app.command("methods")
@@ -25,7 +25,8 @@ def _list() -> None:
     from melp.methods import get_method, list_methods
 
     kinds = {name: get_method(name) for name in list_methods()}
-    _table(("method", "needs", "paper"), [(name, ", ".join(k.needs), k.paper) for name, k in kinds.items()])
+    rows = [(name, ", ".join(kind.needs), kind.paper) for name, kind in kinds.items()]
+    print_table(("method", "needs", "paper"), rows)
     typer.echo("\n`melp methods METHOD` tells more of one, `melp pretrain METHOD` trains it.")
 
 
@@ -41,7 +42,7 @@ def _describe(name: str) -> None:
         for option in list_options(kind.Config)
     ]
     typer.echo(inspect.cleandoc(kind.Config.__doc__ or "") + "\n")
-    _table(("option and default", "meaning"), options)
+    print_table(("option and default", "meaning"), options)
     recipes = [recipe for recipe in list_recipes() if recipe.startswith(f"{name}/")]
     typer.echo(f"\nrecipes: {', '.join(recipes) or 'none'}")
 
@@ -53,16 +54,3 @@ def _text(default: object) -> str:
     if isinstance(default, tuple | list):
         return f"[{','.join(map(_text, default))}]"
     return str(default)
-
-
-def _table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for number, name in enumerate(names):
-        table.add_column(name, no_wrap=number == 0)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)

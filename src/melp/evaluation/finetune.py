@@ -25,7 +25,7 @@ from melp.hub import Model, load
 from melp.hub.folder import CONFIG, WEIGHTS, save_classifier
 from melp.hub.records import write_records
 from melp.nn.classifier import Classifier
-from melp.training.callbacks import CHECKPOINT
+from melp.training.callbacks import CHECKPOINT, is_finished
 from melp.training.config import OptimiserConfig, TrainingConfig
 from melp.training.fit import fit, step_counts
 from melp.training.module import PretrainingModule
@@ -221,6 +221,4 @@ def _begin(out: Path, settings: Mapping[str, Any]) -> None:
 
 
 def _finished(out: Path) -> bool:
-    if not all((out / name).is_file() for name in (CONFIG, WEIGHTS, CHECKPOINT)):
-        return False
-    return bool(torch.load(out / CHECKPOINT, weights_only=True, mmap=True).get("finished"))
+    return all((out / name).is_file() for name in (CONFIG, WEIGHTS, CHECKPOINT)) and is_finished(out)

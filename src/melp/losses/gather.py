@@ -100,3 +100,8 @@ def sum_over_ranks(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 def share_of_count(count: Float[Tensor, ""]) -> Float[Tensor, ""]:
     """What each process divides its own sum by, so that their average is the mean of the joined batch."""
     return sum_over_ranks(count) / world_size()
+
+
+def share_of_mean(each: Float[Tensor, " row"]) -> Float[Tensor, ""]:
+    """What each process gives of a value a row, so that the processes' average is the mean of all rows."""
+    return each.sum() / share_of_count(each.new_tensor(len(each)))

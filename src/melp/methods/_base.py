@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 from jaxtyping import Float, Shaped
@@ -16,8 +16,10 @@ from melp.errors import MelpError, check_choices
 from melp.nn import build_encoder
 from melp.nn.base import Encoder
 from melp.nn.encoders import list_encoders
+from melp.nn.parameters import decay_groups
 from melp.text.model import LanguageModel
 
+Kind = TypeVar("Kind", bound=Encoder)
 Batch = Mapping[str, Shaped[Tensor, "batch ..."]]
 """`ecg` [B, lead, time]; `patient` [B]; `key` [B], the randomness of each record; with text also `tokens` and
 `sentence` [B, L]. `step` and `steps` [B] (the same in every row, always on the CPU): optimiser steps done,
@@ -117,16 +119,24 @@ class Method(nn.Module, ABC):
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Groups for the optimiser, with an optional `lr_factor`; vectors and scalars are not decayed."""
-        trained = [parameter for parameter in self.parameters() if parameter.requires_grad]
-        return [
-            {"params": [parameter for parameter in trained if parameter.ndim > 1]},
-            {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
-        ]
+        return decay_groups(parameter for parameter in self.parameters() if parameter.requires_grad)
 
 
 def encoder_of(config: EncoderConfig, inputs: Inputs) -> Encoder:
     """The untrained encoder that the options ask for."""
     return build_encoder(config.encoder, inputs.leads, inputs.samples, inputs.rate, **config.encoder_options)
+
+
+def encoder_of_kind(config: EncoderConfig, inputs: Inputs, kind: type[Kind], wanted: str) -> Kind:
+    """The untrained encoder that the options ask for, which has to be of a kind.
+
+    Raises:
+        MelpError: it is another.
+    """
+    encoder = encoder_of(config, inputs)
+    if not isinstance(encoder, kind):
+        raise MelpError(f"method.encoder: {config.encoder!r} found, wanted {wanted} encoder")
+    return encoder
 
 
 def with_rate(groups: list[dict[str, Any]], module: nn.Module, factor: float) -> list[dict[str, Any]]:

@@ -37,6 +37,12 @@ def augmentation_of(name: str, options: dict[str, Any]) -> Augmentation:
     return Augmentation.from_dict({**vars(AUGMENTATIONS[name]), **options})
 
 
+def halves_of(ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch*2 lead half"]:
+    """Both halves of each recording one after the other; an odd last sample is left out."""
+    half = ecg.shape[-1] // 2
+    return ecg[..., : 2 * half].unflatten(-1, (2, half)).transpose(1, 2).flatten(0, 1)
+
+
 def two_views(
     batch: Batch, config: ViewsConfig, inputs: Inputs
 ) -> tuple[Float[Tensor, "batch lead time"], Float[Tensor, "batch lead time"]]:

@@ -14,7 +14,7 @@ from melp.augment import AUGMENTATIONS, make_view
 from melp.augment.leads import mask_leads
 from melp.augment.random import combine
 from melp.errors import MelpError, check_choices, check_ranges
-from melp.losses.gather import gather, share_of_count
+from melp.losses.gather import gather, share_of_mean
 from melp.losses.gradient_reversal import reverse_gradient
 from melp.losses.negative_cosine import negative_cosine
 from melp.losses.patient_agreement import patient_agreement
@@ -151,7 +151,7 @@ class ASTCL(Method):
         noisy = torch.zeros_like(logits)
         noisy[0] = 1.0
         each = F.binary_cross_entropy_with_logits(logits, noisy, reduction="none").mean((0, 1))
-        return each.sum() / share_of_count(each.new_tensor(len(each)))
+        return share_of_mean(each)
 
     def _spatiotemporal(self, vectors: Float[Tensor, "2 2 batch width"]) -> Float[Tensor, ""]:
         """How far each half is from predicting the other of the other view."""

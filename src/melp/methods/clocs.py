@@ -15,6 +15,7 @@ from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.gather import gather
 from melp.losses.patient_contrast import patient_contrast
 from melp.methods._base import PROBES, Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._views import halves_of
 from melp.nn.base import Encoder
 from melp.nn.batch_norm import BatchNorm1d
 from melp.nn.encoders import list_encoders
@@ -95,8 +96,7 @@ class CLOCS(Method):
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The contrast between all pairs of views that the form asks for."""
-        half = batch["ecg"].shape[-1] // 2
-        halves = batch["ecg"][..., : 2 * half].unflatten(-1, (2, half)).transpose(1, 2).flatten(0, 1)
+        halves = halves_of(batch["ecg"])
         # [record and half, lead, width] to [record, half and lead, dim]
         read = self.encoder.embed(halves).unflatten(1, (self.parts, -1))
         vectors = self.projector(read).unflatten(0, (-1, 2)).flatten(1, 2)

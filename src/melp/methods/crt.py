@@ -10,10 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
-from melp.errors import MelpError, check_ranges
-from melp.losses.gather import gather, share_of_count
+from melp.errors import check_ranges
+from melp.losses.gather import gather, share_of_mean
 from melp.losses.instance_discrimination import instance_discrimination
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of, progress
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind, progress
 from melp.nn.attention import PreNormBlock
 from melp.nn.crt import MODALITIES, CrossReconstructionTransformer
 
@@ -81,9 +81,7 @@ class CRT(Method):
 
     def __init__(self, config: CRTConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        encoder = encoder_of(config, inputs)
-        if not isinstance(encoder, CrossReconstructionTransformer):
-            raise MelpError(f"method.encoder: {config.encoder!r} found, wanted a crt encoder")
+        encoder = encoder_of_kind(config, inputs, CrossReconstructionTransformer, "a crt")
         self.encoder = encoder
         self.dropped = nn.Parameter(0.02 * torch.randn(encoder.dim))
         self.places = encoder.new_places()
@@ -108,7 +106,7 @@ class CRT(Method):
                 (one.float().flatten(1), other.flatten(1)) for one, other in zip(drawn, patches, strict=True)
             ]
             each = torch.cat([(one - other).square() for one, other in pairs], dim=1).mean(1)
-        error = each.sum() / share_of_count(each.new_tensor(len(each)))
+        error = share_of_mean(each)
         alike = instance_discrimination(gather(before.mean(1)), gather(after.mean(1)))
         loss = error + self.config.discrimination_weight * alike
         return {"loss": loss, "reconstruction": error, "discrimination": alike}

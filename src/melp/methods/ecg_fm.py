@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from melp.augment.leads import FILLS, mask_leads
 from melp.augment.random import combine, uniform
 from melp.errors import MelpError, check_choices, check_ranges
-from melp.losses.gather import gather, share_of_count, sum_over_ranks
+from melp.losses.gather import gather, share_of_count, share_of_mean, sum_over_ranks
 from melp.losses.masked_frames import codebook_disuse, masked_frame_contrast
 from melp.losses.patient_contrast import patient_contrast
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind
+from melp.methods._views import halves_of
 from melp.nn.quantiser import GumbelQuantiser
 from melp.nn.wav2vec2 import Wav2Vec2Encoder
 
@@ -108,9 +109,7 @@ class ECGFM(Method):
 
     def __init__(self, config: ECGFMConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        encoder = encoder_of(config, inputs)
-        if not isinstance(encoder, Wav2Vec2Encoder):
-            raise MelpError(f"method.encoder: {config.encoder!r} found, wanted a wav2vec2 encoder")
+        encoder = encoder_of_kind(config, inputs, Wav2Vec2Encoder, "a wav2vec2")
         frames = encoder.frame_count(inputs.samples // 2)
         if frames < config.span + 2:
             raise MelpError(
@@ -127,8 +126,7 @@ class ECGFM(Method):
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The whole loss, the contrast of frames, how often it is right, and the contrast of halves."""
         config, keys = self.config, torch.stack([combine(batch["key"], half) for half in (0, 1)], dim=1)
-        half = batch["ecg"].shape[-1] // 2
-        halves = batch["ecg"][..., : 2 * half].unflatten(-1, (2, half)).transpose(1, 2).flatten(0, 1)
+        halves = halves_of(batch["ecg"])
         keys = keys.flatten()
         features = self.encoder.conv_features(mask_leads(halves, keys, config.lead_masking, config.lead_fill))
         masked = self._masked(keys, features.shape[2])
@@ -136,7 +134,7 @@ class ECGFM(Method):
         context = self.encoder.contextualise(torch.where(masked[..., None], self.hidden_frame.to(x), x))
         frames, right, disuse = self._frames(batch, keys, features, context, masked)
         squares = features.float().square().mean((1, 2))
-        penalty = squares.sum() / share_of_count(squares.new_tensor(len(squares)))
+        penalty = share_of_mean(squares)
         loss = frames + config.disuse_weight * disuse + config.feature_weight * penalty
         scalars = {"frames": frames, "right": right, "codebook_disuse": disuse}
         if config.patient_weight:

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
-from melp.errors import MelpError, check_choices, check_ranges
+from melp.errors import check_choices, check_ranges
 from melp.losses.gather import share_of_count
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind
 from melp.nn.beat_quantiser import BeatQuantiser
 from melp.nn.codebook import Codebook
 from melp.nn.heartlang import HeartLangEncoder
@@ -106,9 +106,7 @@ class HeartLang(Method):
 
     def __init__(self, config: HeartLangConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        encoder = encoder_of(config, inputs)
-        if not isinstance(encoder, HeartLangEncoder):
-            raise MelpError(f"method.encoder: {config.encoder!r} found, wanted a heartlang encoder")
+        encoder = encoder_of_kind(config, inputs, HeartLangEncoder, "a heartlang")
         self.encoder = encoder
         self.hidden_beat = nn.Parameter(0.02 * torch.randn(encoder.dim))
         self.head = nn.Linear(encoder.dim, config.codes)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from melp.augment.random import uniform
 from melp.augment.time import random_crop
 from melp.errors import MelpError, check_ranges
-from melp.losses.gather import share_of_count
+from melp.losses.gather import share_of_mean
 from melp.losses.masked_patches import masked_patch_loss
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind
 from melp.nn.attention import PreNormBlock
 from melp.nn.st_mem import SpatioTemporalViT, sine_positions
 
@@ -75,9 +75,7 @@ class STMEM(Method):
 
     def __init__(self, config: STMEMConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        encoder = encoder_of(config, inputs)
-        if not isinstance(encoder, SpatioTemporalViT):
-            raise MelpError(f"method.encoder: {config.encoder!r} found, wanted an st_mem encoder")
+        encoder = encoder_of_kind(config, inputs, SpatioTemporalViT, "an st_mem")
         self.encoder = encoder
         self.decoder_embedding = nn.Linear(encoder.dim, config.decoder_dim)
         self.hidden_patch = nn.Parameter(0.02 * torch.randn(config.decoder_dim))
@@ -98,7 +96,7 @@ class STMEM(Method):
         encoded = self.encoder.encode(self.encoder.embed_patches(patches), order[..., :keep])
         drawn = self._draw(self.encoder.norm(encoded), order)
         each = masked_patch_loss(drawn, patches, order[..., keep:], self.config.normalised)
-        return {"loss": each.sum() / share_of_count(each.new_tensor(len(each)))}
+        return {"loss": share_of_mean(each)}
 
     def _order(
         self, keys: Int[Tensor, " batch"], leads: int, patches: int

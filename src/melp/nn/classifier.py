@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from melp.nn.base import Encoder
+from melp.nn.parameters import decay_groups
 
 
 class Classifier(nn.Module):
@@ -41,12 +42,5 @@ class Classifier(nn.Module):
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Encoder and head; vectors and scalars are not decayed."""
-        groups = []
-        for part, factor in ((self.encoder, self.encoder_rate), (self.head, 1.0)):
-            matrices = [parameter for parameter in part.parameters() if parameter.ndim > 1]
-            vectors = [parameter for parameter in part.parameters() if parameter.ndim <= 1]
-            groups += [
-                {"params": matrices, "lr_factor": factor},
-                {"params": vectors, "lr_factor": factor, "weight_decay": 0.0},
-            ]
-        return groups
+        encoder = decay_groups(self.encoder.parameters(), lr_factor=self.encoder_rate)
+        return encoder + decay_groups(self.head.parameters(), lr_factor=1.0)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from melp.augment.random import uniform
 from melp.errors import check_ranges
+from melp.nn.parameters import decay_groups
 from melp.nn.trimming import run_trimmed
 from melp.text.hugging_face import to_hugging_face
 from melp.text.model import LanguageModel
@@ -104,11 +105,7 @@ class MaskedLanguageModel(nn.Module):
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Vectors are not decayed."""
-        parameters = list(self.parameters())
-        return [
-            {"params": [parameter for parameter in parameters if parameter.ndim > 1]},
-            {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-        ]
+        return decay_groups(self.parameters())
 
     def hugging_face_state(self) -> dict[str, Tensor]:
         """Weights under the names of Hugging Face's BertForMaskedLM."""

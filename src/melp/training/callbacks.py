@@ -6,9 +6,11 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import lightning
+import torch
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,6 +27,18 @@ from melp.hub.folder import write_text
 
 LOG = "log.jsonl"
 CHECKPOINT = "last.ckpt"
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the training whose checkpoint lies in a folder is done.
+
+    Raises:
+        MelpError: the checkpoint is damaged.
+    """
+    try:
+        return bool(torch.load(folder / CHECKPOINT, weights_only=True, mmap=True).get("finished"))
+    except (RuntimeError, ValueError, EOFError, UnpicklingError) as error:
+        raise MelpError(f"{folder / CHECKPOINT}: cannot be read; remove it to begin anew") from error
 
 
 class Log(lightning.Callback):

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import lightning
@@ -32,7 +31,7 @@ from melp.text.model import LanguageModel
 from melp.text.pretraining import MaskedLanguageModel, MaskedLanguageModelConfig
 from melp.text.sources import Sentences
 from melp.text.tokenizer import ReportEncoder
-from melp.training.callbacks import CHECKPOINT
+from melp.training.callbacks import CHECKPOINT, is_finished
 from melp.training.config import DataConfig, OptimiserConfig, TrainingConfig
 from melp.training.fit import fit, step_counts
 from melp.training.module import PretrainingModule
@@ -292,7 +291,4 @@ def _finished(out: Path, settings: dict[str, Any]) -> bool:
     if not (out / RECIPE).exists() or not (out / WEIGHTS).exists() or not (out / CHECKPOINT).exists():
         return False
     _begin(out, settings)
-    try:
-        return bool(torch.load(out / CHECKPOINT, weights_only=True, mmap=True).get("finished"))
-    except (RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        raise MelpError(f"{out / CHECKPOINT}: cannot be read; remove it to begin anew") from error
+    return is_finished(out)
