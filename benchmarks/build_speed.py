@@ -27,7 +27,7 @@ from melp.data.corpora.synthetic import record
 from melp.data.store import Store
 from melp.ecg import LEADS
 
-ROUNDS = 9
+ROUNDS = 5
 DISTINCT = 32
 GAIN = 200  # steps a mV
 ORDER = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
@@ -88,7 +88,7 @@ def processor_time(work: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--records", type=int, default=1024)
+    parser.add_argument("--records", type=int, default=4096)
     parser.add_argument("--compress", action="store_true", help="build compressed shards")
     options = parser.parse_args()
     pa.set_cpu_count(1)

@@ -103,7 +103,7 @@ def write_store(folder: Path) -> Store:
     }
     pd.DataFrame(texts).to_parquet(folder / "texts.parquet")
     manifest = {
-        "format": 2,
+        "format": 3,
         "compression": "none",
         "corpus": "ptb-xl",
         "rate": RATE,

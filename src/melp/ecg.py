@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int16, Shaped
 
 from melp.errors import MelpError
 
@@ -30,6 +31,7 @@ _IDENTITIES = np.array(
         [0, -0.5, -0.5, 0, 0, 1],
     ]
 )
+_LAG = 0.08  # s
 _SWAPPED = {"I": "both arms", "II": "right arm and left leg"}
 
 _BY_LOWER = {lead.lower(): lead for lead in LEADS} | {
@@ -85,17 +87,23 @@ class ECG:
 
     def __post_init__(self) -> None:
         signal = _locked(self.signal)
-        leads = tuple(normalise_lead_name(lead) or lead for lead in self.leads)
-        if signal.ndim != 2 or signal.shape[0] != len(leads):
-            raise MelpError(f"ECG: signal of shape {signal.shape}, wanted [{len(leads)} leads, time]")
+        object.__setattr__(self, "signal", signal)
+        self._describe(signal.shape, self.rate, self.leads, self.meta)
+
+    def _describe(
+        self, shape: tuple[int, ...], rate: float, leads: tuple[str, ...], meta: Mapping[str, Any]
+    ) -> None:
+        if leads != LEADS:
+            leads = tuple(normalise_lead_name(lead) or lead for lead in leads)
+        if len(shape) != 2 or shape[0] != len(leads):
+            raise MelpError(f"ECG: signal of shape {shape}, wanted [{len(leads)} leads, time]")
         if len(set(leads)) != len(leads):
             raise MelpError(f"ECG: a lead comes twice in {', '.join(leads)}")
-        if not np.isfinite(self.rate) or self.rate <= 0:
-            raise MelpError(f"ECG: rate {self.rate} Hz, wanted a positive number")
-        object.__setattr__(self, "signal", signal)
-        object.__setattr__(self, "rate", float(self.rate))
+        if not math.isfinite(rate) or rate <= 0:
+            raise MelpError(f"ECG: rate {rate} Hz, wanted a positive number")
+        object.__setattr__(self, "rate", float(rate))
         object.__setattr__(self, "leads", leads)
-        object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
+        object.__setattr__(self, "meta", MappingProxyType(dict(meta)))
 
     @property
     def seconds(self) -> float:
@@ -103,9 +111,15 @@ class ECG:
         return self.signal.shape[1] / self.rate
 
     @cached_property
-    def extent(self) -> tuple[Float[np.ndarray, " lead"], Float[np.ndarray, " lead"]]:
+    def extent(self) -> Float[np.ndarray, "2 lead"]:
         """The least and the greatest value of each lead, in mV; both NaN where a sample of it is."""
-        return self.signal.min(axis=1), self.signal.max(axis=1)
+        return np.stack([self.signal.min(axis=1), self.signal.max(axis=1)])
+
+    def with_meta(self, **values: Any) -> ECG:
+        """The same recording, of which more is known."""
+        other = copy.copy(self)
+        object.__setattr__(other, "meta", MappingProxyType({**self.meta, **values}))
+        return other
 
     def ordered(self) -> ECG:
         """The same recording with its twelve standard leads in standard order; other leads are left out.
@@ -120,6 +134,53 @@ class ECG:
             return self
         rows = [self.leads.index(lead) for lead in LEADS]
         return ECG(self.signal[rows], self.rate, LEADS, self.meta)
+
+
+class MicrovoltECG(ECG):
+    """A recording in whole microvolts, as most files hold it: millivolts are made when they are asked for.
+
+    Args:
+        microvolt: int16 within +-32767, one row a lead.
+        rate, leads, meta: as of any ECG.
+    """
+
+    microvolt: Int16[np.ndarray, "lead time"]
+
+    def __init__(
+        self,
+        microvolt: Int16[np.ndarray, "lead time"],
+        rate: float,
+        leads: tuple[str, ...] = LEADS,
+        meta: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        microvolt.setflags(write=False)
+        object.__setattr__(self, "microvolt", microvolt)
+        self._describe(microvolt.shape, rate, leads, meta)
+
+    @cached_property
+    def signal(self) -> Float[np.ndarray, "lead time"]:
+        """See `ECG`."""
+        signal = self.microvolt / np.float32(1000)
+        signal.setflags(write=False)
+        return signal
+
+    @property
+    def seconds(self) -> float:
+        """See `ECG`."""
+        return self.microvolt.shape[1] / self.rate
+
+    @cached_property
+    def limits(self) -> Int16[np.ndarray, "2 lead"]:
+        """The least and the greatest value of each lead, in microvolt."""
+        limits = np.empty((2, len(self.leads)), dtype=np.int16)
+        self.microvolt.min(axis=1, out=limits[0])
+        self.microvolt.max(axis=1, out=limits[1])
+        return limits
+
+    @cached_property
+    def extent(self) -> Float[np.ndarray, "2 lead"]:
+        """See `ECG`."""
+        return self.limits / np.float32(1000)
 
 
 def _locked(signal: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -169,24 +230,27 @@ def keeps_identities(limb: Float[np.ndarray, "6 time"]) -> bool:
     return _fits(_without_offset(limb))
 
 
-def swapped_electrodes(signal: Float[np.ndarray, "12 time"], rate: float) -> str:
+def swapped_electrodes(signal: Shaped[np.ndarray, "12 time"], rate: float) -> str:
     """The lead that tells of electrodes on the wrong limb: "I", "II", or "" where none does.
 
-    It is less like V6 than aVR is, by the correlation of the leads without their baseline.
+    It is less like V6 than aVR is, by the correlation of how the leads change within 80 ms: of QRS and T
+    waves more than of the baseline.
 
     Args:
-        signal: twelve leads in standard order, mV.
-        rate: Hz; 100 do.
+        signal: twelve leads in standard order, in any unit.
+        rate: Hz; 50 do.
     """
-    waves = _without_baseline(signal[[0, 1, 3, 11]].astype(np.float64), rate)
+    lead = signal[[0, 1, 3, 11]].astype(np.float64)
+    lag = max(1, round(_LAG * rate))
+    waves = lead[:, lag:] - lead[:, :-lag]
     *_, last = power = (waves @ waves.T).tolist()
     likeness = {
         name: last[row] / math.sqrt(power[row][row] * last[3] or 1)
         for row, name in enumerate(("I", "II", "aVR"))
     }
-    lead = min(_SWAPPED, key=lambda name: likeness[name])
+    suspect = min(_SWAPPED, key=lambda name: likeness[name])
     # In disease, too, I or II may run against V6, but then aVR does so all the more.
-    return lead if likeness[lead] < likeness["aVR"] else ""
+    return suspect if likeness[suspect] < likeness["aVR"] else ""
 
 
 def _without_offset(limb: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "6 time"]:
@@ -224,20 +288,6 @@ def _broken(limb: Float[np.ndarray, "6 time"]) -> list[str]:
     off = [_rms(residual) for residual in limb_residuals(limb)]
     least = max(off) / 10
     return [f"{name} is {value:.2f} mV off" for name, value in zip(names, off, strict=True) if value >= least]
-
-
-def _without_baseline(signal: Float[np.ndarray, "lead time"], rate: float) -> Float[np.ndarray, "lead time"]:
-    """Each lead less its mean over the 0.6 s around each sample."""
-    half = max(1, round(0.3 * rate))
-    width = 2 * half + 1
-    padded = np.empty((len(signal), signal.shape[1] + width))
-    padded[:, : half + 1], padded[:, half + 1 : -half], padded[:, -half:] = (
-        signal[:, :1],
-        signal,
-        signal[:, -1:],
-    )
-    padded.cumsum(axis=1, out=padded)
-    return signal - (padded[:, width:] - padded[:, :-width]) / width
 
 
 def _rms(signal: Float[np.ndarray, "*any"]) -> float:

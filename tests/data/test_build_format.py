@@ -81,18 +81,29 @@ def test_compressed_shards_are_the_plain_ones(stores: Path) -> None:
     )
 
 
+def sha256_by_record(content: bytes, starts: list[int]) -> str:
+    """SHA-256 of the header and the records' SHA-256, of the bytes of a shard."""
+    ends = [*starts[1:], len(content)]
+    parts = [content[start:end] for start, end in zip(starts, ends, strict=False)]
+    header = content[: starts[0]] if starts else content
+    return hashlib.sha256(header + b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
 @pytest.mark.parametrize("compression", ["none", "zstd"])
 def test_the_manifest_has_sizes_digests_and_counts(stores: Path, compression: str) -> None:
     store = stores / compression
     said = manifest(store)
-    assert said["format"] == 2 and said["records"] == 6 and said["missing"] == 2 and said["texts"] == 1
+    assert said["format"] == 3 and said["records"] == 6 and said["missing"] == 2 and said["texts"] == 1
     assert said["dropped"] == {"truncated": 1}
     assert said["flags"] == {"duplicate signal": 2, "empty report": 1}
     assert [shard["records"] for shard in said["shards"]] == [2, 3, 1]
-    for shard in said["shards"]:
+    index = pd.read_parquet(store / "index.parquet")
+    for number, shard in enumerate(said["shards"]):
         content = (store / shard["file"]).read_bytes()
         assert set(shard) == {"file", "records", "bytes", "sha256"}
-        assert (shard["bytes"], shard["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+        rows = index[index["shard"] == number]
+        wanted = sha256_by_record(content, rows["offset"].tolist())
+        assert (shard["bytes"], shard["sha256"]) == (len(content), wanted)
     assert set(said["files"]) == {"dropped.parquet", "index.parquet", "texts.parquet"}
     assert verify(store) == []
 
@@ -126,7 +137,8 @@ def test_fewer_records_than_expected_mend_the_header(tmp_path: Path, compression
         places = [writer.append(signal) for signal in signals]
         said = writer.finish(kept)
     content = (tmp_path / said["file"]).read_bytes()
-    assert said["sha256"] == hashlib.sha256(content).hexdigest() and said["bytes"] == len(content)
+    wanted = sha256_by_record(content, [place["offset"] for place in places])
+    assert (said["bytes"], said["sha256"]) == (len(content), wanted)
     assert said["records"] == kept and [file.name for file in (tmp_path / "shards").iterdir()] == [
         Path(said["file"]).name
     ]

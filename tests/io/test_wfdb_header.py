@@ -171,7 +171,7 @@ def test_segments() -> None:
             "signal line 'f 16 1(1.5)/mV', wanted file, format, gain(baseline)/unit ...",
         ),
         ("rec 1\nf 16x0", "0 samples a frame in signal line 'f 16x0', wanted 1 or more"),
-        ("rec 1\nf 16 1e999/mV", "gain 1e999, wanted a finite number"),
+        ("rec 1\nf 16 1e999/mV", "gain 1e999/mV, wanted a finite number"),
         ("rec 1\n../../etc/passwd 16", "signal file '../../etc/passwd', wanted a name without folders"),
         ("rec 1\n/etc/passwd 16", "signal file '/etc/passwd', wanted a name without folders"),
         ("rec 1\n.. 16", "signal file '..', wanted a name without folders"),

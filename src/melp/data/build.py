@@ -115,19 +115,26 @@ Advance = Callable[[int], object]
 @contextmanager
 def _bar(shown: bool) -> Iterator[Callable[[str, int | None], Advance]]:
     """Gives a function that begins a line of a bar on stderr, of so many records (None: not known yet)."""
+    if not shown:
+        yield lambda title, total: _nothing
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
 
         def begin(title: str, total: int | None) -> Advance:
             task = progress.add_task(title, total=total)
             return lambda count: progress.advance(task, count)
 
         yield begin
+
+
+def _nothing(_: int) -> None:
+    """What a bar does that is not shown."""
 
 
 def _is_there(out: Path) -> bool:

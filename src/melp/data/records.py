@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int16
+from jaxtyping import Float, Int16, Shaped
 
 from melp.data.corpora import Entry, Options
 from melp.data.quality import CLIPPING, EMPTY_REPORT, LIMIT, signal_flags
-from melp.ecg import ECG, LEADS
+from melp.ecg import ECG, LEADS, MicrovoltECG
 from melp.errors import MelpError
 from melp.io.wfdb import check_content
 
@@ -83,6 +83,9 @@ def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time
         The window, its true length in samples, and whether a value was beyond what int16 holds.
     """
     samples = round(options.rate * options.seconds)
+    if isinstance(ecg, MicrovoltECG) and ecg.rate == options.rate:
+        kept = ecg.microvolt[:, :samples]
+        return _padded(kept, samples), kept.shape[1], False
     window = ecg.signal[:, : round(options.seconds * ecg.rate)]
     resampled = ecg.rate != options.rate
     if resampled:
@@ -95,9 +98,15 @@ def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time
     if resampled or max(high.max(), -low.min()) * 1000 > LIMIT:
         clipped = bool(np.abs(microvolt).max(initial=0) > LIMIT)
         np.clip(microvolt, -LIMIT, LIMIT, out=microvolt)
+    return _padded(microvolt, samples), microvolt.shape[1], clipped
+
+
+def _padded(microvolt: Shaped[np.ndarray, "12 time"], samples: int) -> Int16[np.ndarray, "12 samples"]:
+    if microvolt.dtype == np.int16 and microvolt.shape[1] == samples and microvolt.flags.c_contiguous:
+        return microvolt
     signal = np.zeros((len(LEADS), samples), dtype=np.int16)
     signal[:, : microvolt.shape[1]] = microvolt
-    return signal, microvolt.shape[1], clipped
+    return signal
 
 
 def _resample(

@@ -20,7 +20,7 @@ from melp.data.corpora import Options, get_corpus
 from melp.data.plan import relative
 from melp.data.records import Prepared, prepare, statements_of
 from melp.data.spool import MISSING, PRESENT, read_chunk
-from melp.data.store import file_digest
+from melp.data.store import file_digest, shard_digest
 from melp.ecg import LEADS
 
 RECORDS = 1024
@@ -133,12 +133,13 @@ def finished_shard(job: Job, number: int) -> dict[str, Any] | None:
     if not _part(job.folder, number, ".json").is_file():
         return None
     summary = read_part(job.folder, number)
-    digests = {
-        job.folder / summary["file"]: summary["sha256"],
-        _part(job.folder, number, ".parquet"): summary["index"],
-    }
-    whole = all(file.is_file() and file_digest(file) == digest for file, digest in digests.items())
-    return summary if whole else None
+    shard, index = job.folder / summary["file"], _part(job.folder, number, ".parquet")
+    if not (shard.is_file() and index.is_file() and file_digest(index) == summary["index"]):
+        return None
+    sizes = index_part(job.folder, number, ["size"])["size"].to_pylist()
+    with shard.open("rb") as stream:
+        found = shard_digest(stream, sizes, summary["bytes"])
+    return summary if found == summary["sha256"] else None
 
 
 def read_part(folder: Path, number: int) -> dict[str, Any]:
@@ -190,7 +191,7 @@ def _drop(record: Prepared, job: Job) -> dict[str, str]:
 
 
 class _Signals:
-    """The file of a shard, hashed while it is written."""
+    """The file of a shard, its digest (see `store.shard_digest`) taken while it is written."""
 
     def __init__(self, job: Job, number: int, expected: int) -> None:
         ending = ".npy.zst" if job.compression == ZSTD else ".npy"
@@ -200,10 +201,9 @@ class _Signals:
         self._expected = expected
 
     def __enter__(self) -> _Signals:
-        self._stream = _unfinished(self._file).open("w+b")
-        header = self._header(self._expected)
-        self._sha256 = hashlib.sha256(header)
-        self._end = self._stream.write(header)
+        self._stream = _unfinished(self._file).open("wb")
+        self._digests = bytearray()
+        self._end = self._stream.write(self._header(self._expected))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -212,28 +212,30 @@ class _Signals:
 
     def append(self, signal: Int16[np.ndarray, "12 time"]) -> dict[str, int]:
         """Writes a record; its columns of the index."""
-        digest = hashlib.sha256(signal.data).digest()[:8]
-        content = signal.data if self._codec is None else self._codec.compress(signal, asbytes=True)
-        self._sha256.update(content)
+        digest = stored = hashlib.sha256(signal.data).digest()
+        content = signal.data
+        if self._codec is not None:
+            content = self._codec.compress(signal, asbytes=True)
+            stored = hashlib.sha256(content).digest()
+        self._digests += stored
         self._stream.write(content)
         offset, size = self._end, memoryview(content).nbytes
         self._end += size
-        return {"digest": int.from_bytes(digest, "little", signed=True), "offset": offset, "size": size}
+        return {"digest": int.from_bytes(digest[:8], "little", signed=True), "offset": offset, "size": size}
 
     def finish(self, records: int) -> dict[str, Any]:
         """Puts the file in place; what the manifest says of it."""
+        header = self._header(records)
         if records != self._expected:
             self._stream.seek(0)
-            self._stream.write(self._header(records))
-            self._stream.seek(0)
-            self._sha256 = hashlib.file_digest(self._stream, "sha256")
+            self._stream.write(header)
         self._stream.close()
         _unfinished(self._file).replace(self._file)
         return {
             "file": f"shards/{self._file.name}",
             "records": records,
             "bytes": self._end,
-            "sha256": self._sha256.hexdigest(),
+            "sha256": hashlib.sha256(header + self._digests).hexdigest(),
         }
 
     def _header(self, records: int) -> bytes:

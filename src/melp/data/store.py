@@ -5,7 +5,7 @@ shards/NNNNN.npy.zst  the same compressed, a frame for each record, so that each
 index.parquet         a row a record, in the order of the shards
 dropped.parquet       the records left out, and why
 texts.parquet         statements of training reports whose recording is missing
-manifest.json         counts, versions, SHA-256 of every file
+manifest.json         counts, versions, SHA-256 of every file (of a shard: see `shard_digest`)
 build.log             when it was built (the only file with dates)
 """
 
@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pandas as pd
@@ -23,12 +24,13 @@ import pyarrow as pa
 from jaxtyping import Int, Int16, Shaped
 
 from melp.data.columns import Lists, Table
-from melp.data.files import located, named_errors, open_files
+from melp.data.files import Files, located, named_errors, open_files
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 
-FORMAT = 2
+FORMAT = 3
 UNFINISHED = ".building"
+_INDEX = "index.parquet"
 _PLACE = ("shard", "row", "digest", "offset", "size")
 
 
@@ -54,7 +56,7 @@ class Store:
         self.manifest = read_manifest(path)
         self.rate = float(self.manifest["rate"])
         self.seconds = float(self.manifest["seconds"])
-        self.records = Table(self.files, "index.parquet")
+        self.records = Table(self.files, _INDEX)
         self.unrecorded = Table(self.files, "texts.parquet")
         self._shards = [str(shard["file"]) for shard in self.manifest["shards"]]
         for shard in self.manifest["shards"]:
@@ -200,20 +202,52 @@ def verify(path: str | Path) -> list[str]:
         MelpError: no store is there, or a file cannot be read.
     """
     manifest, files = read_manifest(path), open_files(path)
-    digests = {shard["file"]: shard["sha256"] for shard in manifest["shards"]} | manifest["files"]
-    problems = []
-    for name, wanted in digests.items():
-        file = f"{files.address}/{name}"
-        try:
-            with named_errors(file), files.open(name) as stream:
-                if hashlib.file_digest(cast(Any, stream), "sha256").hexdigest() != wanted:
-                    problems.append(f"{file}: differs from its SHA-256 in the manifest")
-        except FileNotFoundError:
-            problems.append(f"{file}: missing")
-    return problems
+    problems = {name: _problem(files, name, wanted, _digest) for name, wanted in manifest["files"].items()}
+    if problems[_INDEX]:
+        problems["shards"] = f"{files.address}/shards: not looked at, the index is what tells of them"
+        return list(filter(None, problems.values()))
+    sizes, start = Table(files, _INDEX).column("size").tolist(), 0
+    for shard in manifest["shards"]:
+        here = sizes[start : start + shard["records"]]
+        start += shard["records"]
+        digest = partial(shard_digest, sizes=here, end=shard["bytes"])
+        problems[shard["file"]] = _problem(files, shard["file"], shard["sha256"], digest)
+    return list(filter(None, problems.values()))
+
+
+def _problem(files: Files, name: str, wanted: str, digest: Callable[[BinaryIO], str]) -> str:
+    """What is wrong with a file, "" where nothing is."""
+    file = f"{files.address}/{name}"
+    try:
+        with named_errors(file), files.open(name) as stream:
+            return "" if digest(stream) == wanted else f"{file}: differs from its SHA-256 in the manifest"
+    except FileNotFoundError:
+        return f"{file}: missing"
 
 
 def file_digest(file: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return _digest(stream)
+
+
+def _digest(stream: BinaryIO) -> str:
+    return hashlib.file_digest(cast(Any, stream), "sha256").hexdigest()
+
+
+def shard_digest(stream: BinaryIO, sizes: Sequence[int], end: int) -> str:
+    """Of a shard, in hexadecimal: SHA-256 of its header and of the SHA-256 of each record's bytes.
+
+    A recording's own digest tells duplicates: in this way its bytes are hashed once, not twice.
+
+    Args:
+        stream: the file, from its beginning.
+        sizes: bytes of each record.
+        end: bytes of the file.
+    """
+    whole = hashlib.sha256(stream.read(end - sum(sizes)))
+    for size in sizes:
+        whole.update(hashlib.sha256(stream.read(size)).digest())
+    # What may have been added at the end.
+    whole.update(stream.read(1))
+    return whole.hexdigest()

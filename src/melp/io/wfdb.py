@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from melp.ecg import ECG, LEADS, BadRecordError, normalise_lead_name
+from melp.ecg import ECG, LEADS, BadRecordError, MicrovoltECG, normalise_lead_name
 from melp.errors import MelpError
 from melp.io.wfdb_header import Header, Segment, read_header
-from melp.io.wfdb_samples import read_channels
+from melp.io.wfdb_samples import Channels, read_channels
 
 
 def read_wfdb(path: str | Path) -> ECG:
@@ -27,15 +28,14 @@ def read_wfdb(path: str | Path) -> ECG:
     path = _existing_header(Path(path))
     try:
         header = read_header(path)
-        signal = _segments(path, header) if header.segments else _leads(path, header)
+        meta = {"path": str(path), "comments": header.comments}
+        ecg = _joined(path, header, meta) if header.segments else _single(path, header, meta)
     except MelpError:
         raise
     except Exception as error:  # wfdb raises whatever it meets
         why = f"{type(error).__name__}: {error}".splitlines()[0][:120]
         raise BadRecordError(f"{path}: not a readable WFDB record ({why})", "unreadable") from error
-    signal.setflags(write=False)  # an ECG takes what is locked without a copy
-    meta = {"path": str(path), "comments": header.comments}
-    return check_content(ECG(signal, header.rate, LEADS, meta), str(path))
+    return check_content(ecg, str(path))
 
 
 def check_content(ecg: ECG, source: str) -> ECG:
@@ -44,14 +44,13 @@ def check_content(ecg: ECG, source: str) -> ECG:
     Raises:
         BadRecordError: a sample is NaN or infinite, or all samples are zero; `source` names the recording.
     """
-    if ecg.signal.shape[1] == 0:
+    if not ecg.seconds:
         raise BadRecordError(f"{source}: no samples", "no samples")
-    low, high = ecg.extent
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+    if not np.isfinite(ecg.extent).all():
         bad = ~np.isfinite(ecg.signal)
         leads = ", ".join(lead for lead, row in zip(ecg.leads, bad, strict=True) if row.any())
         raise BadRecordError(f"{source}: {bad.sum()} samples are NaN or infinite (lead {leads})", "NaN")
-    if not (low.any() or high.any()):
+    if not ecg.extent.any():
         raise BadRecordError(f"{source}: all samples are zero", "all zero")
     return ecg
 
@@ -72,7 +71,22 @@ def _existing_header(path: Path) -> Path:
     raise BadRecordError(f"{path}: no such file", "missing file")
 
 
-def _segments(path: Path, header: Header) -> Float[np.ndarray, "12 time"]:
+def _single(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
+    """A record of one segment."""
+    channels = _leads(path, header)
+    microvolt = channels.microvolt()
+    if microvolt is not None:
+        return MicrovoltECG(microvolt, header.rate, LEADS, meta)
+    return ECG(_locked(channels.millivolt()), header.rate, LEADS, meta)
+
+
+def _locked(signal: Float[np.ndarray, "12 time"]) -> Float[np.ndarray, "12 time"]:
+    """The signal itself, which an ECG now takes without a copy."""
+    signal.setflags(write=False)
+    return signal
+
+
+def _joined(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
     """The segments of a record, one after the other."""
     parts = header.segments
     # The first segment of a variable layout has no samples and lists the signals of all others.
@@ -88,7 +102,7 @@ def _segments(path: Path, header: Header) -> Float[np.ndarray, "12 time"]:
             f"{path}: segments of {signal.shape[1]} samples, the record line says {header.samples}",
             "truncated",
         )
-    return signal
+    return ECG(_locked(signal), header.rate, LEADS, meta)
 
 
 def _segment(path: Path, whole: Header, part: Segment) -> Float[np.ndarray, "12 time"]:
@@ -100,7 +114,7 @@ def _segment(path: Path, whole: Header, part: Segment) -> Float[np.ndarray, "12 
         raise BadRecordError(f"{inner}: segments within a segment", "unreadable")
     if header.rate != whole.rate:
         raise BadRecordError(f"{inner}: {header.rate:g} Hz, the record has {whole.rate:g} Hz", "unreadable")
-    signal = _leads(inner, header)
+    signal = _leads(inner, header).millivolt()
     if signal.shape[1] < part.samples:
         raise BadRecordError(
             f"{inner}: {signal.shape[1]} samples, {path.name} says {part.samples}", "truncated"
@@ -108,8 +122,8 @@ def _segment(path: Path, whole: Header, part: Segment) -> Float[np.ndarray, "12 
     return signal[:, : part.samples]
 
 
-def _leads(path: Path, header: Header) -> Float[np.ndarray, "12 time"]:
-    """The twelve leads of a record of one segment, in mV."""
+def _leads(path: Path, header: Header) -> Channels:
+    """The twelve leads of a record of one segment."""
     return read_channels(path, header, _channels(path, [signal.name for signal in header.signals]))
 
 

@@ -9,6 +9,7 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,14 +28,18 @@ _RECORD = re.compile(r"([^\s/]+)(?:/(\d{1,9}))?\s+(\d{1,9})(?:\s+(\S+)(?:\s+(\S+
 _NUMBER = r"(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})"
 _RATE = re.compile(rf"({_NUMBER})(?:/-?{_NUMBER})?(?:\(-?{_NUMBER}\))?", re.ASCII)
 _SAMPLES = re.compile(r"\d{1,18}", re.ASCII)
+# What a match takes it never gives back: a line is read in one pass.
 _SIGNAL = re.compile(
-    r"(\S+)"  # file
-    r"\s+(\d{1,9})(?:x(\d{1,9}))?(?::(\d{1,18}))?(?:\+(\d{1,18}))?"  # format x frame : skew + offset
-    rf"(?:\s+(-?{_NUMBER}(?:[eE][-+]?\d{{1,3}})?)(?:\(([-+]?\d{{1,15}})\))?(?:/(\S*))?"  # gain(baseline)/unit
-    r"((?:\s+[-+]?\d{1,15}(?!\S)){0,5})"  # resolution, zero, first sample, checksum, size of a block
-    r"(?:\s+([^\t]*)(?:\t.*)?)?)?",  # name
+    r"(\S++)\s++(\S++)"  # file, format
+    r"(?:\s++(\S++)"  # gain
+    r"((?:\s++[-+]?\d{1,15}+(?!\S)){0,5}+)"  # resolution, zero, first sample, checksum, size of a block
+    r"(?:\s++([^\t]*+)(?:\t.*)?)?)?",  # name
     re.ASCII,
 )
+# format x frame : skew + offset
+_FORMAT = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?(?::(\d{1,18}))?(?:\+(\d{1,18}))?", re.ASCII)
+# gain(baseline)/unit
+_GAIN = re.compile(rf"(-?{_NUMBER}(?:[eE][-+]?\d{{1,3}})?)(?:\(([-+]?\d{{1,15}})\))?(?:/(\S*))?", re.ASCII)
 _SEGMENT = re.compile(r"(\S+)\s+(\d{1,18})(?:\s.*)?", re.ASCII)
 
 
@@ -181,33 +186,41 @@ def _samples(text: str | None) -> int | None:
 def _signal(line: str) -> Signal:
     match = _SIGNAL.fullmatch(line)
     if match is None:
-        raise _Fault(f"signal line {_short(line)}, wanted file, format, gain(baseline)/unit ...")
-    file, kind, frame, skew, offset, gain, baseline, unit, numbers, name = match.groups()
+        raise _malformed(line)
+    file, layout, scale, numbers, name = match.groups()
     if "/" in file or "\\" in file or file in (".", ".."):
         raise _Fault(f"signal file {_short(file)}, wanted a name without folders")
-    if frame is not None and int(frame) == 0:
+    stored, scaled = _stored(layout), _scaled(scale or "0")
+    if stored is None or scaled is None:
+        raise _malformed(line)
+    if not stored[1]:
         raise _Fault(f"0 samples a frame in signal line {_short(line)}, wanted 1 or more")
+    gain, baseline, unit = scaled
+    if not math.isfinite(gain):
+        raise _Fault(f"gain {scale}, wanted a finite number")
     if baseline is None:
         told = (numbers or "").split()
-        baseline = told[1] if len(told) > 1 else 0
-    return Signal(
-        file,
-        kind,
-        int(frame or 1),
-        int(skew or 0),
-        int(offset or 0),
-        _gain(gain),
-        int(baseline),
-        unit or _DEFAULT_UNIT,
-        name or "",
-    )
+        baseline = int(told[1]) if len(told) > 1 else 0
+    return Signal(file, *stored, gain or _DEFAULT_GAIN, baseline, unit or _DEFAULT_UNIT, name or "")
 
 
-def _gain(text: str | None) -> float:
-    gain = float(text or 0)
-    if not math.isfinite(gain):
-        raise _Fault(f"gain {text}, wanted a finite number")
-    return gain or _DEFAULT_GAIN
+def _malformed(line: str) -> _Fault:
+    return _Fault(f"signal line {_short(line)}, wanted file, format, gain(baseline)/unit ...")
+
+
+# Of a corpus, millions of lines say the same.
+@lru_cache(1024)
+def _stored(text: str) -> tuple[str, int, int, int] | None:
+    """Format, samples a frame, skew and offset."""
+    match = _FORMAT.fullmatch(text)
+    return match and (match[1], int(match[2] or 1), int(match[3] or 0), int(match[4] or 0))
+
+
+@lru_cache(1024)
+def _scaled(text: str) -> tuple[float, int | None, str] | None:
+    """Gain, baseline and unit."""
+    match = _GAIN.fullmatch(text)
+    return match and (float(match[1]), int(match[2]) if match[2] else None, match[3] or "")
 
 
 def _segments(lines: list[str], count: int) -> tuple[Segment, ...]:

@@ -38,12 +38,71 @@ _FORMATS: dict[str, tuple[float, float]] = {
     "524": (1 / 1024, -(2**23)),
 }
 _COMPRESSED = ("508", "516", "524")
+# Steps a mV that are a whole number of microvolts.
+_WHOLE_GAINS = frozenset(float(gain) for gain in range(1, 1001) if 1000 % gain == 0)
 # Whole numbers up to here are exact in float32.
 _EXACT = 2**23
 
 
-def read_channels(path: Path, header: Header, channels: Sequence[int]) -> Float[np.ndarray, "channel time"]:
-    """Some channels of a record of one segment, in mV; NaN where the format has no sample.
+class Channels(NamedTuple):
+    """Some channels of a record of one segment.
+
+    Attributes:
+        samples: as the files have them.
+        signals: what the header says of each channel.
+        factors: mV a unit of each.
+    """
+
+    samples: Integer[np.ndarray, "channel time"]
+    signals: Sequence[Signal]
+    factors: Sequence[float]
+
+    def microvolt(self) -> Int16[np.ndarray, "channel time"] | None:
+        """In whole microvolts; None where that is not exact, or more than int16 holds."""
+        if (
+            self.samples.dtype != np.int16
+            or set(self.factors) != {1}
+            or any(one.baseline for one in self.signals)
+        ):
+            return None
+        gains = {one.gain for one in self.signals}
+        if not all(gain in _WHOLE_GAINS for gain in gains):
+            return None
+        most = 32767 * min(gains) / 1000
+        if self.samples.min() < -most or self.samples.max() > most:
+            return None
+        steps = [round(1000 / one.gain) for one in self.signals]
+        return self.samples * np.array(steps, dtype=np.int16)[:, None]
+
+    def millivolt(self) -> Float[np.ndarray, "channel time"]:
+        """As float32; NaN where the format has no sample."""
+        samples, signals = self.samples, self.signals
+        gains, baselines = [one.gain for one in signals], [one.baseline for one in signals]
+        # A quotient of two numbers that float32 holds is the same in float32, and in float64 and rounded.
+        exact = (
+            samples.dtype == np.int16
+            and all(float(np.float32(gain)) == gain for gain in set(gains))
+            and set(self.factors) == {1}
+            and max(map(abs, baselines)) <= _EXACT
+        )
+        kind = np.float32 if exact else np.float64
+        invalid = [_FORMATS[one.format][1] for one in signals]
+        gaps = samples == np.array(invalid)[:, None] if samples.min() <= max(invalid) else None
+        physical = np.empty(samples.shape, dtype=kind)
+        physical[:] = samples
+        with np.errstate(over="ignore"):  # infinite, which is refused with the lead's name
+            if any(baselines):
+                physical -= np.array(baselines, dtype=kind)[:, None]
+            physical /= np.array(gains, dtype=kind)[:, None]
+            if not exact:
+                physical = (physical * np.array(self.factors)[:, None]).astype(np.float32)
+        if gaps is not None:
+            physical[gaps] = np.nan
+        return physical
+
+
+def read_channels(path: Path, header: Header, channels: Sequence[int]) -> Channels:
+    """Some channels of a record of one segment.
 
     Args:
         path: the header, beside which the signal files are.
@@ -58,17 +117,17 @@ def read_channels(path: Path, header: Header, channels: Sequence[int]) -> Float[
     files = {name: _find(path, header, name) for name in dict.fromkeys(signal.file for signal in wanted)}
     samples = _length(path, header, list(files.values()))
     if not all(file.plain for file in files.values()):
-        return _millivolt(np.stack(_through_wfdb(path, header, channels, samples)), wanted, factors)
+        return Channels(np.stack(_through_wfdb(path, header, channels, samples)), wanted, factors)
     if len(files) == 1:
         (file,) = files.values()
         rows = [channel - file.first for channel in channels]
-        return _millivolt(file.read(samples).T[rows], wanted, factors)
+        return Channels(file.read(samples).T[rows], wanted, factors)
     blocks = {name: file.read(samples) for name, file in files.items()}
     columns = [
         blocks[signal.file][:, channel - files[signal.file].first]
         for channel, signal in zip(channels, wanted, strict=True)
     ]
-    return _millivolt(np.stack(columns), wanted, factors)
+    return Channels(np.stack(columns), wanted, factors)
 
 
 def _length(path: Path, header: Header, files: Sequence[_SignalFile]) -> int:
@@ -113,8 +172,9 @@ class _SignalFile(NamedTuple):
         """The first `samples` frames of a plain file."""
         count = samples * self.channels
         with self.path.open("rb", buffering=0) as file:
-            file.seek(self.offset)
-            return np.fromfile(file, dtype="<i2", count=count).reshape(samples, self.channels)
+            if self.offset:
+                file.seek(self.offset)
+            return np.frombuffer(file.read(2 * count), dtype="<i2").reshape(samples, self.channels)
 
 
 def _find(path: Path, header: Header, name: str) -> _SignalFile:
@@ -172,31 +232,3 @@ def _through_wfdb(
     if theirs != [signal[:5] for signal in header.signals] or (found.sig_len or samples) != samples:
         raise BadRecordError(f"{path}: a header that wfdb understands otherwise", "unreadable")
     return list(wfdb.rdrecord(stem, channels=list(channels), physical=False).d_signal.T)
-
-
-def _millivolt(
-    samples: Integer[np.ndarray, "lead time"], signals: Sequence[Signal], factors: Sequence[float]
-) -> Float[np.ndarray, "lead time"]:
-    """Samples as physical values; NaN where the format has no sample."""
-    gains, baselines = [one.gain for one in signals], [one.baseline for one in signals]
-    # A quotient of two numbers that float32 holds is the same, computed in float32 or in float64 and rounded.
-    exact = (
-        samples.dtype == np.int16
-        and all(float(np.float32(gain)) == gain for gain in set(gains))
-        and set(factors) == {1}
-        and max(map(abs, baselines)) <= _EXACT
-    )
-    kind = np.float32 if exact else np.float64
-    invalid = [_FORMATS[one.format][1] for one in signals]
-    gaps = samples == np.array(invalid)[:, None] if samples.min() <= max(invalid) else None
-    physical = np.empty(samples.shape, dtype=kind)
-    physical[:] = samples
-    with np.errstate(over="ignore"):  # infinite, which is refused with the lead's name
-        if any(baselines):
-            physical -= np.array(baselines, dtype=kind)[:, None]
-        physical /= np.array(gains, dtype=kind)[:, None]
-        if not exact:
-            physical = (physical * np.array(factors)[:, None]).astype(np.float32)
-    if gaps is not None:
-        physical[gaps] = np.nan
-    return physical

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from melp.ecg import ECG
 
@@ -51,7 +51,7 @@ def with_description(ecg: ECG, names: Mapping[str, str], labels: tuple[str, ...]
     """
     told = describe(ecg.meta.get("comments", ()))
     found = labels or tuple(dict.fromkeys(names.get(code, code) for code in told.codes))
-    return replace(ecg, meta={**ecg.meta, "age": told.age, "sex": told.sex, "labels": list(found)})
+    return ecg.with_meta(age=told.age, sex=told.sex, labels=list(found))
 
 
 def _age(text: str) -> float:
