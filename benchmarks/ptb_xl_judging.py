@@ -36,5 +36,8 @@ def judge(model: Model, store: Store, tasks: Mapping[str, int], run: Path) -> No
 
 
 def cell(values: pd.Series[float]) -> str:
-    """Mean and range over seeds."""
-    return "-" if values.empty else f"{values.mean():.3f} ({values.min():.3f} to {values.max():.3f})"
+    """Mean, and range over seeds where there are several."""
+    if values.empty:
+        return "-"
+    mean, several = f"{values.mean():.3f}", f" ({values.min():.3f} to {values.max():.3f})"
+    return mean if len(values) == 1 else mean + several
