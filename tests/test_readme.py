@@ -104,6 +104,6 @@ def test_links_and_files_that_are_named() -> None:
 
 
 def test_numbers_are_those_of_the_result_files() -> None:
-    script = ROOT / "benchmarks" / "into_readme.py"
+    script = ROOT / "benchmarks" / "into_pages.py"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
