@@ -28,6 +28,7 @@ from melp.evaluation.judging import Judged, divide, save
 from melp.evaluation.probe import probe, probe_features
 from melp.evaluation.results import read_results
 from melp.hub import Model, load
+from melp.hub.folder import CONFIG
 from melp.methods import get_method, list_methods
 from melp.plots.curves import read_log
 from melp.recipes import load_recipe
@@ -92,7 +93,7 @@ def rows(runs: Path) -> pd.DataFrame:
         row: dict[str, Any] = {"method": run.name.rpartition("-")[0], "seconds": _seconds(run)}
         row |= {"probe": float(macro.loc[~bare, "value"].iloc[0])}
         row |= {"untrained": float(macro.loc[bare, "value"].iloc[0])}
-        row |= {"rank": values["rank"]["trained"], "dim": values["dim"]}
+        row |= {"rank": values["rank"]["trained"], "dim": values["dim"], "reading": _reading(run)}
         found.append(row | {key: values[key] for key in ("first_loss", "last_loss")})
     return pd.DataFrame(found)
 
@@ -101,25 +102,30 @@ def _seconds(run: Path) -> float:
     return float(json.loads((run / "seconds.json").read_text()))
 
 
-def table(runs: Path) -> str:
+def _reading(run: Path) -> str:
+    return str(json.loads((run / CONFIG).read_text())["method"].get("probe", "frames"))
+
+
+def table(frame: pd.DataFrame) -> str:
     """Methods by their mean area, as Markdown."""
-    head = ("method", "probe", "same network untrained", "gain", "loss, first to last", "effective rank")
-    lines = ["| " + " | ".join((*head, "seeds", "CPU seconds")) + " |", "|---" * 8 + "|"]
-    frame = rows(runs)
+    head = ("method", "reads", "probe", "untrained", "gain", "loss, first to last", "effective rank")
+    lines = ["| " + " | ".join((*head, "seeds", "CPU seconds")) + " |", "|---" * 9 + "|"]
     best_first = frame.groupby("method")["probe"].mean().sort_values(ascending=False).index
     for name in best_first:
         mine = frame[frame["method"] == name]
         gain = mine["probe"].mean() - mine["untrained"].mean()
         falls = f"{mine['first_loss'].mean():.3g} to {mine['last_loss'].mean():.3g}"
         rank = f"{mine['rank'].mean():.0f} of {mine['dim'].iloc[0]}"
+        areas = f"{cell(mine['probe'])} | {cell(mine['untrained'])} | {gain:+.3f}"
         lines.append(
-            f"| {name} | {cell(mine['probe'])} | {cell(mine['untrained'])} | {gain:+.3f} | {falls} | {rank} "
-            f"| {len(mine)} | {mine['seconds'].mean():.0f} |"
+            f"| {name} | {mine['reading'].iloc[0]} | {areas} | {falls} | {rank} | {len(mine)} "
+            f"| {mine['seconds'].mean():.0f} |"
         )
     lines += [
         "",
-        f"{TASK}, macro AUROC of a linear probe on folds 9 and 10; with several seeds mean (least to most). "
-        f"Losses: means over {ENDS} steps. CPU seconds: pretraining on one thread.",
+        f"{TASK}, macro AUROC of a linear probe on folds 9 and 10, beside the same network untrained; "
+        "with several seeds mean (least to most). It reads the network's vector (frames) or the means of "
+        f"all its stages. Losses: means over {ENDS} steps. CPU seconds: pretraining on one thread.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -134,7 +140,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--text", type=Path, help="language model that is there already")
     parser.add_argument("--table", action="store_true", help="only the table of what is there")
-    parser.add_argument("--out", type=Path, help="Markdown file for the table")
+    parser.add_argument("--out", type=Path, help="Markdown file for the table; its rows go beside it as JSON")
     arguments = parser.parse_args()
     if not arguments.table:
         store = Store(arguments.data)
@@ -144,9 +150,11 @@ def main() -> None:
                 train(name, int(seed), store, run, arguments.text or arguments.runs / "text")
                 if not (run / SUMMARY).exists():
                     judge(store, run)
-    text = table(arguments.runs)
+    frame = rows(arguments.runs)
+    text = table(frame)
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")
+        frame.to_json(arguments.out.with_suffix(".json"), orient="records", indent=1)
     print(text)
 
 
