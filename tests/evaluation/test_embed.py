@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +14,9 @@ import torch
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.classify import classify
-from melp.evaluation.embed import embed_rows, write_embeddings
+from melp.evaluation.embed import embed_rows, require, write_embeddings
 from melp.hub import Model
+from melp.methods import get_method
 
 
 def test_embeddings_are_of_millivolts_in_the_order_asked(model: Model, store: Store) -> None:
@@ -63,3 +66,17 @@ def test_classify_refuses(model: Model, blind_model: Model, store: Store) -> Non
         classify(model, store.ecg("r000"), [])
     with pytest.raises(MelpError, match="has not a space shared with text"):
         classify(blind_model, store.ecg("r000"), ["a"])
+
+
+@pytest.mark.parametrize(
+    ("name", "ability", "option"),
+    [("melp", "generate", "caption_weight"), ("melp", "embed_text", "global_weight"),
+     ("merl", "project_ecg", "cross_modal_weight")],
+)  # fmt: skip
+def test_what_was_not_trained_is_not_asked(model: Model, name: str, ability: str, option: str) -> None:
+    kind = get_method(name)
+    method = SimpleNamespace(learned_by=kind.learned_by, config=kind.Config(), **{ability: None})
+    require(replace(model, method=method), ability, "a text tower")
+    method.config = replace(method.config, **{option: 0.0})
+    with pytest.raises(MelpError, match=rf"method\.{option}=0, which leaves it without a text tower"):
+        require(replace(model, method=method), ability, "a text tower")

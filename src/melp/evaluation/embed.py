@@ -100,13 +100,16 @@ def device_of(model: Model) -> torch.device:
 
 
 def require(model: Model, name: str, meaning: str) -> None:
-    """Ends with one line where the method of `model` lacks the ability `name`.
+    """Ends with one line where the method of `model` lacks the ability `name`, or was not trained for it.
 
     Raises:
         MelpError: it does.
     """
     if not hasattr(model.method, name):
         raise MelpError(f"{model.folder}: method {model.name} has not {meaning}")
+    option = getattr(model.method, "learned_by", {}).get(name)
+    if option and not getattr(model.method.config, option):
+        raise MelpError(f"{model.folder}: trained with method.{option}=0, which leaves it without {meaning}")
 
 
 def write_embeddings(

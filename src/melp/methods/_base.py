@@ -72,6 +72,8 @@ class Method(nn.Module, ABC):
         stages: names of its stages, each a training by itself that begins with the weights of the one before;
             none for most. A method that has some is told by the option `stage` which it is in, and trains
             only the parameters of that stage.
+        learned_by: abilities (names of methods) that a training leaves without sense where the option named
+            beside them, the weight of a loss, is 0.
         encoder: the ECG encoder.
     """
 
@@ -80,6 +82,7 @@ class Method(nn.Module, ABC):
     Config: ClassVar[type]
     least_loss: ClassVar[float] = 0.0
     stages: ClassVar[tuple[str, ...]] = ()
+    learned_by: ClassVar[Mapping[str, str]] = {}
     encoder: Encoder
 
     def __init__(self, config: Any, inputs: Inputs) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -146,6 +146,11 @@ class MELP(Method):
     paper: ClassVar[str] = "Wang, Xu and Yu, From Token to Rhythm, ICML 2025"
     needs: ClassVar[tuple[str, ...]] = ("ecg", "text")
     Config: ClassVar[type] = MELPConfig
+    learned_by: ClassVar[Mapping[str, str]] = {
+        "generate": "caption_weight",
+        "project_ecg": "global_weight",
+        "embed_text": "global_weight",
+    }
     config: MELPConfig
 
     def __init__(self, config: MELPConfig, inputs: Inputs) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -94,6 +94,10 @@ class MERL(Method):
     paper: ClassVar[str] = "Liu et al., Zero-Shot ECG Classification with Multimodal Learning, ICML 2024"
     needs: ClassVar[tuple[str, ...]] = ("ecg", "text")
     Config: ClassVar[type] = MERLConfig
+    learned_by: ClassVar[Mapping[str, str]] = {
+        "project_ecg": "cross_modal_weight",
+        "embed_text": "cross_modal_weight",
+    }
     config: MERLConfig
 
     def __init__(self, config: MERLConfig, inputs: Inputs) -> None:
