@@ -116,7 +116,7 @@ def table(frame: pd.DataFrame) -> str:
         gain = mine["probe"].mean() - mine["untrained"].mean()
         falls = f"{mine['first_loss'].mean():.3g} to {mine['last_loss'].mean():.3g}"
         rank = f"{mine['rank'].mean():.0f} of {mine['dim'].iloc[0]}"
-        areas = f"{cell(mine['probe'])} | {cell(mine['untrained'])} | {gain:+.3f}"
+        areas = f"{cell(mine['probe'])} | {mine['untrained'].mean():.3f} | {gain:+.3f}"
         lines.append(
             f"| {name} | {mine['reading'].iloc[0]} | {areas} | {falls} | {rank} | {len(mine)} "
             f"| {mine['seconds'].mean():.0f} |"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pickle
+from copy import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +98,34 @@ def test_wrong_ecgs(shape: tuple[int, int], rate: float, leads: tuple[str, ...],
 def test_ordered_names_what_is_missing() -> None:
     with pytest.raises(MelpError, match=r"no lead III, aVR, .* among I, II"):
         ECG(np.zeros((2, 5)), 500, ("I", "II")).ordered()
+
+
+def test_millivolts_of_whole_microvolts_are_made_when_asked_for() -> None:
+    microvolt = np.random.default_rng(0).integers(-32767, 32768, (12, 50)).astype(np.int16)
+    ecg = ECG.of_microvolt(microvolt, 100, meta={"age": 50})
+    plain = ECG(microvolt / np.float32(1000), 100, meta={"age": 50})
+    assert ecg.seconds == 0.5 and np.array_equal(ecg.extent, plain.extent)
+    assert "signal" not in vars(ecg) and plain.microvolt is None
+    assert ecg.signal.dtype == np.float32 and np.array_equal(ecg.signal, plain.signal)
+    for array in (ecg.signal, ecg.microvolt):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 0
+    with pytest.raises(AttributeError, match="no attribute 'volt'"):
+        ecg.volt  # noqa: B018
+    with pytest.raises(MelpError, match=r"shape \(11, 50\)"):
+        ECG.of_microvolt(microvolt[1:].copy(), 100)
+
+
+def test_a_changed_copy_of_whole_microvolts_is_what_was_asked_for() -> None:
+    microvolt = np.arange(24, dtype=np.int16).reshape(12, 2)
+    ecg = ECG.of_microvolt(microvolt, 100)
+    told = ecg.with_meta(age=50)
+    assert told.meta == {"age": 50} and not ecg.meta and told.microvolt is ecg.microvolt
+    doubled = replace(ecg, signal=2 * ecg.signal)
+    assert doubled.microvolt is None and np.array_equal(doubled.signal, 2 * ecg.signal)
+    assert np.array_equal(copy(ecg).signal, ecg.signal) and ecg.ordered() is ecg
+    names = ("V6", *ECG(ecg.signal, 100).leads[:-1])
+    assert np.array_equal(ECG.of_microvolt(microvolt, 100, names).ordered().signal[-1], ecg.signal[0])
 
 
 def test_bad_record_error_keeps_its_reason_between_processes() -> None:

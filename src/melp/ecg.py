@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int16, Shaped
@@ -75,6 +75,7 @@ class ECG:
         rate: samples a second.
         leads: the name of each row, standard spelling where it is one of the twelve.
         meta: what else the file says (age, sex, comments ...).
+        microvolt: the same as `signal` in int16, where the file holds whole microvolts; else None.
 
     Raises:
         MelpError: rows and names differ in number, a name comes twice, or the rate is not positive.
@@ -84,6 +85,30 @@ class ECG:
     rate: float
     leads: tuple[str, ...] = LEADS
     meta: Mapping[str, Any] = field(default_factory=dict)
+    microvolt: ClassVar[Int16[np.ndarray, "lead time"] | None] = None
+
+    @classmethod
+    def of_microvolt(
+        cls,
+        microvolt: Int16[np.ndarray, "lead time"],
+        rate: float,
+        leads: tuple[str, ...] = LEADS,
+        meta: Mapping[str, Any] = MappingProxyType({}),
+    ) -> ECG:
+        """A recording in whole microvolts within +-32767; its millivolts are made when they are asked for."""
+        ecg = object.__new__(cls)
+        microvolt.setflags(write=False)
+        object.__setattr__(ecg, "microvolt", microvolt)
+        ecg._describe(microvolt.shape, rate, leads, meta)
+        return ecg
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "signal" or self.microvolt is None:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        signal = self.microvolt / np.float32(1000)
+        signal.setflags(write=False)
+        object.__setattr__(self, "signal", signal)
+        return signal
 
     def __post_init__(self) -> None:
         signal = _locked(self.signal)
@@ -108,12 +133,23 @@ class ECG:
     @property
     def seconds(self) -> float:
         """Length in seconds."""
-        return self.signal.shape[1] / self.rate
+        return (self.signal if self.microvolt is None else self.microvolt).shape[1] / self.rate
 
     @cached_property
     def extent(self) -> Float[np.ndarray, "2 lead"]:
         """The least and the greatest value of each lead, in mV; both NaN where a sample of it is."""
+        if self.microvolt is not None:
+            return self.limits / np.float32(1000)
         return np.stack([self.signal.min(axis=1), self.signal.max(axis=1)])
+
+    @cached_property
+    def limits(self) -> Int16[np.ndarray, "2 lead"]:
+        """The least and the greatest value of each lead of a recording in `microvolt`."""
+        assert self.microvolt is not None
+        limits = np.empty((2, len(self.leads)), dtype=np.int16)
+        self.microvolt.min(axis=1, out=limits[0])
+        self.microvolt.max(axis=1, out=limits[1])
+        return limits
 
     def with_meta(self, **values: Any) -> ECG:
         """The same recording, of which more is known."""
@@ -134,53 +170,6 @@ class ECG:
             return self
         rows = [self.leads.index(lead) for lead in LEADS]
         return ECG(self.signal[rows], self.rate, LEADS, self.meta)
-
-
-class MicrovoltECG(ECG):
-    """A recording in whole microvolts, as most files hold it: millivolts are made when they are asked for.
-
-    Args:
-        microvolt: int16 within +-32767, one row a lead.
-        rate, leads, meta: as of any ECG.
-    """
-
-    microvolt: Int16[np.ndarray, "lead time"]
-
-    def __init__(
-        self,
-        microvolt: Int16[np.ndarray, "lead time"],
-        rate: float,
-        leads: tuple[str, ...] = LEADS,
-        meta: Mapping[str, Any] = MappingProxyType({}),
-    ) -> None:
-        microvolt.setflags(write=False)
-        object.__setattr__(self, "microvolt", microvolt)
-        self._describe(microvolt.shape, rate, leads, meta)
-
-    @cached_property
-    def signal(self) -> Float[np.ndarray, "lead time"]:
-        """See `ECG`."""
-        signal = self.microvolt / np.float32(1000)
-        signal.setflags(write=False)
-        return signal
-
-    @property
-    def seconds(self) -> float:
-        """See `ECG`."""
-        return self.microvolt.shape[1] / self.rate
-
-    @cached_property
-    def limits(self) -> Int16[np.ndarray, "2 lead"]:
-        """The least and the greatest value of each lead, in microvolt."""
-        limits = np.empty((2, len(self.leads)), dtype=np.int16)
-        self.microvolt.min(axis=1, out=limits[0])
-        self.microvolt.max(axis=1, out=limits[1])
-        return limits
-
-    @cached_property
-    def extent(self) -> Float[np.ndarray, "2 lead"]:
-        """See `ECG`."""
-        return self.limits / np.float32(1000)
 
 
 def _locked(signal: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

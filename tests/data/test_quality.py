@@ -131,6 +131,19 @@ def test_missing_seconds_as_found_sample_by_sample(seed: int) -> None:
         assert misses_seconds(signal, 100) is (longest >= 100)
 
 
+@pytest.mark.parametrize("seconds", [None, 4, 10, 10.01])
+def test_whole_microvolts_have_the_flags_of_their_millivolts(seconds: float | None) -> None:
+    sound = beats(1)
+    flat, clipped, resting, weak = sound.copy(), sound.copy(), sound.copy(), sound // 20
+    flat[2], clipped[4, 100:140], resting[:, 700:1300] = 0, 32767, sound[:, 700:701]
+    found = set()
+    for microvolt in (sound, flat, clipped, resting, weak, sound[[1, 0, *range(2, 12)]]):
+        flags = signal_flags(ECG.of_microvolt(microvolt.astype(np.int16), 500), seconds)
+        assert flags == signal_flags(ECG(microvolt / np.float32(1000), 500), seconds)
+        found.update(flags)
+    assert {FLAT_LEAD, CLIPPING, MISSING_SECONDS, LOW_AMPLITUDE, LEAD_ORDER} <= found
+
+
 def test_real_recordings(ptb_xl: Path) -> None:
     """Few sound recordings are flagged, and most with swapped electrodes are."""
     headers = sorted(ptb_xl.glob("records500/*/*.hea"))[::8]

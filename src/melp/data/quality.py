@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from melp.ecg import ECG, MicrovoltECG, keeps_identities, swapped_electrodes
+from melp.ecg import ECG, keeps_identities, swapped_electrodes
 
 Values = Shaped[np.ndarray, "12 time"]
 Limits = Shaped[np.ndarray, " 12"]
@@ -68,7 +68,7 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
 
 def _values(ecg: ECG) -> tuple[Values, int, Shaped[np.ndarray, "2 12"]]:
     """The samples as the recording holds them, steps a mV, the least and the greatest value of each lead."""
-    if isinstance(ecg, MicrovoltECG):
+    if ecg.microvolt is not None:
         return ecg.microvolt, 1000, ecg.limits
     return ecg.signal, 1, ecg.extent
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int16, Shaped
 
 from melp.data.corpora import Entry, Options
 from melp.data.quality import CLIPPING, EMPTY_REPORT, LIMIT, signal_flags
-from melp.ecg import ECG, LEADS, MicrovoltECG
+from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from melp.io.wfdb import check_content
 
@@ -83,7 +83,7 @@ def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time
         The window, its true length in samples, and whether a value was beyond what int16 holds.
     """
     samples = round(options.rate * options.seconds)
-    if isinstance(ecg, MicrovoltECG) and ecg.rate == options.rate:
+    if ecg.microvolt is not None and ecg.rate == options.rate:
         kept = ecg.microvolt[:, :samples]
         return _padded(kept, samples), kept.shape[1], False
     window = ecg.signal[:, : round(options.seconds * ecg.rate)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from melp.ecg import ECG, LEADS, BadRecordError, MicrovoltECG, normalise_lead_name
+from melp.ecg import ECG, LEADS, BadRecordError, normalise_lead_name
 from melp.errors import MelpError
 from melp.io.wfdb_header import Header, Segment, read_header
 from melp.io.wfdb_samples import Channels, read_channels
@@ -76,7 +76,7 @@ def _single(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
     channels = _leads(path, header)
     microvolt = channels.microvolt()
     if microvolt is not None:
-        return MicrovoltECG(microvolt, header.rate, LEADS, meta)
+        return ECG.of_microvolt(microvolt, header.rate, LEADS, meta)
     return ECG(_locked(channels.millivolt()), header.rate, LEADS, meta)
 
 
