@@ -6,6 +6,7 @@ DIR holds runs METHOD-SEED, as `methods.py` leaves them; all seeds that are ther
 probed on the same ten stratified subsets of folds 1-7. A method's area is the mean over its seeds and
 subsets, on folds 9 and 10, over classes with at least five positives there. With --reading all networks that
 give the means of their stages are read alike: `frames` (the last stage) or `stages` (all, side by side).
+Runs that were probed are not probed again.
 """
 
 from __future__ import annotations
@@ -39,19 +40,32 @@ def scores(store: Store, runs: Sequence[Path], reading: str) -> Scores:
     """Scores of the judged records by the probes of all runs of a method."""
     found: Scores = {}
     for run in runs:
-        judged = probe_all(
-            _read_as(load(run), reading),
-            store,
-            [get_task(name) for name in TASKS],
-            fractions=FRACTIONS,
-            seeds=SUBSETS,
-            folds=JUDGED,
-            train_folds=TRAINED,
-            min_positives=LEAST,
-        )
-        for each in judged:
-            found.setdefault((each.cell.task, each.cell.fraction), []).append(each.scores)
+        file = run / f"comparison-{reading or 'own'}.parquet"
+        if not file.exists():
+            _probe(store, run, reading).to_parquet(file)
+        for (task, fraction, _), rows in pd.read_parquet(file).groupby(["task", "fraction", "seed"]):
+            table = rows.pivot_table(index="id", columns="class", values="score")
+            found.setdefault((str(task), float(str(fraction))), []).append(table)
     return found
+
+
+def _probe(store: Store, run: Path, reading: str) -> pd.DataFrame:
+    """A row a score: task, fraction, seed of the subset, id of the record, class."""
+    judged = probe_all(
+        _read_as(load(run), reading),
+        store,
+        [get_task(name) for name in TASKS],
+        fractions=FRACTIONS,
+        seeds=SUBSETS,
+        folds=JUDGED,
+        train_folds=TRAINED,
+        min_positives=LEAST,
+    )
+    tables = []
+    for each in judged:
+        rows = each.scores.rename_axis("id").reset_index().melt("id", var_name="class", value_name="score")
+        tables.append(rows.assign(task=each.cell.task, fraction=each.cell.fraction, seed=each.cell.seed))
+    return pd.concat(tables, ignore_index=True)
 
 
 def _read_as(model: Model, reading: str) -> Model:
