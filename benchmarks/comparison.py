@@ -16,6 +16,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 from ptb_xl_judging import JUDGED, TRAINED
@@ -43,9 +44,10 @@ def scores(store: Store, runs: Sequence[Path], reading: str) -> Scores:
         file = run / f"comparison-{reading or 'own'}.parquet"
         if not file.exists():
             _probe(store, run, reading).to_parquet(file)
-        for (task, fraction, _), rows in pd.read_parquet(file).groupby(["task", "fraction", "seed"]):
+        for key, rows in pd.read_parquet(file).groupby(["task", "fraction", "seed"]):
+            task, fraction, _ = cast(tuple[str, float, int], key)
             table = rows.pivot_table(index="id", columns="class", values="score")
-            found.setdefault((str(task), float(str(fraction))), []).append(table)
+            found.setdefault((task, fraction), []).append(table)
     return found
 
 

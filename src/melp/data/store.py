@@ -144,7 +144,7 @@ class Store:
         row = self.records.row(int(found[0]))
         signal = self.signals(found[:1])[0, :, : row["length"]]
         meta = {name: value for name, value in row.items() if name not in _PLACE}
-        return ECG(signal / np.float32(1000), self.rate, LEADS, meta)
+        return ECG.of_microvolt(signal, self.rate, LEADS, meta)
 
     @cached_property
     def _codec(self) -> pa.Codec | None:

@@ -77,13 +77,12 @@ def _single(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
     microvolt = channels.microvolt()
     if microvolt is not None:
         return ECG.of_microvolt(microvolt, header.rate, LEADS, meta)
-    return ECG(_locked(channels.millivolt()), header.rate, LEADS, meta)
+    return _of_millivolt(channels.millivolt(), header, meta)
 
 
-def _locked(signal: Float[np.ndarray, "12 time"]) -> Float[np.ndarray, "12 time"]:
-    """The signal itself, which an ECG now takes without a copy."""
-    signal.setflags(write=False)
-    return signal
+def _of_millivolt(signal: Float[np.ndarray, "12 time"], header: Header, meta: dict[str, Any]) -> ECG:
+    signal.setflags(write=False)  # an ECG takes what is locked without a copy
+    return ECG(signal, header.rate, LEADS, meta)
 
 
 def _joined(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
@@ -102,7 +101,7 @@ def _joined(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
             f"{path}: segments of {signal.shape[1]} samples, the record line says {header.samples}",
             "truncated",
         )
-    return ECG(_locked(signal), header.rate, LEADS, meta)
+    return _of_millivolt(signal, header, meta)
 
 
 def _segment(path: Path, whole: Header, part: Segment) -> Float[np.ndarray, "12 time"]:
