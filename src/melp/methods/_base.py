@@ -25,8 +25,6 @@ Batch = Mapping[str, Shaped[Tensor, "batch ..."]]
 `sentence` [B, L]. `step` and `steps` [B] (the same in every row, always on the CPU): optimiser steps done,
 and those of the whole training."""
 
-PROBES = ("frames", "stages")
-
 
 @dataclass(frozen=True)
 class Inputs:
@@ -48,6 +46,8 @@ class Inputs:
 class EncoderConfig:
     """Options of every method whose encoder can be chosen."""
 
+    probes: ClassVar[tuple[str, ...]] = ("frames", "stages")
+
     encoder: str = "resnet18"
     """ECG encoder: a name of `melp encoders` (the published comparison: MERL's ResNet-18)."""
     encoder_options: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class EncoderConfig:
     each of its stages, side by side)."""
 
     def __post_init__(self) -> None:
-        check_choices("method", self, {"encoder": list_encoders(), "probe": PROBES})
+        check_choices("method", self, {"encoder": list_encoders(), "probe": self.probes})
 
 
 class Method(nn.Module, ABC):

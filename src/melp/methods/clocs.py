@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.gather import gather
 from melp.losses.patient_contrast import patient_contrast
-from melp.methods._base import PROBES, Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
 from melp.methods._views import halves_of
 from melp.nn.base import Encoder
 from melp.nn.batch_norm import BatchNorm1d
@@ -41,7 +41,7 @@ class CLOCSConfig(EncoderConfig):
 
     def __post_init__(self) -> None:
         choices = {"form": FORMS, "leads": ("single", "together")}
-        choices |= {"encoder": ("cnn", *list_encoders()), "probe": PROBES}
+        choices |= {"encoder": ("cnn", *list_encoders()), "probe": self.probes}
         check_choices("method", self, choices)
         if self.leads == "together" and self.form != "cmsc":
             raise MelpError(f"method.form: {self.form!r} found, wanted cmsc where leads are read together")

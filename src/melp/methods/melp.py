@@ -18,59 +18,36 @@ from melp.losses.caption import caption_loss
 from melp.losses.contrastive import global_contrastive
 from melp.losses.gather import gather, rows_before, share_of_count
 from melp.losses.local_alignment import LocalAlignment, local_alignment_loss
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
-from melp.methods._reports import IDENTICAL_REPORTS, matching_reports, read_texts
-from melp.nn.encoders import list_encoders
+from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._reports import ReportsConfig, matching_reports, read_texts, text_of
 from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
 from melp.nn.trimming import run_trimmed
 from melp.text.generation import search
-from melp.text.tokenizer import ReportEncoder
-from melp.text.tower import ATTENTIONS, POOLINGS, SpecialTokens, TextFeatures, TextTower
+from melp.text.tower import TextFeatures
 
 _CHOICES = {
-    "encoder": list_encoders(),
-    "text_attention": ATTENTIONS,
-    "text_pooling": POOLINGS,
     "local_form": ("paper", "code"),
     "local_aggregation": ("mean", "sum"),
-    "identical_reports": IDENTICAL_REPORTS,
     "lead_fill": ("isoelectric", "zero"),
-    "probe": ("beats", "frames", "stages"),
 }
-_POSITIVE = (
-    "dim",
-    "beats",
-    "caption_tokens",
-    "pooler_heads",
-    "decoder_layers",
-    "decoder_heads",
-    "temperature",
-)
+_POSITIVE = ("beats", "caption_tokens", "pooler_heads", "decoder_layers", "decoder_heads", "temperature")
 
 
 @dataclass(frozen=True)
-class MELPConfig(EncoderConfig):
+class MELPConfig(ReportsConfig):
     """Options of MELP; the defaults are the published values (A: the paper; C: its code)."""
+
+    probes: ClassVar[tuple[str, ...]] = ("beats", "frames", "stages")
 
     encoder: str = "wav2vec2_small"
     """ECG encoder: a name of `melp encoders` (A, Table 7)."""
-    dim: int = 256
-    """Width of beats, statements and of the common space (C)."""
     beats: int = 10
     """Beat queries (A; its code has 12, 13 and 14 in different places)."""
     caption_tokens: int = 128
     """ECG tokens that the report decoder reads (C)."""
     pooler_heads: int = 8
     """Attention heads of both poolers (C)."""
-    text_attention: str = "causal"
-    """causal (C), bidirectional, or statement (each statement by itself)."""
-    text_pooling: str = "cls"
-    """A report's vector: cls (C), tokens or statements (means)."""
-    text_length: int = 127
-    """Most word pieces of a report (C)."""
-    frozen_layers: int = 6
-    """First layers of the text tower that stay as stage 1 left them (C)."""
     decoder_layers: int = 6
     """Pairs of self-attention and cross-attention in the report decoder (C)."""
     decoder_heads: int = 8
@@ -91,8 +68,6 @@ class MELPConfig(EncoderConfig):
     """Over a report's statements: mean, or sum (C), which favours long reports."""
     local_over_ranks: bool = False
     """Whether the local loss sees the batches of all processes (C: no)."""
-    identical_reports: str = "negatives"
-    """Pairs of a batch with the same text: negatives (C), positives, or implied (reports that say more)."""
     lead_masking: float = 0.5
     """Probability that a lead is blanked in training (A, random lead masking)."""
     lead_fill: str = "isoelectric"
@@ -104,10 +79,10 @@ class MELPConfig(EncoderConfig):
     encoder) or stages (mean output of each stage of the encoder, side by side)."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_choices("method", self, _CHOICES)
         weights = ("global_weight", "caption_weight", "local_weight")
         limits = {**dict.fromkeys(weights, (0, math.inf)), "lead_masking": (0, 1), "decoder_dropout": (0, 1)}
-        limits |= {"text_length": (3, math.inf), "frozen_layers": (0, math.inf)}
         check_ranges("method", self, limits, above=_POSITIVE)
         if not any(getattr(self, name) for name in weights):
             raise MelpError("method: all three losses have weight 0, wanted at least one")
@@ -155,24 +130,9 @@ class MELP(Method):
 
     def __init__(self, config: MELPConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        assert inputs.language is not None
-        bert, tokenizer = inputs.language.bert, inputs.language.tokenizer
-        self.reports = ReportEncoder(tokenizer, config.text_length)
         self.encoder = encoder_of(config, inputs)
-        self.text = TextTower(
-            bert,
-            SpecialTokens.from_tokenizer(tokenizer),
-            attention=config.text_attention,
-            pooling=config.text_pooling,
-            projection_dim=config.dim,
-            cls_position=config.text_length,
-            frozen_layers=config.frozen_layers,
-        )
-        if config.text_length > self.text.max_tokens:
-            raise MelpError(
-                f"method.text_length: {config.text_length} found, wanted at most {self.text.max_tokens}, "
-                "the positions of the language model"
-            )
+        self.reports, self.text = text_of(config, inputs)
+        bert = self.text.bert
         self.local = LocalAlignment(form=config.local_form, aggregation=config.local_aggregation)
         self.beat_pooler = AttentionPooler(config.dim, self.encoder.dim, config.beats, config.pooler_heads)
         self.beat_norm = nn.LayerNorm(config.dim)

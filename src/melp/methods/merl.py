@@ -14,27 +14,16 @@ from torch import Tensor, nn
 from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.contrastive import global_contrastive
 from melp.losses.gather import gather
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
-from melp.methods._reports import IDENTICAL_REPORTS, matching_reports, read_texts
+from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._reports import ReportsConfig, matching_reports, read_texts, text_of
 from melp.nn.heads import perceptron
 from melp.nn.pooling import ClassTokenPooler
-from melp.text.tokenizer import ReportEncoder
-from melp.text.tower import ATTENTIONS, POOLINGS, SpecialTokens, TextTower
-
-_CHOICES = {
-    "pooling": ("attention", "mean"),
-    "text_attention": ATTENTIONS,
-    "text_pooling": POOLINGS,
-    "identical_reports": IDENTICAL_REPORTS,
-}
 
 
 @dataclass(frozen=True)
-class MERLConfig(EncoderConfig):
+class MERLConfig(ReportsConfig):
     """Options of MERL; the defaults are the published values (A: the paper; C: its code)."""
 
-    dim: int = 256
-    """Width of the common space, and of the features that the two dropouts see (C)."""
     pooling: str = "attention"
     """Frames to the ECG's vector: attention (C, with ResNet) or mean and a perceptron (C, with ViT)."""
     pooler_heads: int = 4
@@ -49,21 +38,16 @@ class MERLConfig(EncoderConfig):
     """Of the contrast between the two copies; 0 switches it off (A)."""
     text_attention: str = "bidirectional"
     """bidirectional (C), causal, or statement (each statement by itself)."""
-    text_pooling: str = "cls"
-    """A report's vector: cls (C), tokens or statements (means)."""
     text_length: int = 256
     """Most word pieces of a report (C)."""
-    frozen_layers: int = 6
-    """First layers of the language model that stay as they were (C, as configured)."""
-    identical_reports: str = "negatives"
-    """Pairs of a batch with the same text: negatives (C), positives, or implied (reports that say more)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choices("method", self, _CHOICES)
-        limits = {"feature_dropout": (0, 1), "text_length": (3, math.inf), "frozen_layers": (0, math.inf)}
-        limits |= dict.fromkeys(("cross_modal_weight", "uni_modal_weight"), (0, math.inf))
-        check_ranges("method", self, limits, above=("dim", "pooler_heads", "temperature"))
+        check_choices("method", self, {"pooling": ("attention", "mean")})
+        limits = dict.fromkeys(("cross_modal_weight", "uni_modal_weight"), (0, math.inf))
+        check_ranges(
+            "method", self, limits | {"feature_dropout": (0, 1)}, above=("pooler_heads", "temperature")
+        )
         if not self.cross_modal_weight and not self.uni_modal_weight:
             raise MelpError("method: both losses have weight 0, wanted at least one")
 
@@ -114,27 +98,8 @@ class MERL(Method):
             nn.Sequential(nn.Linear(dim, dim, bias=False), nn.Dropout(config.feature_dropout))
             for _ in range(2)
         )
-        self._build_text(config, inputs)
+        self.reports, self.text = text_of(config, inputs)
         self._switch_off()
-
-    def _build_text(self, config: MERLConfig, inputs: Inputs) -> None:
-        assert inputs.language is not None
-        bert, tokenizer = inputs.language.bert, inputs.language.tokenizer
-        self.reports = ReportEncoder(tokenizer, config.text_length)
-        self.text = TextTower(
-            bert,
-            SpecialTokens.from_tokenizer(tokenizer),
-            attention=config.text_attention,
-            pooling=config.text_pooling,
-            projection_dim=config.dim,
-            cls_position=config.text_length,
-            frozen_layers=config.frozen_layers,
-        )
-        if config.text_length > self.text.max_tokens:
-            raise MelpError(
-                f"method.text_length: {config.text_length} found, wanted at most {self.text.max_tokens}, "
-                "the positions of the language model"
-            )
 
     def _switch_off(self) -> None:
         """Parts that only a loss of weight 0 would train are not trained."""
