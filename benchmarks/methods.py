@@ -1,11 +1,13 @@
 """Every method pretrained on the PTB-XL recordings at hand, each with its recipe NAME/laptop, and judged.
 
     python benchmarks/methods.py --data STORE --runs DIR [--methods simclr,merl] [--seeds 0] [--text FOLDER]
+    python benchmarks/methods.py --data STORE --runs DIR --methods melp,merl --begin clocs
     python benchmarks/methods.py --table --runs DIR [--out FILE]
 
 Trained on folds 1-7, weights chosen as the recipe says on fold 8 (no labels), probed on folds 9 and 10 at
 100 %, beside the same network untrained. Methods with text share one language model (DIR/text, made first,
-or --text). Runs that are there are not done again.
+or --text). With --begin, the encoder begins as another method's run of the same seed in DIR left it, and the
+run is called METHOD+OTHER. Runs that are there are not done again.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from melp.evaluation.finetune import untrained
 from melp.evaluation.judging import Judged, divide, save
 from melp.evaluation.probe import probe, probe_features
 from melp.evaluation.results import read_results
-from melp.hub import Model, load
+from melp.hub import load
 from melp.hub.folder import CONFIG
 from melp.methods import get_method, list_methods
 from melp.plots.curves import read_log
@@ -38,22 +40,27 @@ from melp.training.texts import texts_of
 
 TASK = "ptbxl-super"
 SUMMARY = "summary.json"
+SECONDS = "seconds.json"
 ENDS = 20
 """Steps whose losses are averaged at the beginning and at the end."""
+DRAWS = (0, 1, 2)
+"""Seeds of the untrained networks whose mean a method is compared with."""
 
 
-def train(name: str, seed: int, store: Store, out: Path, text: Path) -> None:
-    """The run of a method and seed; the processor's time it took is kept beside it."""
-    if (out / "seconds.json").exists():
+def train(name: str, seed: int, store: Store, out: Path, text: Path, begin: Path | None) -> None:
+    """The run of a method and seed; the processor's time that it took is kept beside it."""
+    if (out / SECONDS).exists():
         return
-    recipe = load_recipe(name, f"{name}/laptop", [f"training.seed={seed}"])
+    changes = [f"training.seed={seed}", *([f"method.init_from={begin}"] if begin else [])]
+    recipe = load_recipe(name, f"{name}/laptop", changes)
     if "text" in get_method(name).needs:
         stage1 = load_recipe("melp", "melp/laptop").stage1
         pretrain_text(*texts_of([store.path], stage1.data), stage1, text)
         recipe.text = str(text)
     start = time.process_time()
     pretrain(name, store, recipe, out)
-    (out / "seconds.json").write_text(json.dumps(time.process_time() - start))
+    before = _seconds(begin) if begin else 0.0
+    (out / SECONDS).write_text(json.dumps(before + time.process_time() - start))
 
 
 def judge(store: Store, run: Path) -> None:
@@ -61,18 +68,14 @@ def judge(store: Store, run: Path) -> None:
     model, task = load(run), get_task(TASK)
     part = divide(task, store, JUDGED, TRAINED)
     judged: list[Judged] = []
-    ranks = {}
-    for kind, each in (("trained", model), ("untrained", untrained(model, run / "untrained"))):
+    ranks = []
+    for each in (model, *(untrained(model, run / f"untrained-{seed}", seed) for seed in DRAWS)):
         features = probe_features(each, store, part.judged.union(part.trained, sort=False))
-        judged += _probe(each, store, features)
-        ranks[kind] = effective_rank(features.loc[part.judged].to_numpy())
+        judged += probe(each, store, task, folds=JUDGED, train_folds=TRAINED, features=features)
+        ranks.append(effective_rank(features.loc[part.judged].to_numpy()))
     save(judged, run)
-    summary = {**_losses(run), "rank": ranks, "dim": features.shape[1]}
+    summary = {**_losses(run), "rank": ranks[0], "dim": features.shape[1]}
     (run / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
-
-
-def _probe(model: Model, store: Store, features: pd.DataFrame) -> list[Judged]:
-    return probe(model, store, get_task(TASK), folds=JUDGED, train_folds=TRAINED, features=features)
 
 
 def _losses(run: Path) -> dict[str, float]:
@@ -89,17 +92,17 @@ def rows(runs: Path) -> pd.DataFrame:
         values = json.loads(summary.read_text())
         results = read_results(run)
         macro = results[(results["metric"] == "auroc_macro") & (results["task"] == TASK)]
-        bare = macro["checkpoint"].str.endswith("untrained")
+        bare = macro["checkpoint"].str.contains("untrained")
         row: dict[str, Any] = {"method": run.name.rpartition("-")[0], "seconds": _seconds(run)}
         row |= {"probe": float(macro.loc[~bare, "value"].iloc[0])}
-        row |= {"untrained": float(macro.loc[bare, "value"].iloc[0])}
-        row |= {"rank": values["rank"]["trained"], "dim": values["dim"], "reading": _reading(run)}
+        row |= {"untrained": float(macro.loc[bare, "value"].mean())}
+        row |= {"rank": values["rank"], "dim": values["dim"], "reading": _reading(run)}
         found.append(row | {key: values[key] for key in ("first_loss", "last_loss")})
     return pd.DataFrame(found)
 
 
 def _seconds(run: Path) -> float:
-    return float(json.loads((run / "seconds.json").read_text()))
+    return float(json.loads((run / SECONDS).read_text()))
 
 
 def _reading(run: Path) -> str:
@@ -139,6 +142,7 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(list_methods()))
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--text", type=Path, help="language model that is there already")
+    parser.add_argument("--begin", help="method whose runs in DIR the encoders begin with")
     parser.add_argument("--table", action="store_true", help="only the table of what is there")
     parser.add_argument("--out", type=Path, help="Markdown file for the table; its rows go beside it as JSON")
     arguments = parser.parse_args()
@@ -146,8 +150,9 @@ def main() -> None:
         store = Store(arguments.data)
         for name in arguments.methods.split(","):
             for seed in arguments.seeds.split(","):
-                run = arguments.runs / f"{name}-{seed}"
-                train(name, int(seed), store, run, arguments.text or arguments.runs / "text")
+                begin = arguments.runs / f"{arguments.begin}-{seed}" if arguments.begin else None
+                run = arguments.runs / f"{name}{f'+{arguments.begin}' if begin else ''}-{seed}"
+                train(name, int(seed), store, run, arguments.text or arguments.runs / "text", begin)
                 if not (run / SUMMARY).exists():
                     judge(store, run)
     frame = rows(arguments.runs)
