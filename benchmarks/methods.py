@@ -1,13 +1,15 @@
 """Every method pretrained on the PTB-XL recordings at hand, each with its recipe NAME/laptop, and judged.
 
     python benchmarks/methods.py --data STORE --runs DIR [--methods simclr,merl] [--seeds 0] [--text FOLDER]
+    python benchmarks/methods.py --data STORE --runs DIR --methods simclr,crt --supervised
     python benchmarks/methods.py --data STORE --runs DIR --methods melp,merl --begin clocs
     python benchmarks/methods.py --table --runs DIR [--out FILE]
 
 Trained on folds 1-7, weights chosen as the recipe says on fold 8 (no labels), probed on folds 9 and 10 at
 100 %, beside the same network untrained. Methods with text share one language model (DIR/text, made first,
-or --text). With --begin, the encoder begins as another method's run of the same seed in DIR left it, and the
-run is called METHOD+OTHER. Runs that are there are not done again.
+or --text). With --supervised, each run's network is also trained from scratch with the labels of folds 1-7:
+the upper line of all methods with that network. With --begin, the encoder begins as another method's run of
+the same seed in DIR left it, and the run is called METHOD+OTHER. Runs that are there are not done again.
 """
 
 from __future__ import annotations
@@ -20,15 +22,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ptb_xl_judging import JUDGED, TRAINED, cell
+from ptb_xl_judging import JUDGED, SELECTING, TRAINED, cell
 
 from melp.data.store import Store
 from melp.data.tasks import get_task
 from melp.evaluation.effective_rank import effective_rank
-from melp.evaluation.finetune import untrained
+from melp.evaluation.finetune import finetune, untrained
 from melp.evaluation.judging import Judged, divide, save
 from melp.evaluation.probe import probe, probe_features
-from melp.evaluation.results import read_results
+from melp.evaluation.results import RESULTS, read_results
 from melp.hub import load
 from melp.hub.folder import CONFIG
 from melp.methods import get_method, list_methods
@@ -41,6 +43,8 @@ from melp.training.texts import texts_of
 TASK = "ptbxl-super"
 SUMMARY = "summary.json"
 SECONDS = "seconds.json"
+SUPERVISED = "supervised"
+"""Folder in a run's, of its network trained from scratch with labels."""
 ENDS = 20
 """Steps whose losses are averaged at the beginning and at the end."""
 DRAWS = (0, 1, 2)
@@ -78,6 +82,23 @@ def judge(store: Store, run: Path) -> None:
     (run / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
 
 
+def supervise(store: Store, run: Path) -> None:
+    """The run's network trained from scratch with labels; fold 8 selects the weights."""
+    out = run / SUPERVISED
+    if not (out / RESULTS).exists():
+        judged = finetune(
+            load(run),
+            store,
+            get_task(TASK),
+            out,
+            scratch=True,
+            folds=JUDGED,
+            train_folds=TRAINED,
+            validation_folds=SELECTING,
+        )
+        save([judged], out)
+
+
 def _losses(run: Path) -> dict[str, float]:
     """Of the last stage, in which the weights are made that are probed."""
     values = [value for _, value in read_log(run / LOG)["loss"].train]
@@ -85,20 +106,32 @@ def _losses(run: Path) -> dict[str, float]:
 
 
 def rows(runs: Path) -> pd.DataFrame:
-    """A row a run: method, seed, areas, losses, ranks, seconds."""
+    """A row a run: method, areas, losses, rank, seconds."""
     found: list[dict[str, Any]] = []
+    trained = [results.parent for results in runs.glob(f"*/{SUPERVISED}/{RESULTS}")]
+    upper = {_network(out.parent): _macro(out) for out in trained}
     for summary in sorted(runs.glob(f"*/{SUMMARY}")):
         run = summary.parent
         values = json.loads(summary.read_text())
-        results = read_results(run)
-        macro = results[(results["metric"] == "auroc_macro") & (results["task"] == TASK)]
-        bare = macro["checkpoint"].str.contains("untrained")
         row: dict[str, Any] = {"method": run.name.rpartition("-")[0], "seconds": _seconds(run)}
-        row |= {"probe": float(macro.loc[~bare, "value"].iloc[0])}
-        row |= {"untrained": float(macro.loc[bare, "value"].mean())}
+        row |= {"probe": _macro(run), "untrained": _macro(run, untrained=True)}
+        row |= {"supervised": upper.get(_network(run))}
         row |= {"rank": values["rank"], "dim": values["dim"], "reading": _reading(run)}
         found.append(row | {key: values[key] for key in ("first_loss", "last_loss")})
     return pd.DataFrame(found)
+
+
+def _macro(folder: Path, untrained: bool = False) -> float:
+    results = read_results(folder)
+    macro = results[(results["metric"] == "auroc_macro") & (results["task"] == TASK)]
+    return float(macro.loc[macro["checkpoint"].str.contains("untrained") == untrained, "value"].mean())
+
+
+def _network(run: Path) -> str:
+    """What two runs have in common whose networks are the same when they begin."""
+    config = json.loads((run / CONFIG).read_text())
+    options = {key: config["method"][key] for key in ("encoder", "encoder_options")}
+    return json.dumps([options, config["preprocessing"]], sort_keys=True)
 
 
 def _seconds(run: Path) -> float:
@@ -111,24 +144,29 @@ def _reading(run: Path) -> str:
 
 def table(frame: pd.DataFrame) -> str:
     """Methods by their mean area, as Markdown."""
-    head = ("method", "reads", "probe", "untrained", "gain", "loss, first to last", "effective rank")
-    lines = ["| " + " | ".join((*head, "seeds", "CPU seconds")) + " |", "|---" * 9 + "|"]
+    head = ("method", "reads", "probe", "untrained", "gain", "supervised", "loss, first to last")
+    lines = [
+        "| " + " | ".join((*head, "effective rank", "seeds", "CPU seconds")) + " |",
+        "|---" * 10 + "|",
+    ]
     best_first = frame.groupby("method")["probe"].mean().sort_values(ascending=False).index
     for name in best_first:
         mine = frame[frame["method"] == name]
         gain = mine["probe"].mean() - mine["untrained"].mean()
         falls = f"{mine['first_loss'].mean():.3g} to {mine['last_loss'].mean():.3g}"
         rank = f"{mine['rank'].mean():.0f} of {mine['dim'].iloc[0]}"
-        areas = f"{cell(mine['probe'])} | {mine['untrained'].mean():.3f} | {gain:+.3f}"
+        upper = cell(mine["supervised"].dropna().drop_duplicates())
+        areas = f"{cell(mine['probe'])} | {mine['untrained'].mean():.3f} | {gain:+.3f} | {upper}"
         lines.append(
             f"| {name} | {mine['reading'].iloc[0]} | {areas} | {falls} | {rank} | {len(mine)} "
             f"| {mine['seconds'].mean():.0f} |"
         )
     lines += [
         "",
-        f"{TASK}, macro AUROC of a linear probe on folds 9 and 10, beside the same network untrained; "
-        "with several seeds mean (least to most). It reads the network's vector (frames) or the means of "
-        f"all its stages. Losses: means over {ENDS} steps. CPU seconds: pretraining on one thread.",
+        f"{TASK}, macro AUROC of a linear probe on folds 9 and 10, beside the same network untrained (mean "
+        f"of {len(DRAWS)}); with several seeds mean (least to most). It reads the network's vector (frames) "
+        "or the means of all its stages. Supervised: the same network trained from scratch with all labels. "
+        f"Losses: means over {ENDS} steps. CPU seconds: pretraining on one thread.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -142,6 +180,7 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(list_methods()))
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--text", type=Path, help="language model that is there already")
+    parser.add_argument("--supervised", action="store_true", help="the upper line of each network, too")
     parser.add_argument("--begin", help="method whose runs in DIR the encoders begin with")
     parser.add_argument("--table", action="store_true", help="only the table of what is there")
     parser.add_argument("--out", type=Path, help="Markdown file for the table; its rows go beside it as JSON")
@@ -155,6 +194,8 @@ def main() -> None:
                 train(name, int(seed), store, run, arguments.text or arguments.runs / "text", begin)
                 if not (run / SUMMARY).exists():
                     judge(store, run)
+                if arguments.supervised:
+                    supervise(store, run)
     frame = rows(arguments.runs)
     text = table(frame)
     if arguments.out:

@@ -14,7 +14,7 @@ from melp.evaluation.probe import probe
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
 
-TRAINED, JUDGED = tuple(range(1, 8)), (9, 10)
+TRAINED, SELECTING, JUDGED = tuple(range(1, 8)), (8,), (9, 10)
 
 
 def judge(model: Model, store: Store, tasks: Mapping[str, int], run: Path) -> None:
