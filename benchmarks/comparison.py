@@ -2,11 +2,11 @@
 
     python benchmarks/comparison.py --data STORE --runs DIR [--first melp] [--others merl,simclr] [--out FILE]
 
-DIR holds runs METHOD-SEED, as `methods.py` leaves them; all seeds that are there count. At 10 % each run is
-probed on the same ten stratified subsets of folds 1-7. A method's area is the mean over its seeds and
-subsets, on folds 9 and 10, over classes with at least five positives there. With --reading all networks that
-give the means of their stages are read alike: `frames` (the last stage) or `stages` (all, side by side).
-Runs that were probed are not probed again.
+DIR holds runs METHOD-SEED or METHOD+OTHER-SEED, as `methods.py` leaves them; all seeds that are there count.
+At 10 % each run is probed on the same ten stratified subsets of folds 1-7. A method's area is the mean over
+its seeds and subsets, on folds 9 and 10, over classes with at least five positives there. With --reading all
+networks that give the means of their stages are read alike: `frames` (the last stage) or `stages` (all, side
+by side). Runs that were probed are not probed again.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def differences(store: Store, first: Scores, second: Scores) -> dict[tuple[str, 
 
 def table(first: str, others: dict[str, dict[tuple[str, float], Difference]]) -> str:
     """A row a task and fraction, two columns a method, as Markdown."""
-    head = ["task", "labels", first, *(text for name in others for text in (name, f"{first} less {name}"))]
+    head = ["task", "labels", first, *(text for name in others for text in (name, f"less {name}"))]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for cell in next(iter(others.values())):
         each = [found[cell] for found in others.values()]
@@ -121,7 +121,10 @@ def main() -> None:
     found = {name: scores(store, folders, arguments.reading) for name, folders in runs.items()}
     others = {name: differences(store, found[arguments.first], found[name]) for name in names[1:]}
     seeds = ", ".join(f"{name} {len(folders)}" for name, folders in runs.items())
-    text = f"{table(arguments.first, others)}\nSeeds: {seeds}. Differences with 95 % intervals.\n"
+    text = (
+        f"{table(arguments.first, others)}\nMacro AUROC. Less: how far {arguments.first} is ahead, with its "
+        f"95 % interval over patients. Seeds: {seeds}.\n"
+    )
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")
         values = [
