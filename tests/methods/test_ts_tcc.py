@@ -66,3 +66,16 @@ def test_the_loss_is_what_it_says_in_words(workshop: Workshop) -> None:
 def test_all_frames_cannot_be_foretold(workshop: Workshop) -> None:
     with pytest.raises(MelpError, match=r"method\.horizon: 1\.0 found, wanted less"):
         workshop.method("ts_tcc", ("horizon=1.0",))
+
+
+@torch.no_grad()
+def test_the_context_can_be_read_of_the_whole_recording(workshop: Workshop) -> None:
+    method: Any = workshop.method("ts_tcc", ("probe=context",)).eval()
+    ecg = workshop.batch("ts_tcc")["ecg"]
+    frames = F.normalize(method.encoder(ecg), dim=2)
+    x = torch.cat([method.token.expand(len(ecg), 1, -1), method.embedding(frames)], dim=1)
+    for layer in method.layers:
+        x = layer(x)
+    torch.testing.assert_close(method.embed(ecg), method.norm(x[:, 0]))
+    with pytest.raises(MelpError, match="'beats' found, wanted one of frames, stages, context"):
+        workshop.method("ts_tcc", ("probe=beats",))

@@ -26,6 +26,11 @@ from melp.nn.heads import perceptron
 class TSTCCConfig(EncoderConfig):
     """Options of TS-TCC (A: the paper; C: its code)."""
 
+    probes: ClassVar[tuple[str, ...]] = ("frames", "stages", "context")
+
+    probe: str = "frames"
+    """What `embed` gives: frames (the encoder's own vector, mostly its mean frame), stages (mean output of
+    each of its stages, side by side) or context (what the transformer makes of all frames)."""
     weak: str = "ts_tcc_weak"
     """Set of transforms of the first view (A, section 3.1: scaling)."""
     weak_options: dict[str, Any] = field(default_factory=dict)
@@ -117,7 +122,7 @@ class TSTCC(Method):
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Both contrasts."""
-        first, second = (F.normalize(self.encoder(view), dim=2) for view in self._views(batch))
+        first, second = (self._frames(view) for view in self._views(batch))
         frames = first.shape[1]
         last = (uniform(combine(batch["key"], 2)) * (frames - self.ahead)).long()
         contexts = [self._context(view, last) for view in (first, second)]
@@ -128,6 +133,16 @@ class TSTCC(Method):
             losses["contextual"] = nt_xent(one, other, self.config.temperature)
         total = sum(getattr(self.config, f"{name}_weight") * value for name, value in losses.items())
         return {"loss": total, **losses}
+
+    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """What the option `probe` names."""
+        if self.config.probe != "context":
+            return super().embed(ecg)
+        frames = self._frames(ecg)
+        return self._context(frames, torch.full((len(frames),), frames.shape[1] - 1, device=frames.device))
+
+    def _frames(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame width"]:
+        return F.normalize(self.encoder(ecg), dim=2)
 
     def _views(self, batch: Batch) -> list[Float[Tensor, "batch lead time"]]:
         sets = [
