@@ -57,6 +57,38 @@ def test_paper_recipe_has_the_published_values() -> None:
     assert recipe.text and recipe.training.precision == "bf16"
 
 
+OWN = [name for name in list_methods() if get_method(name).__module__.startswith("melp.")]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_paper_recipes_leave_a_method_at_its_published_values(name: str) -> None:
+    recipe = load_recipe(name, f"{name}/paper")
+    assert recipe.method == get_method(name).Config()
+    assert bool(recipe.text) == ("text" in get_method(name).needs)
+    assert set(recipe.stages) <= set(get_method(name).stages)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "decay", "epochs", "together"),
+    [
+        ("ecg_fm", 5e-5, 0.01, 200, 512),
+        ("st_mem", 1.5e-4, 0.01, 800, 256),
+        ("merl", 2e-4, 1e-5, 50, 4096),
+        ("heartlang", 5e-4, 0.05, 200, 512),
+        ("ts_tcc", 3e-4, 3e-4, 40, 128),
+        ("clocs", 1e-4, 0, 100, 256),
+        ("crt", 1e-3, 0, 100, 128),
+    ],
+)
+def test_paper_recipes_have_the_published_optimisers(
+    name: str, rate: float, decay: float, epochs: int, together: int
+) -> None:
+    recipe = load_recipe(name, f"{name}/paper")
+    assert (recipe.optimiser.lr, recipe.optimiser.weight_decay) == (rate, decay)
+    training = recipe.training
+    assert (training.epochs, training.batch_size * training.devices) == (epochs, together)
+
+
 def test_options_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("method: {beats: 6, dim: 64}\noptimiser: {lr: 0.01}\n")
