@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def run(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["byol", "moco_v3", "melp", "merl", "simclr"])
 def test_any_method_takes_the_encoder_of_any_other(workshop: Workshop, run: Path, name: str) -> None:
     method: Any = workshop.method(name).eval()
-    said = initialise_encoder(method, run)
+    said = initialise_encoder(method, run, workshop.preprocessing("simclr"))
     wanted = load(run).method.encoder.state_dict()
     found = method.encoder.state_dict()
     assert found.keys() == wanted.keys()
@@ -46,7 +47,7 @@ def test_any_method_takes_the_encoder_of_any_other(workshop: Workshop, run: Path
 def test_networks_that_follow_the_encoder_begin_where_it_does(workshop: Workshop, run: Path) -> None:
     method: Any = workshop.method("byol")
     ecg = workshop.batch("byol")["ecg"]
-    initialise_encoder(method, run)
+    initialise_encoder(method, run, workshop.preprocessing("simclr"))
     method.eval()
     torch.testing.assert_close(method.target_encoder.embed(ecg), method.encoder.embed(ecg))
     torch.testing.assert_close(method.target_encoder.embed(ecg), load(run).method.encoder.embed(ecg))
@@ -56,7 +57,7 @@ def test_what_does_not_fit_is_named_and_left_as_it_was(workshop: Workshop, run: 
     sizes = "encoder_options={widths: [8, 16, 24], blocks: [1, 1, 1], strides: [2, 4, 2]}"
     method = workshop.method("simclr", (sizes,))
     before = {key: value.clone() for key, value in method.encoder.state_dict().items()}
-    said = initialise_encoder(method, run)
+    said = initialise_encoder(method, run, workshop.preprocessing("simclr"))
     theirs = load(run).method.encoder.state_dict()
     assert f"{len(theirs)} of {len(before)} tensors" in said and "not loaded: residual_stages.2." in said
     assert "(not in the run)" in said and f"and {len(before) - len(theirs) - 6} more" in said
@@ -64,14 +65,22 @@ def test_what_does_not_fit_is_named_and_left_as_it_was(workshop: Workshop, run: 
         assert torch.equal(value, theirs.get(key, before[key]))
 
 
+def test_other_leads_and_scaling_are_told(workshop: Workshop, run: Path) -> None:
+    theirs = workshop.preprocessing("simclr")
+    mine = replace(theirs, scaling="zscore", leads=(*theirs.leads[1::-1], *theirs.leads[2:]))
+    said = initialise_encoder(workshop.method("simclr"), run, mine)
+    assert "from a simclr run; its ECGs were preprocessed otherwise: leads I II III " in said
+    assert "(here II I III " in said and said.endswith(f", scaling {theirs.scaling} (here zscore)")
+
+
 def test_another_encoder_altogether_is_refused(workshop: Workshop, run: Path, tmp_path: Path) -> None:
     method = workshop.method("simclr", ("encoder=wav2vec2_tiny", "encoder_options={}"))
     with pytest.raises(
         MelpError, match=r"init_from: .*simclr found, a simclr run whose encoder does not fit, .*Wav2Vec2"
     ):
-        initialise_encoder(method, run)
+        initialise_encoder(method, run, workshop.preprocessing("simclr"))
     with pytest.raises(MelpError, match="wanted the folder of a model"):
-        initialise_encoder(method, tmp_path)
+        initialise_encoder(method, tmp_path, workshop.preprocessing("simclr"))
 
 
 @pytest.mark.parametrize("key", ["method.init_from", "init_from"])

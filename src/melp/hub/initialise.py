@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from torch import Tensor
@@ -11,12 +12,13 @@ from melp.errors import MelpError
 from melp.hub.folder import WEIGHTS, read_config, read_weights
 from melp.methods._base import Method
 from melp.methods._ema import MovingAverage
+from melp.signal.preprocessing import Preprocessing
 
 _PREFIX = "encoder."
 _SHOWN = 6
 
 
-def initialise_encoder(method: Method, folder: Path) -> str:
+def initialise_encoder(method: Method, folder: Path, preprocessing: Preprocessing) -> str:
     """Give a method's encoder what fits of another run's, whatever method that was.
 
     A tensor fits that has the name and shape of one of the encoder's; the others stay as they are. Networks
@@ -25,14 +27,16 @@ def initialise_encoder(method: Method, folder: Path) -> str:
     Args:
         method: changed in place.
         folder: of a run.
+        preprocessing: of the ECGs that the method will see.
 
     Returns:
-        A line that says what was loaded and what was not.
+        A line that says what was loaded and what was not, and how the run's ECGs were preprocessed otherwise.
 
     Raises:
         MelpError: the folder is no run's, or no weight matrix fits.
     """
-    source = read_config(folder)["name"]
+    config = read_config(folder)
+    source = config["name"]
     state = read_weights(folder / WEIGHTS)
     theirs = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
     mine = method.encoder.state_dict()
@@ -47,8 +51,22 @@ def initialise_encoder(method: Method, folder: Path) -> str:
     for module in method.modules():
         if isinstance(module, MovingAverage):
             module.restart()
-    loaded = f"{folder}: {len(fitting)} of {len(mine)} tensors of the encoder loaded from a {source} run"
-    return f"{loaded}; not loaded: {rest}" if rest else loaded
+    said = f"{folder}: {len(fitting)} of {len(mine)} tensors of the encoder loaded from a {source} run"
+    otherwise = _otherwise(Preprocessing.from_dict(config["preprocessing"]), preprocessing)
+    said += f"; not loaded: {rest}" if rest else ""
+    return said + (f"; its ECGs were preprocessed otherwise: {otherwise}" if otherwise else "")
+
+
+def _otherwise(theirs: Preprocessing, mine: Preprocessing) -> str:
+    """In what two ways of preprocessing differ."""
+    pairs = [(field.name, getattr(theirs, field.name), getattr(mine, field.name)) for field in fields(mine)]
+    return ", ".join(
+        f"{name} {_shown(one)} (here {_shown(other)})" for name, one, other in pairs if one != other
+    )
+
+
+def _shown(value: object) -> str:
+    return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _shape(tensors: Mapping[str, Tensor], name: str) -> tuple[int, ...] | None:

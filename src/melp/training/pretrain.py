@@ -246,7 +246,8 @@ def _method(
     if before is not None:
         load_weights(method, before / WEIGHTS)
     if recipe.init_from:
-        rank_zero_only(print)(initialise_encoder(method, Path(recipe.init_from)), file=sys.stderr)
+        said = initialise_encoder(method, Path(recipe.init_from), preprocessing)
+        rank_zero_only(print)(said, file=sys.stderr)
     return method
 
 
