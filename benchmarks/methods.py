@@ -3,7 +3,7 @@
     python benchmarks/methods.py --data STORE --runs DIR [--methods simclr,merl] [--seeds 0] [--text FOLDER]
     python benchmarks/methods.py --data STORE --runs DIR --methods simclr,crt --supervised
     python benchmarks/methods.py --data STORE --runs DIR --methods melp,merl --begin clocs
-    python benchmarks/methods.py --table --runs DIR [--out FILE]
+    python benchmarks/methods.py --data STORE --runs DIR --table [--out FILE]
 
 Trained on folds 1-7, weights chosen as the recipe says on fold 8 (no labels), probed on folds 9 and 10 at
 100 %, beside the same network untrained. Methods with text share one language model (DIR/text, made first,
@@ -26,11 +26,12 @@ from ptb_xl_judging import JUDGED, SELECTING, TRAINED, cell
 
 from melp.data.store import Store
 from melp.data.tasks import get_task
+from melp.evaluation.comparison import Difference, compare
 from melp.evaluation.effective_rank import effective_rank
 from melp.evaluation.finetune import finetune, untrained
-from melp.evaluation.judging import Judged, divide, save
+from melp.evaluation.judging import Judged, divide, patients_of, save
 from melp.evaluation.probe import probe, probe_features
-from melp.evaluation.results import RESULTS, read_results
+from melp.evaluation.results import PREDICTIONS, RESULTS, read_results
 from melp.hub import load
 from melp.hub.folder import CONFIG
 from melp.methods import get_method, list_methods
@@ -113,12 +114,29 @@ def rows(runs: Path) -> pd.DataFrame:
     for summary in sorted(runs.glob(f"*/{SUMMARY}")):
         run = summary.parent
         values = json.loads(summary.read_text())
-        row: dict[str, Any] = {"method": run.name.rpartition("-")[0], "seconds": _seconds(run)}
+        row: dict[str, Any] = {"method": _method(run), "seconds": _seconds(run)}
         row |= {"probe": _macro(run), "untrained": _macro(run, untrained=True)}
         row |= {"supervised": upper.get(_network(run))}
         row |= {"rank": values["rank"], "dim": values["dim"], "reading": _reading(run)}
         found.append(row | {key: values[key] for key in ("first_loss", "last_loss")})
     return pd.DataFrame(found)
+
+
+def gains(store: Store, runs: Path) -> dict[str, Difference]:
+    """How far each method is ahead of its untrained network, over all its seeds."""
+    part = divide(get_task(TASK), store, JUDGED, TRAINED)
+    tables: dict[str, tuple[list[pd.DataFrame], list[pd.DataFrame]]] = {}
+    for file in sorted(runs.glob(f"*/{PREDICTIONS}")):
+        trained_and_not = tables.setdefault(_method(file.parent), ([], []))
+        for checkpoint, scores in pd.read_parquet(file).groupby("checkpoint"):
+            table = scores.pivot_table(index="id", columns="class", values="score")
+            trained_and_not["untrained" in Path(str(checkpoint)).name].append(table)
+    labels, patients = part.labels.loc[part.judged], patients_of(store, part.judged)
+    return {name: compare(*both, labels, patients) for name, both in tables.items()}
+
+
+def _method(run: Path) -> str:
+    return run.name.rpartition("-")[0]
 
 
 def _macro(folder: Path, untrained: bool = False) -> float:
@@ -142,7 +160,7 @@ def _reading(run: Path) -> str:
     return str(json.loads((run / CONFIG).read_text())["method"].get("probe", "frames"))
 
 
-def table(frame: pd.DataFrame) -> str:
+def table(frame: pd.DataFrame, gains: dict[str, Difference]) -> str:
     """Methods by their mean area, as Markdown."""
     head = ("method", "reads", "probe", "untrained", "gain", "supervised", "loss, first to last")
     lines = [
@@ -152,21 +170,23 @@ def table(frame: pd.DataFrame) -> str:
     best_first = frame.groupby("method")["probe"].mean().sort_values(ascending=False).index
     for name in best_first:
         mine = frame[frame["method"] == name]
-        gain = mine["probe"].mean() - mine["untrained"].mean()
+        gain = gains[name]
         falls = f"{mine['first_loss'].mean():.3g} to {mine['last_loss'].mean():.3g}"
         rank = f"{mine['rank'].mean():.0f} of {mine['dim'].iloc[0]}"
         upper = cell(mine["supervised"].dropna().drop_duplicates())
-        areas = f"{cell(mine['probe'])} | {mine['untrained'].mean():.3f} | {gain:+.3f} | {upper}"
+        ahead = f"{gain.difference:+.3f} ({gain.lo:+.3f} to {gain.hi:+.3f})"
+        areas = f"{cell(mine['probe'])} | {mine['untrained'].mean():.3f} | {ahead} | {upper}"
         lines.append(
             f"| {name} | {mine['reading'].iloc[0]} | {areas} | {falls} | {rank} | {len(mine)} "
             f"| {mine['seconds'].mean():.0f} |"
         )
     lines += [
         "",
-        f"{TASK}, macro AUROC of a linear probe on folds 9 and 10, beside the same network untrained (mean "
-        f"of {len(DRAWS)}); with several seeds mean (least to most). It reads the network's vector (frames) "
-        "or the means of all its stages. Supervised: the same network trained from scratch with all labels. "
-        f"Losses: means over {ENDS} steps. CPU seconds: pretraining on one thread.",
+        f"{TASK}, macro AUROC of a linear probe on folds 9 and 10; with several seeds mean (least to most). "
+        "It reads the network's vector (frames) or the means of all its stages. Untrained: the same network, "
+        f"mean of {len(DRAWS)}; the gain over it has its 95 % interval over patients. Supervised: the same "
+        f"network trained from scratch with all labels. Losses: means over {ENDS} steps. CPU seconds: "
+        "pretraining on one thread.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -175,7 +195,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--methods", default=",".join(list_methods()))
     parser.add_argument("--seeds", default="0")
@@ -185,8 +205,8 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="only the table of what is there")
     parser.add_argument("--out", type=Path, help="Markdown file for the table; its rows go beside it as JSON")
     arguments = parser.parse_args()
+    store = Store(arguments.data)
     if not arguments.table:
-        store = Store(arguments.data)
         for name in arguments.methods.split(","):
             for seed in arguments.seeds.split(","):
                 begin = arguments.runs / f"{arguments.begin}-{seed}" if arguments.begin else None
@@ -197,7 +217,7 @@ def main() -> None:
                 if arguments.supervised:
                     supervise(store, run)
     frame = rows(arguments.runs)
-    text = table(frame)
+    text = table(frame, gains(store, arguments.runs))
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")
         frame.to_json(arguments.out.with_suffix(".json"), orient="records", indent=1)
