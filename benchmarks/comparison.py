@@ -16,16 +16,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import cast
 
 import pandas as pd
-from ptb_xl_judging import JUDGED, TRAINED
+from ptb_xl_judging import JUDGED, TRAINED, score_tables
 
 from melp.data.store import Store
 from melp.data.tasks import get_task
 from melp.evaluation.comparison import Difference, compare
-from melp.evaluation.judging import divide, patients_of
+from melp.evaluation.judging import divide, patients_of, save
 from melp.evaluation.probe import probe_all
+from melp.evaluation.results import PREDICTIONS
 from melp.hub import Model, load
 
 TASKS = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
@@ -41,18 +41,15 @@ def scores(store: Store, runs: Sequence[Path], reading: str) -> Scores:
     """Scores of the judged records by the probes of all runs of a method."""
     found: Scores = {}
     for run in runs:
-        file = run / f"comparison-{reading or 'own'}.parquet"
-        if not file.exists():
-            _probe(store, run, reading).to_parquet(file)
-        for key, rows in pd.read_parquet(file).groupby(["task", "fraction", "seed"]):
-            task, fraction, _ = cast(tuple[str, float, int], key)
-            table = rows.pivot_table(index="id", columns="class", values="score")
+        folder = run / f"comparison-{reading or 'own'}"
+        if not (folder / PREDICTIONS).exists():
+            _probe(store, run, reading, folder)
+        for (task, fraction, _), table in score_tables(folder, ("task", "fraction", "seed")).items():
             found.setdefault((task, fraction), []).append(table)
     return found
 
 
-def _probe(store: Store, run: Path, reading: str) -> pd.DataFrame:
-    """A row a score: task, fraction, seed of the subset, id of the record, class."""
+def _probe(store: Store, run: Path, reading: str, folder: Path) -> None:
     judged = probe_all(
         _read_as(load(run), reading),
         store,
@@ -63,11 +60,7 @@ def _probe(store: Store, run: Path, reading: str) -> pd.DataFrame:
         train_folds=TRAINED,
         min_positives=LEAST,
     )
-    tables = []
-    for each in judged:
-        rows = each.scores.rename_axis("id").reset_index().melt("id", var_name="class", value_name="score")
-        tables.append(rows.assign(task=each.cell.task, fraction=each.cell.fraction, seed=each.cell.seed))
-    return pd.concat(tables, ignore_index=True)
+    save(judged, folder)
 
 
 def _read_as(model: Model, reading: str) -> Model:

@@ -7,9 +7,9 @@
 
 Trained on folds 1-7, weights chosen as the recipe says on fold 8 (no labels), probed on folds 9 and 10 at
 100 %, beside the same network untrained. Methods with text share one language model (DIR/text, made first,
-or --text). With --supervised, each run's network is also trained from scratch with the labels of folds 1-7:
-the upper line of all methods with that network. With --begin, the encoder begins as another method's run of
-the same seed in DIR left it, and the run is called METHOD+OTHER. Runs that are there are not done again.
+or --text). With --supervised, each run's network is also trained from scratch with the labels of folds 1-7.
+With --begin, the encoder begins as another method's run of the same seed in DIR left it, and the run is
+called METHOD+OTHER. Runs that are there are not done again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ptb_xl_judging import JUDGED, SELECTING, TRAINED, cell
+from ptb_xl_judging import JUDGED, SELECTING, TRAINED, cell, score_tables
 
 from melp.data.store import Store
 from melp.data.tasks import get_task
 from melp.evaluation.comparison import Difference, compare
 from melp.evaluation.effective_rank import effective_rank
 from melp.evaluation.finetune import finetune, untrained
-from melp.evaluation.judging import Judged, divide, patients_of, save
+from melp.evaluation.judging import divide, patients_of, save
 from melp.evaluation.probe import probe, probe_features
 from melp.evaluation.results import PREDICTIONS, RESULTS, read_results
 from melp.hub import load
@@ -48,6 +48,8 @@ SUPERVISED = "supervised"
 """Folder in a run's, of its network trained from scratch with labels."""
 ENDS = 20
 """Steps whose losses are averaged at the beginning and at the end."""
+UNTRAINED = "untrained"
+"""Names of untrained networks begin with it."""
 DRAWS = (0, 1, 2)
 """Seeds of the untrained networks whose mean a method is compared with."""
 
@@ -72,14 +74,15 @@ def judge(store: Store, run: Path) -> None:
     """Probes of the run and of its network untrained; how its loss fell, how its embeddings spread."""
     model, task = load(run), get_task(TASK)
     part = divide(task, store, JUDGED, TRAINED)
-    judged: list[Judged] = []
-    ranks = []
-    for each in (model, *(untrained(model, run / f"untrained-{seed}", seed) for seed in DRAWS)):
-        features = probe_features(each, store, part.judged.union(part.trained, sort=False))
-        judged += probe(each, store, task, folds=JUDGED, train_folds=TRAINED, features=features)
-        ranks.append(effective_rank(features.loc[part.judged].to_numpy()))
+    ids = part.judged.union(part.trained, sort=False)
+    features = probe_features(model, store, ids)
+    judged = probe(model, store, task, folds=JUDGED, train_folds=TRAINED, features=features)
+    for seed in DRAWS:
+        bare = untrained(model, run / f"{UNTRAINED}-{seed}", seed)
+        judged += probe(bare, store, task, folds=JUDGED, train_folds=TRAINED)
     save(judged, run)
-    summary = {**_losses(run), "rank": ranks[0], "dim": features.shape[1]}
+    rank = effective_rank(features.loc[part.judged].to_numpy())
+    summary = {**_losses(run), "rank": rank, "dim": features.shape[1]}
     (run / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
 
 
@@ -128,9 +131,8 @@ def gains(store: Store, runs: Path) -> dict[str, Difference]:
     tables: dict[str, tuple[list[pd.DataFrame], list[pd.DataFrame]]] = {}
     for file in sorted(runs.glob(f"*/{PREDICTIONS}")):
         trained_and_not = tables.setdefault(_method(file.parent), ([], []))
-        for checkpoint, scores in pd.read_parquet(file).groupby("checkpoint"):
-            table = scores.pivot_table(index="id", columns="class", values="score")
-            trained_and_not["untrained" in Path(str(checkpoint)).name].append(table)
+        for (checkpoint,), table in score_tables(file.parent, ["checkpoint"]).items():
+            trained_and_not[_is_untrained(checkpoint)].append(table)
     labels, patients = part.labels.loc[part.judged], patients_of(store, part.judged)
     return {name: compare(*both, labels, patients) for name, both in tables.items()}
 
@@ -142,7 +144,11 @@ def _method(run: Path) -> str:
 def _macro(folder: Path, untrained: bool = False) -> float:
     results = read_results(folder)
     macro = results[(results["metric"] == "auroc_macro") & (results["task"] == TASK)]
-    return float(macro.loc[macro["checkpoint"].str.contains("untrained") == untrained, "value"].mean())
+    return float(macro.loc[macro["checkpoint"].map(_is_untrained) == untrained, "value"].mean())
+
+
+def _is_untrained(checkpoint: str) -> bool:
+    return Path(checkpoint).name.startswith(UNTRAINED)
 
 
 def _network(run: Path) -> str:
@@ -200,7 +206,9 @@ def main() -> None:
     parser.add_argument("--methods", default=",".join(list_methods()))
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--text", type=Path, help="language model that is there already")
-    parser.add_argument("--supervised", action="store_true", help="the upper line of each network, too")
+    parser.add_argument(
+        "--supervised", action="store_true", help="each network from scratch with labels, too"
+    )
     parser.add_argument("--begin", help="method whose runs in DIR the encoders begin with")
     parser.add_argument("--table", action="store_true", help="only the table of what is there")
     parser.add_argument("--out", type=Path, help="Markdown file for the table; its rows go beside it as JSON")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,6 +12,7 @@ from melp.data.store import Store
 from melp.data.tasks import get_task
 from melp.evaluation.judging import Judged, save
 from melp.evaluation.probe import probe
+from melp.evaluation.results import PREDICTIONS
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
 
@@ -33,6 +35,12 @@ def judge(model: Model, store: Store, tasks: Mapping[str, int], run: Path) -> No
             judged.append(zero_shot(model, store, task, folds=JUDGED, min_positives=least))
         judged += probe(model, store, task, folds=JUDGED, train_folds=TRAINED, min_positives=least)
     save(judged, run)
+
+
+def score_tables(folder: Path, by: Sequence[str]) -> dict[Any, pd.DataFrame]:
+    """Scores that were saved in a folder, a row a record and a column a class, one table a group of `by`."""
+    groups = pd.read_parquet(folder / PREDICTIONS).groupby(list(by))
+    return {key: rows.pivot_table(index="id", columns="class", values="score") for key, rows in groups}
 
 
 def cell(values: pd.Series[float]) -> str:

@@ -47,6 +47,7 @@ class EncoderConfig:
     """Options of every method whose encoder can be chosen."""
 
     probes: ClassVar[tuple[str, ...]] = ("frames", "stages")
+    """What the option `probe` may be."""
 
     encoder: str = "resnet18"
     """ECG encoder: a name of `melp encoders` (the published comparison: MERL's ResNet-18)."""
