@@ -22,8 +22,8 @@ import pyarrow as pa
 import wfdb
 from threadpoolctl import threadpool_limits
 
+from melp.corpora.synthetic import record
 from melp.data.build import build
-from melp.data.corpora.synthetic import record
 from melp.data.store import Store
 from melp.ecg import LEADS
 

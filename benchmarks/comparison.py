@@ -21,12 +21,12 @@ import pandas as pd
 from ptb_xl_judging import JUDGED, TRAINED, score_tables
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.evaluation.comparison import Difference, compare
 from melp.evaluation.judging import divide, patients_of, save
 from melp.evaluation.probe import probe_all
 from melp.evaluation.results import PREDICTIONS
 from melp.hub import Model, load
+from melp.tasks import get_task
 
 TASKS = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
 FRACTIONS = (10, 100)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from melp.data.corpora import Options, get_corpus
-from melp.data.tasks import Task, get_task
-from melp.data.tasks.published import SPLITS, LabelFile, read_published
+from melp.corpora import Options, get_corpus
+from melp.tasks import Task, get_task
+from melp.tasks.published import SPLITS, LabelFile, read_published
 
 PTB_XL = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
 TASKS = (*PTB_XL, "cpsc2018", "csn")

@@ -25,7 +25,6 @@ import pandas as pd
 from ptb_xl_judging import JUDGED, SELECTING, TRAINED, cell, score_tables
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.evaluation.comparison import Difference, compare
 from melp.evaluation.effective_rank import effective_rank
 from melp.evaluation.finetune import finetune, untrained
@@ -37,6 +36,7 @@ from melp.hub.folder import CONFIG
 from melp.methods import get_method, list_methods
 from melp.plots.curves import read_log
 from melp.recipes import load_recipe
+from melp.tasks import get_task
 from melp.training.callbacks import LOG
 from melp.training.pretrain import pretrain, pretrain_text
 from melp.training.texts import texts_of

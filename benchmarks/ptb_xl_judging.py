@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.evaluation.judging import Judged, save
 from melp.evaluation.probe import probe
 from melp.evaluation.results import PREDICTIONS
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
+from melp.tasks import get_task
 
 TRAINED, SELECTING, JUDGED = tuple(range(1, 8)), (8,), (9, 10)
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 from translation_facts import Fact, facts_of
 
-from melp.data.reports import coverage, language, to_statements
+from melp.reports import coverage, language, to_statements
 
 NAMES = {"de": "German", "sv": "Swedish", "en": "English"}
 _HEDGE = re.compile(

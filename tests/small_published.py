@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from melp.data.tasks import get_task
+from melp.tasks import get_task
 
 
 def write_files(

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from melp.cli import main
-from melp.data.corpora import list_corpora
-from melp.data.quality import (
+from melp.corpora import list_corpora
+from melp.data.build.quality import (
     CLIPPING,
     DUPLICATE_SIGNAL,
     EMPTY_REPORT,
@@ -24,7 +24,7 @@ from melp.data.quality import (
     MISSING_SECONDS,
 )
 from melp.data.store import Store
-from melp.data.tasks import get_task
+from melp.tasks import get_task
 from small_ptb_xl import beats, make_tree, write_record
 from small_server import Site, serving
 

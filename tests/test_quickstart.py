@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from melp.data.tasks import get_task
 from melp.errors import MelpError
 from melp.quickstart import path
 from melp.quickstart.path import judged_folds, quickstart
 from melp.quickstart.results import comparison, predictions
 from melp.quickstart.steps import Steps, digest
+from melp.tasks import get_task
 from small_ptb_xl import make_tree
 
 OPTIONS: dict[str, Any] = {

@@ -24,8 +24,8 @@ assert find_spec("torchvision") is None
 names = {found.name.lower() for found in distributions()}
 assert torch.version.cuda or not [name for name in names if name.startswith("nvidia-")]
 assert not {"pytest", "mypy", "hatchling"} & names, "dev"
-from melp.data.reports import to_statements
-from melp.data.tasks import get_task
+from melp.reports import to_statements
+from melp.tasks import get_task
 from melp.recipes import list_recipes
 assert {"melp", "merl", "simclr"} <= set(melp.list_methods())
 assert {"melp/paper", "melp/laptop", "melp/tiny", "text/laptop"} <= set(list_recipes())

@@ -9,20 +9,20 @@ __version__ = "0.1.0"
 __all__ = ["ECG", "MelpError", "__version__", "list_encoders", "list_methods", "list_tasks", "load", "read"]
 
 if TYPE_CHECKING:
-    from melp.data.tasks import list_tasks
     from melp.ecg import ECG
     from melp.errors import MelpError
     from melp.hub import load
     from melp.io import read
     from melp.methods import list_methods
     from melp.nn import list_encoders
+    from melp.tasks import list_tasks
 
 _HOMES = {
     "ECG": "melp.ecg",
     "MelpError": "melp.errors",
     "list_encoders": "melp.nn",
     "list_methods": "melp.methods",
-    "list_tasks": "melp.data.tasks",
+    "list_tasks": "melp.tasks",
     "load": "melp.hub",
     "read": "melp.io",
 }

@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 
 from melp.cli import main
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.errors import MelpError
 from melp.evaluation.classify import probabilities
 from melp.evaluation.finetune import SCRATCH, FineTuneRecipe, LabelledBatches, finetune, untrained
@@ -24,6 +23,7 @@ from melp.evaluation.judging import Judged
 from melp.hub import load
 from melp.hub.records import read_records
 from melp.nn.classifier import Classifier
+from melp.tasks import get_task
 from melp.training.config import OptimiserConfig, TrainingConfig
 
 QUICK = FineTuneRecipe(

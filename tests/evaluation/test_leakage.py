@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.errors import MelpError
 from melp.evaluation.generation import generate
 from melp.evaluation.leakage import UNKNOWN, Shared, count_shared, shared_with_training
@@ -18,6 +17,7 @@ from melp.evaluation.probe import probe
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
 from melp.hub.records import read_records, write_records
+from melp.tasks import get_task
 
 
 def records(*rows: tuple[str, str, str, int]) -> pd.DataFrame:

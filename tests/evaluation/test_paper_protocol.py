@@ -11,13 +11,13 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.errors import MelpError
 from melp.evaluation.paper_judging import judge_as_published, paper_zero_shot
 from melp.evaluation.paper_probe import EPOCHS, PATIENCE, fit_paper_probe, paper_probe
 from melp.evaluation.paper_split import divide_as_published, embed_together, sample_as_published
 from melp.evaluation.probe import probe_features
 from melp.hub import Model
+from melp.tasks import get_task
 from small_published import write_files
 
 TASK = get_task("ptbxl-rhythm")

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.errors import MelpError
 from melp.evaluation.metrics import auroc
 from melp.evaluation.probe import STRENGTHS, _held_out_scores, fit_probe, probe
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
+from melp.tasks import get_task
 
 
 def problem(seed: int, records: int, features: int, classes: int) -> tuple[np.ndarray, np.ndarray]:

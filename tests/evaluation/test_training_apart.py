@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.errors import MelpError
 from melp.evaluation.judging import divide
 from melp.evaluation.metrics import auroc
 from melp.evaluation.probe import fit_probe, probe, probe_all
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
+from melp.tasks import get_task
 
 TASK = get_task("code-test")
 CODES = {"AFIB": "AF", "SBRAD": "SB", "STACH": "ST"}

@@ -11,10 +11,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from melp.data.store import Store
-from melp.data.tasks import get_task
 from melp.errors import MelpError
 from melp.evaluation.zero_shot import embed_prompts, read_prompts, similarities, zero_shot
 from melp.hub import Model
+from melp.tasks import get_task
 
 
 def test_similarities_equal_the_slow_twin() -> None:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from melp.data.corpora.synthetic import records
+from melp.corpora.synthetic import records
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub.folder import WEIGHTS

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from melp.data.corpora.synthetic import records
+from melp.corpora.synthetic import records
 from melp.errors import MelpError
 from melp.nn import build_encoder
 from melp.nn.heartlang import HeartLangConfig, HeartLangEncoder

@@ -13,7 +13,7 @@ import wfdb
 from torch import Tensor
 from wfdb.processing import XQRS
 
-from melp.data.corpora.synthetic import records
+from melp.corpora.synthetic import records
 from melp.signal.r_peaks import find_r_peaks
 
 

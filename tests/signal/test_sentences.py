@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from melp.data.corpora.synthetic import records
+from melp.corpora.synthetic import records
 from melp.errors import MelpError
 from melp.signal.r_peaks import find_r_peaks
 from melp.signal.resampling import resample

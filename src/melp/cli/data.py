@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from melp.cli import app
-from melp.data.corpora import list_corpora
+from melp.corpora import list_corpora
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def download_command(
     workers: int = typer.Option(8, help="Files fetched at a time."),
 ) -> None:
     """Downloads a corpus, checked byte for byte; stopped or cut, the same command goes on."""
-    from melp.data.download import download
+    from melp.corpora.downloads.download import download
 
     done = download(
         corpus,

@@ -14,9 +14,9 @@ from melp.cli.tables import print_table
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
-    from melp.data.tasks import Task
     from melp.evaluation.judging import Judged
     from melp.hub import Model
+    from melp.tasks import Task
 
 _MODEL = typer.Argument(help="Model folder.")
 _TASK = typer.Option(help="Task, or several with commas.")
@@ -126,9 +126,9 @@ def generate_command(
 ) -> None:
     """Writes reports beside the true ones: BLEU-4 and ROUGE-L, with two baselines."""
     from melp.data.store import Store
-    from melp.data.tasks import parse_folds
     from melp.evaluation.classify import DISCLAIMER
     from melp.evaluation.generation import generate, save_generation
+    from melp.tasks import parse_folds
 
     generation = generate(_load(model, device), Store(data), parse_folds(folds), beams=beams)
     save_generation(generation, out)
@@ -171,7 +171,7 @@ def embed_command(
 
 def _tasks(text: str, split: str) -> list[Task]:
     """Tasks by name; for the validation split its folds stand in for the test folds."""
-    from melp.data.tasks import get_task
+    from melp.tasks import get_task
 
     tasks = [get_task(name.strip()) for name in text.split(",")]
     if split not in _FILES:
@@ -195,7 +195,7 @@ def _load(folder: Path, device: str) -> Model:
 
 def folds_of(text: str | None) -> tuple[int, ...] | None:
     """Folds as an option names them; None where it is not given."""
-    from melp.data.tasks import parse_folds
+    from melp.tasks import parse_folds
 
     return None if text is None else parse_folds(text)
 

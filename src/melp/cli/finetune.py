@@ -33,11 +33,11 @@ def finetune_command(
 ) -> None:
     """Trains encoder and classifier with labels; killed, it goes on where it was last saved."""
     from melp.data.store import Store
-    from melp.data.tasks import get_task
     from melp.evaluation.finetune import finetune
     from melp.evaluation.judging import save
     from melp.hub import load
     from melp.recipes import load_finetune_recipe
+    from melp.tasks import get_task
 
     judged = finetune(
         load(model),

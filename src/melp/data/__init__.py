@@ -1,1 +1,1 @@
-"""Corpora, the store built from them, and what is read from it."""
+"""Stores: how they are built, read, and cut into batches."""

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from melp.data.batches import Sample, StoreBatches
 from melp.data.store import Store
-from melp.data.tasks import Task
 from melp.errors import MelpError, check_ranges
 from melp.evaluation.embed import map_rows, rows_of
 from melp.evaluation.judging import Judged, Split, check_sides, divide, in_folds, judge_cell
@@ -25,6 +24,7 @@ from melp.hub import Model, load
 from melp.hub.folder import CONFIG, WEIGHTS, save_classifier
 from melp.hub.records import write_records
 from melp.nn.classifier import Classifier
+from melp.tasks import Task
 from melp.training.callbacks import CHECKPOINT, is_finished
 from melp.training.config import OptimiserConfig, TrainingConfig
 from melp.training.fit import fit, step_counts

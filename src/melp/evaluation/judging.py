@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from melp.data.store import Store
-from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.embed import rows_of
 from melp.evaluation.leakage import UNKNOWN, Shared, shared_with_training
 from melp.evaluation.metrics import Auroc, judge
 from melp.evaluation.results import Cell, Result, config_hash, write_predictions, write_results
 from melp.hub import Model
+from melp.tasks import Task
 
 __all__ = [
     "Judged",

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from melp.data.store import Store
-from melp.data.tasks import Task
 from melp.evaluation.judging import Judged, patients_of
 from melp.evaluation.leakage import shared_with_training
 from melp.evaluation.metrics import MACRO, Auroc, auroc, bootstrap_auroc, interval, row_means
@@ -18,6 +17,7 @@ from melp.evaluation.paper_split import PAPER, SEED, PaperSplit, divide_as_publi
 from melp.evaluation.results import Cell, config_hash
 from melp.evaluation.zero_shot import Prompts, embed_prompts, similarities, text_embeddings
 from melp.hub import Model
+from melp.tasks import Task
 
 __all__ = ["judge_as_published", "paper_cell", "paper_zero_shot"]
 

@@ -17,7 +17,6 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from melp.data.store import Store
-from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.judging import Judged, union
 from melp.evaluation.metrics import auroc
@@ -31,6 +30,7 @@ from melp.evaluation.paper_split import (
 )
 from melp.evaluation.probe import probe_features
 from melp.hub import Model
+from melp.tasks import Task
 
 __all__ = ["PaperProbe", "fit_paper_probe", "paper_probe"]
 

@@ -20,10 +20,10 @@ from pathlib import Path
 import pandas as pd
 
 from melp.data.store import Store
-from melp.data.tasks import Task
-from melp.data.tasks.published import LabelFile, read_published
 from melp.errors import MelpError
 from melp.evaluation.judging import check_corpus, union
+from melp.tasks import Task
+from melp.tasks.published import LabelFile, read_published
 
 __all__ = ["PAPER", "SEED", "PaperSplit", "divide_as_published", "embed_together", "sample_as_published"]
 

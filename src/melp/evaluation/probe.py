@@ -14,12 +14,12 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from melp.data.store import Store
-from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.embed import embed_rows, rows_of
 from melp.evaluation.judging import Judged, Split, check_sides, divide, judge_cell, patients_of, union
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
+from melp.tasks import Task
 
 __all__ = ["STRENGTHS", "Probe", "fit_probe", "probe", "probe_all", "probe_features"]
 

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float
 
 from melp.data.store import Store
-from melp.data.tasks import Task
 from melp.errors import MelpError
 from melp.evaluation.embed import embed_rows, require, rows_of
 from melp.evaluation.judging import Judged, divide, judge_cell, union
 from melp.hub import Model
+from melp.tasks import Task
 
 __all__ = [
     "Prompts",

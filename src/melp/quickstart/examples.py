@@ -12,12 +12,12 @@ import torch
 from jaxtyping import Float
 
 from melp.data.store import Store
-from melp.data.tasks import Task
 from melp.ecg import ECG
 from melp.evaluation.embed import device_of
 from melp.hub import Model
 from melp.plots.attention import statement_relevance
 from melp.quickstart.results import predictions
+from melp.tasks import Task
 
 __all__ = ["Example", "Ranked", "examples"]
 

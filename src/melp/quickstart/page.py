@@ -13,7 +13,6 @@ import pandas as pd
 
 from melp import __version__
 from melp.data.store import Store
-from melp.data.tasks import Task
 from melp.evaluation.classify import DISCLAIMER
 from melp.hub import Model
 from melp.hub.folder import write_text
@@ -22,6 +21,7 @@ from melp.quickstart.example_page import example_html
 from melp.quickstart.examples import examples
 from melp.quickstart.results import Row, comparison
 from melp.quickstart.tables import class_table, comparison_note, comparison_table, report_table
+from melp.tasks import Task
 from melp.training.callbacks import LOG
 
 __all__ = ["PAGE", "write_page"]

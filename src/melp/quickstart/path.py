@@ -11,7 +11,6 @@ from rich.console import Console
 
 from melp.data.build import build
 from melp.data.store import Store
-from melp.data.tasks import Task, get_task
 from melp.errors import MelpError
 from melp.evaluation.finetune import FineTuneRecipe, finetune, untrained
 from melp.evaluation.generation import generate, save_generation
@@ -27,6 +26,7 @@ from melp.quickstart.results import comparison, terminal_table
 from melp.quickstart.steps import NOTES, Steps, digest
 from melp.recipes import load_recipe
 from melp.signal.preprocessing import Preprocessing
+from melp.tasks import Task, get_task
 from melp.training.pretrain import Recipe, pretrain
 
 __all__ = ["quickstart"]

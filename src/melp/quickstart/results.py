@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
-from melp.data.tasks import Task
 from melp.evaluation.metrics import MACRO
 from melp.evaluation.results import PREDICTIONS, read_results
+from melp.tasks import Task
 
 __all__ = ["Area", "Row", "comparison", "predictions", "terminal_table"]
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from melp.data.tasks import Task
 from melp.evaluation.generation import TASK as GENERATION
 from melp.evaluation.results import read_results
 from melp.quickstart.results import Row, predictions
+from melp.tasks import Task
 
 __all__ = ["class_table", "comparison_note", "comparison_table", "report_table"]
 

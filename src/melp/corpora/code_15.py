@@ -1,0 +1,105 @@
+"""CODE-15 % (Ribeiro et al., Zenodo 4916206): 345,779 exams of 233,770 patients, in 18 HDF5 files.
+
+Labels are the columns of `exams.csv` that are true: the six abnormalities (1dAVb, RBBB, LBBB, SB, AF, ST) and
+`normal_ecg`. Most exams last 7.3 s, a third 10.24 s; 670 are all zero. Unit and order of leads: see `_code`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
+
+from melp.corpora import Entry, Listing, Options
+from melp.corpora._code import CLASSES, count_tracings, load_tracing, open_hdf5, shape_of
+from melp.corpora._folds import hashed_fold
+from melp.corpora._records import corpus_folder
+from melp.corpora.downloads.sources import Zenodo
+from melp.ecg import ECG
+from melp.errors import MelpError
+
+_TABLE = "exams.csv"
+_LABELS = (*CLASSES, "normal_ecg")
+_COLUMNS = ("exam_id", "age", "is_male", "patient_id", "trace_file", *_LABELS)
+_IDS = "exam_id"
+_USUAL = ("aVR", "aVL", "aVF")
+
+SOURCE = Zenodo(
+    4916206,
+    tables=(_TABLE,),
+    archives=tuple(f"exams_part{number}.zip" for number in range(18)),
+    records_each=19_878,
+)
+
+
+def list_entries(raw: Path | None, options: Options) -> Listing:
+    """The exams of `exams.csv`, by file and place in it; those that a file lacks come before its others.
+
+    Raises:
+        MelpError: `raw` is not the folder of CODE-15, h5py is not installed, a file is not as published, or
+            (while the entries are taken) no tracing is there.
+    """
+    raw = corpus_folder(raw, "code-15", _TABLE)
+    return Listing(_entries(raw, _read_table(raw / _TABLE)))
+
+
+def load(entry: Entry) -> ECG:
+    """The tracing of `entry`."""
+    return load_tracing(Path(entry.source["file"]), entry.source["row"], _USUAL)
+
+
+def _read_table(file: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(file, usecols=lambda name: name in _COLUMNS)
+        absent = [column for column in _COLUMNS if column not in table.columns]
+        if absent:
+            raise MelpError(f"{file}: no column {', '.join(absent)}")
+        table["exam_id"] = table["exam_id"].astype("int64")
+        table["patient_id"] = table["patient_id"].astype("int64")
+    except (ValueError, UnicodeDecodeError) as error:
+        raise MelpError(f"{file}: not the table of CODE-15 ({str(error).splitlines()[0]})") from error
+    for column in ("is_male", *_LABELS):
+        table[column] = table[column].astype(str).str.strip().str.lower().isin(("true", "1", "1.0"))
+    return table
+
+
+def _entries(raw: Path, table: pd.DataFrame) -> Iterator[Entry]:
+    found = False
+    for name in sorted(table["trace_file"].astype(str).unique(), key=lambda name: (len(name), name)):
+        part = table[table["trace_file"] == name]
+        file = raw / name
+        rows = _places(file, part["exam_id"].tolist()) if file.is_file() else np.full(len(part), -1)
+        # By place in the file, so that it is read from its beginning to its end.
+        order = np.argsort(rows, kind="stable")
+        for exam, row in zip(part.iloc[order].to_dict("records"), rows[order].tolist(), strict=True):
+            found = found or row >= 0
+            yield _entry(exam, {"file": str(file), "row": row} if row >= 0 else None)
+    if not found:
+        raise MelpError(f"{raw}: none of the {len(table)} tracings is there")
+
+
+def _places(file: Path, exams: Sequence[int]) -> Int[np.ndarray, " exam"]:
+    """Where each exam lies in a file; -1 where it does not."""
+    with open_hdf5(file) as opened:
+        count = count_tracings(opened, file)
+        if shape_of(opened, _IDS, file) != (count,):
+            raise MelpError(f"{file}: exam_id of another length than tracings ({count})")
+        place = {int(exam): row for row, exam in enumerate(opened[_IDS][:])}
+    return np.array([place.get(exam, -1) for exam in exams], dtype=np.int64)
+
+
+def _entry(exam: Mapping[Any, Any], source: dict[str, Any] | None) -> Entry:
+    patient = str(exam["patient_id"])
+    return Entry(
+        id=str(exam["exam_id"]),
+        patient=patient,
+        fold=hashed_fold(patient),
+        labels=tuple(label for label in _LABELS if exam[label]),
+        age=float(exam["age"]),
+        sex="male" if exam["is_male"] else "female",
+        source=source,
+    )

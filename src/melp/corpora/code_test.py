@@ -1,0 +1,80 @@
+"""The test set of CODE (Ribeiro et al., Zenodo 3765780): 827 tracings of as many patients.
+
+Labels are the gold standard of two cardiologists and, where they disagree, a third. All of it is a test set:
+every recording has fold 10. The tables know the recordings by their place alone, which is their id, from 0.
+Unit and order of leads: see `_code`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from melp.corpora import Entry, Listing, Options
+from melp.corpora._code import CLASSES, count_tracings, load_tracing, open_hdf5
+from melp.corpora._folds import TEST_FOLD
+from melp.corpora._records import corpus_folder
+from melp.corpora.downloads.sources import Zenodo
+from melp.ecg import ECG
+from melp.errors import MelpError
+
+_TRACINGS = "ecg_tracings.hdf5"
+_GOLD = "annotations/gold_standard.csv"
+_ATTRIBUTES = "attributes.csv"
+_SEX = {"F": "female", "M": "male"}
+_USUAL = ("aVL", "aVF", "aVR")
+
+SOURCE = Zenodo(3765780, archives=("data.zip",), records_each=827)
+
+
+def list_entries(raw: Path | None, options: Options) -> Listing:
+    """The tracings in their order; `raw` holds the published files or the folder `data` with them.
+
+    Raises:
+        MelpError: `raw` is not the test set of CODE, h5py is not installed, or tables and tracings differ in
+            number.
+    """
+    raw = corpus_folder(raw, "code-test")
+    raw = raw / "data" if (raw / "data").is_dir() else raw
+    file = corpus_folder(raw, "code-test", _TRACINGS) / _TRACINGS
+    with open_hdf5(file) as opened:
+        count = count_tracings(opened, file)
+    gold = _read_table(raw / _GOLD, CLASSES, count)
+    attributes = _read_table(raw / _ATTRIBUTES, ("age", "sex"), count)
+    return Listing(_entries(file, gold, attributes))
+
+
+def load(entry: Entry) -> ECG:
+    """The tracing of `entry`."""
+    return load_tracing(Path(entry.source["file"]), entry.source["row"], _USUAL)
+
+
+def _read_table(file: Path, columns: tuple[str, ...], count: int) -> pd.DataFrame:
+    if not file.is_file():
+        raise MelpError(f"{file}: no such file, wanted the table of the test set of CODE")
+    try:
+        table = pd.read_csv(file)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise MelpError(f"{file}: not a CSV table ({str(error).splitlines()[0]})") from error
+    absent = [column for column in columns if column not in table.columns]
+    if absent:
+        raise MelpError(f"{file}: no column {', '.join(absent)}")
+    if len(table) != count:
+        raise MelpError(f"{file}: {len(table)} rows, wanted {count}, one a tracing")
+    return table
+
+
+def _entries(file: Path, gold: pd.DataFrame, attributes: pd.DataFrame) -> Iterator[Entry]:
+    flags = gold[list(CLASSES)].to_numpy() == 1
+    for row, (age, sex) in enumerate(zip(attributes["age"], attributes["sex"], strict=True)):
+        yield Entry(
+            id=str(row),
+            patient=str(row),
+            fold=TEST_FOLD,
+            labels=tuple(name for name, holds in zip(CLASSES, flags[row], strict=True) if holds),
+            age=float(age),
+            sex=_SEX.get(str(sex).strip().upper(), ""),
+            source={"file": str(file), "row": row},
+        )

@@ -1,0 +1,108 @@
+"""The China Physiological Signal Challenge 2018 (Liu et al., J. Med. Imaging Health Inf. 8:1368, 2018).
+
+6,877 recordings of 6 to 60 s at 500 Hz, in either published form: PhysioNet's (`A0001.hea` and `.mat`, as in
+the Challenge of 2021) or the original one (`A0001.mat` alone, a MATLAB struct with sex, age and data in mV).
+
+Labels come from `REFERENCE.csv`, wherever below the folder it lies, else from the header's SNOMED CT codes;
+a struct without `REFERENCE.csv` has none. Classes are named as in the label files published for benchmarks.
+
+Patients are not published: a recording is its own patient, and recordings of one patient may lie in
+different folds.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from melp.corpora import Entry, Listing, Options
+from melp.corpora._challenge import challenge_source
+from melp.corpora._folds import hashed_fold
+from melp.corpora._headers import with_description
+from melp.corpora._records import corpus_folder, list_records
+from melp.ecg import ECG
+from melp.errors import MelpError
+
+_REFERENCE = "REFERENCE.csv"
+# By their numbers in REFERENCE.csv, from 1.
+CLASSES = ("NORM", "AFIB", "1AVB", "CLBBB", "CRBBB", "PAC", "VPC", "STD", "STE")
+_CODES = {
+    "426783006": "NORM",
+    "164889003": "AFIB",
+    "270492004": "1AVB",
+    "164909002": "CLBBB",
+    "59118001": "CRBBB",
+    "284470004": "PAC",
+    "164884008": "VPC",
+    "429622005": "STD",
+    "164931005": "STE",
+}
+
+SOURCE = challenge_source("cpsc_2018")
+
+
+def list_entries(raw: Path | None, options: Options) -> Listing:
+    """The records below `raw` and those that `REFERENCE.csv` names, by name.
+
+    Raises:
+        MelpError: `raw` is no folder, `REFERENCE.csv` cannot be understood, or (while the entries are taken)
+            no recording is there.
+    """
+    raw = corpus_folder(raw, "cpsc2018")
+    return Listing(_entries(raw, _read_references(raw)))
+
+
+def load(entry: Entry) -> ECG:
+    """The recording of `entry`, with age and sex, and labels unless `entry` has them, in `meta`."""
+    from melp.io import read
+
+    ecg = read(entry.source)
+    # The struct has no header; its age and sex are in `meta` already.
+    return with_description(ecg, _CODES, entry.labels) if "comments" in ecg.meta else ecg
+
+
+def labels(row: Sequence[str]) -> tuple[str, ...]:
+    """Classes of a row of `REFERENCE.csv`, each once: the record's name, then numbers of classes or nothing.
+
+    Raises:
+        MelpError: a number that is none of the nine.
+    """
+    numbers = [cell.strip() for cell in row[1:] if cell.strip()]
+    wrong = [number for number in numbers if number not in set("123456789")]
+    if wrong:
+        raise MelpError(f"{_REFERENCE}: record {row[0]}: label {wrong[0]!r}, wanted 1 to {len(CLASSES)}")
+    return tuple(dict.fromkeys(CLASSES[int(number) - 1] for number in numbers))
+
+
+def _read_references(raw: Path) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for file in sorted(raw.rglob(_REFERENCE)):
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as stream:
+                rows = [row for row in csv.reader(stream) if row]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise MelpError(f"{file}: not a CSV table ({error})") from error
+        if not rows or rows[0][:2] != ["Recording", "First_label"]:
+            raise MelpError(f"{file}: wanted the columns Recording, First_label, Second_label, Third_label")
+        found.update({row[0].strip(): labels(row) for row in rows[1:]})
+    return found
+
+
+def _entries(raw: Path, references: dict[str, tuple[str, ...]]) -> Iterator[Entry]:
+    sources = _recordings(raw)
+    if not any(sources.values()):
+        raise MelpError(f"{raw}: not cpsc2018, none of its recordings (A and four digits) is there")
+    for name in sorted(sources.keys() | references.keys()):
+        yield Entry(name, name, hashed_fold(name), references.get(name, ()), source=sources.get(name))
+
+
+def _recordings(raw: Path) -> dict[str, str | None]:
+    """Each recording's header, or its struct where it has no header; None for a header without signal."""
+    structs = {file.stem: str(file) for file in raw.rglob("*.mat")}
+    headers = {name: str(stem) + ".hea" if stem else None for name, stem in list_records(raw)}
+    return {name: source for name, source in (structs | headers).items() if _is_name(name)}
+
+
+def _is_name(name: str) -> bool:
+    return len(name) == 5 and name.startswith("A") and name[1:].isdecimal()

@@ -1,0 +1,85 @@
+"""Chapman-Shaoxing-Ningbo in its published layout (Zheng et al., PhysioNet `ecg-arrhythmia` 1.0.0).
+
+45,152 recordings of 10 s at 500 Hz. Labels are the acronyms that the corpus's own table gives the SNOMED CT
+codes of a header, matched as whole codes; a code without an acronym stays a number (55827005). Four codes
+have several acronyms in that table, so that a header cannot say which was meant; the first is taken, as in
+the label files published for benchmarks:
+
+    164865005   MI, not MIBW, MIFW, MILW, MISW
+    164909002   LBBB, not LBBBB, LFBBB
+    195101003   WAVN, not SAAWR
+    698252002   IDC, not IVB
+
+AF stands for atrial flutter here, AFIB for atrial fibrillation.
+
+Patients are not published: a recording is its own patient, and recordings of one patient may lie in
+different folds.
+
+Differences: published label files search acronyms as parts of the joined text (AF is found in AFIB) and drop
+recordings with a code that has no acronym; here neither happens.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from melp.corpora import Entry, Listing, Options
+from melp.corpora._folds import hashed_fold
+from melp.corpora._headers import with_description
+from melp.corpora._records import corpus_folder, list_records
+from melp.corpora.downloads.sources import Source
+from melp.ecg import ECG
+from melp.errors import MelpError
+
+_NAMES = "ConditionNames_SNOMED-CT.csv"
+_RECORDS = "WFDBRecords"
+
+SOURCE = Source("ecg-arrhythmia", "1.0.0", tables=(_NAMES,), recordings=f"{_RECORDS}/")
+
+
+def list_entries(raw: Path | None, options: Options) -> Listing:
+    """The records below `WFDBRecords`; their labels come with the recordings.
+
+    Raises:
+        MelpError: `raw` is not the folder of the corpus, or (while the entries are taken) holds no recording.
+    """
+    raw = corpus_folder(raw, "csn", _NAMES)
+    acronyms(str(raw / _NAMES))
+    return Listing(_entries(raw))
+
+
+def load(entry: Entry) -> ECG:
+    """The recording of `entry`, with age, sex and labels of its header in `meta`."""
+    from melp.io.wfdb import read_wfdb
+
+    return with_description(read_wfdb(entry.source["record"]), acronyms(entry.source["names"]))
+
+
+@cache
+def acronyms(table: str) -> dict[str, str]:
+    """The acronym of each SNOMED CT code of the corpus's table, the first where it has several.
+
+    Raises:
+        MelpError: the file is not that table.
+    """
+    found: dict[str, str] = {}
+    try:
+        with Path(table).open(encoding="utf-8-sig", newline="") as stream:
+            for row in csv.DictReader(stream):
+                found.setdefault(row["Snomed_CT"].strip(), row["AcronymName"].strip())
+    except (KeyError, AttributeError, UnicodeDecodeError, csv.Error) as error:
+        raise MelpError(f"{table}: not a table with the columns AcronymName and Snomed_CT") from error
+    return found
+
+
+def _entries(raw: Path) -> Iterator[Entry]:
+    found = False
+    for name, stem in list_records(raw / _RECORDS):
+        found = found or stem is not None
+        source = {"record": str(stem), "names": str(raw / _NAMES)} if stem else None
+        yield Entry(name, name, hashed_fold(name), source=source)
+    if not found:
+        raise MelpError(f"{raw / _RECORDS}: no recording of csn is there")

@@ -1,0 +1,1 @@
+"""Downloads corpora from where they are published."""

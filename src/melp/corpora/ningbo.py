@@ -1,0 +1,20 @@
+"""The Ningbo database as the challenge has it: 34,905 recordings of 10 s at 500 Hz.
+
+They are part of the corpus `csn` too, under the same names and with that corpus's acronyms as labels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from melp.corpora import Listing, Options
+from melp.corpora._challenge import challenge_source, list_challenge, load
+
+__all__ = ["SOURCE", "list_entries", "load"]
+
+SOURCE = challenge_source("ningbo")
+
+
+def list_entries(raw: Path | None, options: Options) -> Listing:
+    """The records of the collection below `raw`."""
+    return list_challenge(raw, "ningbo", "JS", range(10647, 10**6))

@@ -1,0 +1,103 @@
+"""The synthetic corpus: simulated recordings, one a (seed, index), whatever else is built with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Int
+
+from melp.corpora import Entry, Listing, Options
+from melp.ecg import ECG, LEADS
+from melp.simulator.conditions import codes_of, draw_conditions
+from melp.simulator.patient import Patient, patient_of
+from melp.simulator.recording import simulate
+from melp.simulator.wording import write
+
+DEFAULT_RECORDS = 2000
+_SEX = ("male", "female")
+
+
+@dataclass(frozen=True)
+class SyntheticRecord:
+    """A simulated recording, and what is known of it.
+
+    `ecg` is float32 mV in the standard order of leads; `codes` are its statement codes, `statements` its
+    report; `beats` are the samples of the R waves and `kinds` their WFDB annotation symbols.
+    """
+
+    ecg: ECG
+    codes: tuple[str, ...]
+    statements: tuple[str, ...]
+    beats: Int[np.ndarray, " beat"]
+    kinds: tuple[str, ...]
+    patient: str
+    fold: int
+    age: int
+    sex: str
+
+
+def record(index: int, seed: int, rate: float = 500, seconds: float = 10) -> SyntheticRecord:
+    """Record `index` of the corpus of `seed`, at `rate` (Hz).
+
+    What it shows and what is said of it do not depend on `rate`.
+    """
+    patient, conditions = _who(index, seed)
+    heart, noise, words = (_draws(seed, index, stream) for stream in (1, 2, 3))
+    made = simulate(conditions, patient, heart, rate, seconds, noise)
+    return SyntheticRecord(
+        ecg=ECG(made.signal, float(rate), LEADS, {}),
+        codes=codes_of(conditions),
+        statements=tuple(write(conditions, made, words)),
+        beats=made.beats,
+        kinds=made.kinds,
+        patient=_patient_id(patient, seed),
+        fold=patient.fold,
+        age=patient.age,
+        sex=_SEX[patient.sex],
+    )
+
+
+def records(count: int, seed: int, rate: float = 500, seconds: float = 10) -> Iterator[SyntheticRecord]:
+    """The first `count` records of the corpus of `seed`."""
+    return (record(index, seed, rate, seconds) for index in range(count))
+
+
+def list_entries(raw: Path | None, options: Options) -> Listing:
+    """The records that `options` ask for; `raw` is not read, for there is nothing on disk."""
+    return Listing(_entry(index, options) for index in range(options.records or DEFAULT_RECORDS))
+
+
+def load(entry: Entry) -> ECG:
+    """The recording of `entry`, with its report, and its beats (samples and WFDB symbols), in `meta`."""
+    made = record(**entry.source)
+    meta = {"statements": list(made.statements), "beats": made.beats.tolist(), "kinds": list(made.kinds)}
+    return ECG(made.ecg.signal, made.ecg.rate, LEADS, meta)
+
+
+def _draws(seed: int, index: int, stream: int) -> np.random.Generator:
+    return np.random.default_rng([seed, 3, index, stream])
+
+
+def _who(index: int, seed: int) -> tuple[Patient, frozenset[str]]:
+    patient = patient_of(index, seed)
+    return patient, draw_conditions(_draws(seed, index, 0), patient.age)
+
+
+def _patient_id(patient: Patient, seed: int) -> str:
+    return f"synthetic-{seed}-p{patient.number:07d}"
+
+
+def _entry(index: int, options: Options) -> Entry:
+    patient, conditions = _who(index, options.seed)
+    return Entry(
+        id=f"synthetic-{options.seed}-{index:07d}",
+        patient=_patient_id(patient, options.seed),
+        fold=patient.fold,
+        labels=codes_of(conditions),
+        age=float(patient.age),
+        sex=_SEX[patient.sex],
+        source={"index": index, "seed": options.seed, "rate": options.rate, "seconds": options.seconds},
+    )

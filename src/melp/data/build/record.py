@@ -1,0 +1,121 @@
+"""One recording of a corpus as a store keeps it: int16 microvolt, and its row of the index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int16, Shaped
+
+from melp.corpora import Entry, Options
+from melp.data.build.quality import CLIPPING, EMPTY_REPORT, LIMIT, signal_flags
+from melp.ecg import ECG, LEADS
+from melp.errors import MelpError
+from melp.io.wfdb import check_content
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A recording as the store keeps it, or why it does not."""
+
+    entry: Entry
+    signal: Int16[np.ndarray, "12 time"] | None
+    row: dict[str, Any]
+    error: MelpError | None = None
+
+
+def statements_of(entry: Entry) -> list[str]:
+    """The statements of an entry: given, or found in its report."""
+    if entry.statements is not None:
+        return list(entry.statements)
+    from melp.reports import to_statements
+
+    return to_statements(entry.report)
+
+
+def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Options) -> Prepared:
+    """Reads one recording with `load`, the function of `corpus`; a bad one comes back as its error."""
+    try:
+        ecg = load(entry).ordered()
+        check_content(ecg, entry.id)
+    except MelpError as error:
+        return Prepared(entry, None, {}, error)
+    told = ecg.meta
+    statements = list(told["statements"]) if "statements" in told else statements_of(entry)
+    flags = signal_flags(ecg, options.seconds)
+    signal, length, clipped = to_microvolt(ecg, options)
+    if clipped and CLIPPING not in flags:
+        flags.append(CLIPPING)
+    if not statements:
+        flags.append(EMPTY_REPORT)
+    beats, kinds = _beats(ecg, options, length)
+    row = {
+        "id": entry.id,
+        "patient": entry.patient,
+        "corpus": corpus,
+        "fold": entry.fold,
+        "labels": list(told.get("labels", entry.labels)),
+        "statements": statements,
+        "age": told.get("age", entry.age),
+        "sex": told.get("sex", entry.sex),
+        "flags": flags,
+        "beats": beats,
+        "beat_kinds": kinds,
+        "length": length,
+    }
+    return Prepared(entry, signal, row)
+
+
+def _beats(ecg: ECG, options: Options, length: int) -> tuple[list[int], list[str]]:
+    """Samples of the R waves at the store's rate and their WFDB symbols, where the corpus knows them."""
+    samples = [round(beat * options.rate / ecg.rate) for beat in ecg.meta.get("beats", ())]
+    known = zip(samples, ecg.meta.get("kinds", ()), strict=True)
+    kept = [(sample, kind) for sample, kind in known if sample < length]
+    return [sample for sample, _ in kept], [kind for _, kind in kept]
+
+
+def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time"], int, bool]:
+    """The first window of a recording in microvolt at the store's rate, padded with zeros at its end.
+
+    Returns:
+        The window, its true length in samples, and whether a value was beyond what int16 holds.
+    """
+    samples = round(options.rate * options.seconds)
+    if ecg.microvolt is not None and ecg.rate == options.rate:
+        kept = ecg.microvolt[:, :samples]
+        return _padded(kept, samples), kept.shape[1], False
+    window = ecg.signal[:, : round(options.seconds * ecg.rate)]
+    resampled = ecg.rate != options.rate
+    if resampled:
+        window = _resample(window.astype(np.float64), ecg.rate, options.rate)
+    # In place, and in float32 where it came so: getting arrays of this size takes longer than filling them.
+    microvolt = window[:, :samples] * 1000
+    np.rint(microvolt, out=microvolt)
+    low, high = ecg.extent
+    clipped = False
+    if resampled or max(high.max(), -low.min()) * 1000 > LIMIT:
+        clipped = bool(np.abs(microvolt).max(initial=0) > LIMIT)
+        np.clip(microvolt, -LIMIT, LIMIT, out=microvolt)
+    return _padded(microvolt, samples), microvolt.shape[1], clipped
+
+
+def _padded(microvolt: Shaped[np.ndarray, "12 time"], samples: int) -> Int16[np.ndarray, "12 samples"]:
+    if microvolt.dtype == np.int16 and microvolt.shape[1] == samples and microvolt.flags.c_contiguous:
+        return microvolt
+    signal = np.zeros((len(LEADS), samples), dtype=np.int16)
+    signal[:, : microvolt.shape[1]] = microvolt
+    return signal
+
+
+def _resample(
+    signal: Float[np.ndarray, "lead time"], source: float, target: float
+) -> Float[np.ndarray, "lead samples"]:
+    # scipy and not the torch twin in `melp.signal`: the same bytes whatever the number of threads.
+    from fractions import Fraction
+
+    from scipy.signal import resample_poly
+
+    ratio = Fraction(target / source).limit_denominator(1000)
+    return np.asarray(resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1, padtype="edge"))

@@ -1,0 +1,100 @@
+"""The muscle: hypertrophy, injury, scar, ischaemia, and what else changes voltages and repolarisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from melp.simulator.heart import Heart
+
+# Where a territory lies as seen from the middle of the heart (X left, Y feet, Z back).
+TERRITORIES = {
+    "anterior": np.array([0.22, -0.30, -0.93]),
+    "inferior": np.array([0.0, 0.97, 0.24]),
+    "lateral": np.array([0.86, -0.42, 0.30]),
+}
+
+
+def left_hypertrophy(heart: Heart, rng: np.random.Generator) -> None:
+    """High voltages to the left and back; strain: ST and T opposed in the lateral leads."""
+    beat = heart.conducted
+    beat.qrs[1, 2:] *= 1.3
+    beat.qrs[2, 2:] *= rng.uniform(1.8, 2.2)
+    beat.qrs[3, 2:] *= 1.5
+    beat.qrs[1:4, 3] *= 0.55
+    beat.duration = rng.uniform(0.098, 0.114)
+    strain = rng.uniform(0.75, 1.25)
+    beat.st = strain * np.array([-0.09, -0.02, -0.07])
+    beat.t = strain * np.array([-0.24, -0.02, -0.16])
+
+
+def right_hypertrophy(heart: Heart, rng: np.random.Generator) -> None:
+    """Right axis, tall R in V1, deep S in V5 and V6, strain in V1 to V3."""
+    size = rng.uniform(0.9, 1.25)
+    heart.conducted.qrs = np.array(
+        [
+            [0.17, 0.075, 0.05, -0.10, -0.20],
+            [0.34, 0.085, 0.30, 0.35, -0.55],
+            [0.50, 0.090, -0.42, 0.62, -0.80],
+            [0.66, 0.090, -0.66, 0.42, -0.15],
+            [0.81, 0.090, -0.30, -0.10, 0.25],
+        ]
+    )
+    heart.conducted.qrs[:, 2:] *= size * rng.lognormal(0, 0.08, (5, 1))
+    heart.conducted.st = np.array([0.05, -0.03, 0.08])
+    heart.conducted.t = rng.uniform(0.8, 1.2) * np.array([0.26, -0.05, 0.27])
+    heart.p[0, 2:] *= rng.uniform(1.2, 1.7)
+
+
+def injury(heart: Heart, rng: np.random.Generator, territory: str) -> None:
+    """Transmural ischaemia: ST and a broad T towards the territory, so depressed in the leads opposite."""
+    towards = TERRITORIES[territory]
+    height = rng.uniform(0.22, 0.42)
+    heart.conducted.st = heart.conducted.st + height * towards
+    heart.conducted.t = 0.45 * heart.conducted.t + rng.uniform(0.7, 1.2) * height * towards
+    heart.conducted.sharpness = 0.95
+
+
+def scar(heart: Heart, rng: np.random.Generator, territory: str) -> None:
+    """An old infarct: the first 40 ms point away (Q), later forces are lost, T points away."""
+    beat, away = heart.conducted, -TERRITORIES[territory]
+    depth = rng.uniform(0.7, 1.0)
+    share = 0.095 / beat.duration
+    lost = beat.qrs[:, 2:] @ away
+    weight = np.clip(1 - 1.5 * (beat.qrs[:, 0] - 0.17), 0, 1) * (lost < 0)
+    beat.qrs[:, 2:] -= (weight * lost)[:, None] * away
+    q_wave = np.array(
+        [
+            [0.20 * share, 0.09 * share, *0.55 * depth * away],
+            [0.36 * share, 0.08 * share, *0.45 * depth * away],
+        ]
+    )
+    beat.qrs = np.vstack([q_wave, beat.qrs])
+    beat.t = beat.t + away * (max(0.0, -float(beat.t @ away)) + rng.uniform(0.08, 0.22))
+
+
+def subendocardial_ischaemia(heart: Heart, rng: np.random.Generator) -> None:
+    """ST depressed in I, II and V4 to V6, raised in aVR."""
+    heart.conducted.st = rng.uniform(0.14, 0.27) * np.array([-0.85, -0.50, 0.12])
+    heart.conducted.t = heart.conducted.t * rng.uniform(0.3, 0.7)
+
+
+def t_inversion(heart: Heart, rng: np.random.Generator) -> None:
+    """Deep symmetric T waves away from a territory, ST on the line."""
+    heart.territory = str(rng.choice(list(TERRITORIES)))
+    away = -TERRITORIES[heart.territory]
+    heart.conducted.t = heart.conducted.t + away * (
+        max(0.0, -float(heart.conducted.t @ away)) + rng.uniform(0.28, 0.45)
+    )
+    heart.conducted.sharpness = 1.1
+
+
+def long_qt(heart: Heart, rng: np.random.Generator) -> None:
+    """QTc of 490 to 560 ms."""
+    heart.qtc = rng.uniform(0.495, 0.56)
+
+
+def low_voltage(heart: Heart, rng: np.random.Generator) -> None:
+    """QRS under 0.5 mV in the limb leads and under 1 mV in the chest leads."""
+    greatest = float(np.linalg.norm(heart.conducted.loop(), axis=1).max())
+    heart.conducted = heart.conducted.scaled(rng.uniform(0.22, 0.32) / greatest)
+    heart.p[:, 2:] *= 0.7

@@ -1,0 +1,122 @@
+"""One recording: heart, timing, atria and noise put together."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from melp.simulator import ectopy
+from melp.simulator.atria import fibrillatory_waves, flutter_waves
+from melp.simulator.conditions import CONDITIONS
+from melp.simulator.conduction import ventricular_ectopic, ventricular_escape
+from melp.simulator.dipole import Waves, gaussians, project, render, twelve_leads
+from melp.simulator.heart import Heart, atrial, normal_heart
+from melp.simulator.noise import artefacts, electrode_noise, independent_leads
+from melp.simulator.patient import Patient
+from melp.simulator.rhythm import Timeline, timeline
+
+_ECTOPY = {
+    "PVC": ectopy.premature_ventricular,
+    "BIGU": ectopy.bigeminy,
+    "PAC": ectopy.premature_atrial,
+}
+_VENTRICULAR = ("V", "e")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A simulated ECG, with what a reader would measure.
+
+    `signal` in mV, `beats` the samples of the R waves, `kinds` their WFDB annotation symbols, `axis` in
+    degrees, `rate` of the ventricles per minute, `territory` that of inverted T waves.
+    """
+
+    signal: Float[np.ndarray, "12 time"]
+    beats: Int[np.ndarray, " beat"]
+    kinds: tuple[str, ...]
+    axis: float
+    rate: float
+    territory: str = field(default="")
+
+
+def simulate(
+    conditions: Set[str],
+    patient: Patient,
+    rng: np.random.Generator,
+    rate: float,
+    seconds: float,
+    noise: np.random.Generator | None = None,
+) -> Recording:
+    """A recording of `seconds` at `rate` (Hz) of a patient with `conditions`; without `noise` a clean one."""
+    heart = normal_heart(rng)
+    heart.conducted = heart.conducted.scaled(patient.voltage)
+    for code, condition in CONDITIONS.items():
+        if condition.change and code in conditions:
+            condition.change(heart, rng)
+    line = timeline(conditions, heart, rng, seconds)
+    for code, change in _ECTOPY.items():
+        if code in conditions:
+            line = change(line, heart, rng, seconds)
+    if "V" in line.kind:
+        heart.ectopic = ventricular_ectopic(rng)
+    if "e" in line.kind:
+        ventricular_escape(heart, rng)
+    time = np.arange(round(seconds * rate)) / rate
+    dipole = render(_waves(heart, line, rng, rate), rate, len(time)) + _restless(line, rng, time)
+    leads = project(dipole, patient.matrix)
+    if noise is not None:
+        made = artefacts if "ARTEFACT" in conditions else electrode_noise
+        leads = leads + independent_leads(made(noise, time))
+    return _describe(leads, heart, line, patient, rate)
+
+
+def _restless(line: Timeline, rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
+    if line.fibrillating:
+        return fibrillatory_waves(rng, time)
+    if line.flutter:
+        return flutter_waves(rng, time, *line.flutter)
+    return np.zeros((3, len(time)))
+
+
+def _waves(heart: Heart, line: Timeline, rng: np.random.Generator, rate: float) -> Waves:
+    """All waves of the recording; voltages swing a little with breathing and from beat to beat."""
+    breath = np.sin(2 * np.pi * (rng.uniform(0.18, 0.3) * line.qrs + rng.random()))
+    gain = 1 + rng.uniform(0.01, 0.06) * breath + rng.normal(0, 0.012, len(line.qrs))
+    qt = heart.qt(line.periods())
+    ectopic = line.kind == "V"
+    parts = [atrial(heart.p, line.p)]
+    if heart.ectopic_p is not None:
+        parts.append(atrial(heart.ectopic_p, line.ectopic_p))
+    for beat, which in ((heart.conducted, ~ectopic), (heart.ectopic, ectopic)):
+        if beat is not None and which.any():
+            parts.append(beat.depolarisation(line.qrs[which], gain[which]))
+            parts.append(beat.repolarisation(line.qrs[which], qt[which], gain[which]))
+    if heart.conducted.spike.any():
+        paced = line.qrs[line.kind == "/"] - 0.012
+        # A spike is shorter than a sample; what the recorder's filter leaves of it is about a sample wide.
+        width = np.full(len(paced), max(0.001, 0.35 / rate))
+        parts.append(gaussians(paced, width, np.tile(heart.conducted.spike, (len(paced), 1))))
+    return Waves.join(parts)
+
+
+def _describe(leads: np.ndarray, heart: Heart, line: Timeline, patient: Patient, rate: float) -> Recording:
+    signal = twelve_leads(leads).astype(np.float32)
+    peak = np.where(line.kind == "V", (heart.ectopic or heart.conducted).peak(), heart.conducted.peak())
+    beats = np.round((line.qrs + peak) * rate).astype(np.int64)
+    inside = (beats >= 0) & (beats < signal.shape[1])
+    mean = twelve_leads((patient.matrix @ heart.conducted.area())[:, None])
+    axis = np.degrees(np.arctan2(mean[5, 0] * 2 / np.sqrt(3), mean[0, 0]))
+    # A reader counts beats, in an irregular rhythm over the whole strip.
+    seen = line.qrs[inside]
+    per_minute = 60 / np.diff(seen).mean() if len(seen) > 1 else 60.0
+    return Recording(
+        signal,
+        beats[inside],
+        tuple(map(str, line.kind[inside])),
+        float(axis),
+        float(per_minute),
+        heart.territory,
+    )

@@ -1,0 +1,146 @@
+"""Timing: when the atria and the ventricles begin to beat, and who conducts to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from melp.simulator.heart import Heart
+
+Times = Float[np.ndarray, " beat"]
+LEAD_IN = 2.5  # seconds simulated before the recording begins, so that it may begin anywhere in a beat
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Onsets (s) of P waves, of ectopic P waves and of QRS complexes, with the kind of each QRS.
+
+    Kinds are the symbols of WFDB annotations: N conducted, A atrial premature, V ventricular premature,
+    e escape from the ventricle, j escape from the junction, / paced. `flutter` is the onset and length (s) of
+    one flutter wave; `fibrillating` says that the atria fibrillate.
+    """
+
+    p: Times
+    qrs: Times
+    kind: np.ndarray
+    ectopic_p: Times = field(default_factory=lambda: np.zeros(0))
+    flutter: tuple[float, float] | None = None
+    fibrillating: bool = False
+
+    def periods(self) -> Times:
+        """The heart period before each QRS, drawn to what is usual in the record, for QT lags behind."""
+        rr = np.diff(self.qrs, prepend=2 * self.qrs[0] - self.qrs[1])
+        return 0.7 * np.median(rr) + 0.3 * rr.clip(0.3, 1.6)
+
+
+def sinus_onsets(rate: float, rng: np.random.Generator, seconds: float, arrhythmia: bool = False) -> Times:
+    """P waves of the sinus node at `rate` per minute, faster on breathing in."""
+    period = 60 / rate
+    count = int((seconds + 2 * LEAD_IN) / period * 1.3) + 4
+    breathing = rng.uniform(0.18, 0.3)
+    depth = rng.uniform(0.13, 0.2) if arrhythmia else rng.uniform(0.005, 0.035)
+    phase = 2 * np.pi * (breathing * period * np.arange(count) + rng.random())
+    periods = period * (1 + depth * np.sin(phase) + rng.normal(0, 0.006, count))
+    return -LEAD_IN - rng.random() * period + periods.cumsum()
+
+
+def _conduct(p: Times, pr: Times | float, passes: Bool[np.ndarray, " beat"] | None = None) -> Timeline:
+    qrs = p + pr
+    if passes is not None:
+        qrs = qrs[passes]
+    return Timeline(p, qrs, np.full(len(qrs), "N"))
+
+
+def sinus(codes: Set[str], heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Each P wave conducted; sinus tachycardia, bradycardia and arrhythmia by `codes`."""
+    rate = rng.triangular(60, 72, 99)
+    if "STACH" in codes:
+        rate = rng.triangular(104, 112, 145)
+    if "SBRAD" in codes:
+        rate = rng.triangular(40, 54, 57)
+    if "1AVB" in codes:
+        heart.pr = min(rng.uniform(0.23, 0.34), 0.5 * 60 / rate)
+    p = sinus_onsets(rate, rng, seconds, "SARRH" in codes)
+    return _conduct(p, heart.pr + rng.normal(0, 0.002, len(p)))
+
+
+def wenckebach(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Second degree, Mobitz I: PR grows by ever less, then a P wave is not conducted, and again."""
+    p = sinus_onsets(rng.uniform(65, 110), rng, seconds)
+    cycle = int(rng.integers(3, 6))
+    place = (np.arange(len(p)) + rng.integers(cycle)) % cycle
+    first, step = rng.uniform(0.17, 0.22), rng.uniform(0.09, 0.13)
+    growth = step * (1 - 0.6**place) / (1 - 0.6)
+    return _conduct(p, np.minimum(first + growth, 0.62 * 60 / 65), place < cycle - 1)
+
+
+def mobitz_two(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Second degree, Mobitz II: PR constant, some P waves not conducted; every second one in 2:1 block."""
+    p = sinus_onsets(rng.uniform(70, 115), rng, seconds)
+    cycle = int(rng.choice([2, 2, 3, 4]))
+    place = (np.arange(len(p)) + rng.integers(cycle)) % cycle
+    return _conduct(p, heart.pr, place < cycle - 1)
+
+
+def complete_block(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Third degree: P waves at their rate, an escape rhythm at its own, neither heeding the other."""
+    p = sinus_onsets(rng.uniform(68, 110), rng, seconds)
+    junctional = rng.random() < 0.4
+    rate = rng.uniform(38, 60) if junctional else rng.uniform(30, 48)
+    qrs = sinus_onsets(rate, rng, seconds)
+    return Timeline(p, qrs, np.full(len(qrs), "j" if junctional else "e"))
+
+
+def fibrillation(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """No P waves; periods without order (gamma distributed, as of many impulses sieved by the AV node)."""
+    rate = float(np.clip(rng.lognormal(np.log(84), 0.28), 48, 150))
+    spread = rng.uniform(0.17, 0.27)
+    shape = 1 / spread**2
+    count = int((seconds + 2 * LEAD_IN) * rate / 60 * 1.5) + 8
+    periods = np.maximum(rng.gamma(shape, 60 / rate / shape, count), 0.31)
+    qrs = -LEAD_IN + periods.cumsum()
+    return Timeline(np.zeros(0), qrs, np.full(count, "N"), fibrillating=True)
+
+
+def flutter(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Atria at 240 to 320 per minute; every second to fifth wave conducted, in step or by turns."""
+    period = 60 / rng.uniform(240, 320)
+    count = int((seconds + 2 * LEAD_IN) / period) + 12
+    ratio = int(rng.choice([2, 3, 4, 4, 5]))
+    steps = np.full(count, ratio)
+    if rng.random() < 0.35:
+        steps = rng.choice([2, 3, 4, 5], count)
+    begin = -LEAD_IN - rng.random() * period
+    qrs = begin + period * (steps.cumsum() + rng.uniform(0.3, 0.8))
+    return Timeline(np.zeros(0), qrs, np.full(count, "N"), flutter=(begin, period))
+
+
+def paced(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """A pacemaker in the ventricle: following each P wave, or at its own steady rate beside the P waves."""
+    if rng.random() < 0.6:
+        heart.pr = rng.uniform(0.15, 0.2)
+        p = sinus_onsets(rng.triangular(60, 75, 105), rng, seconds)
+        return replace(_conduct(p, heart.pr), kind=np.full(len(p), "/"))
+    period = 60 / rng.choice([60.0, 65.0, 70.0, 75.0, 80.0, 85.0])
+    qrs = -LEAD_IN + period * (rng.random() + np.arange(int((seconds + 2 * LEAD_IN) / period) + 2))
+    p = sinus_onsets(rng.uniform(45, 60 / period), rng, seconds)
+    return Timeline(p, qrs, np.full(len(qrs), "/"))
+
+
+def timeline(codes: Set[str], heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """The timing that `codes` ask for, sinus rhythm where they ask for none."""
+    rules = {
+        "AFIB": fibrillation,
+        "AFLT": flutter,
+        "PACE": paced,
+        "2AVB_I": wenckebach,
+        "2AVB_II": mobitz_two,
+        "3AVB": complete_block,
+    }
+    for code, rule in rules.items():
+        if code in codes:
+            return rule(heart, rng, seconds)
+    return sinus(codes, heart, rng, seconds)

@@ -1,0 +1,106 @@
+"""Reports: the statements a machine or a doctor would write about a recording.
+
+Wording follows the controlled English of translated reports: lower case, no full stop, a finding a statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+import numpy as np
+
+from melp.simulator.conditions import CONDITIONS, is_sinus
+from melp.simulator.phrases import (
+    AXIS,
+    CLOSING,
+    DESCRIPTIONS,
+    HEDGES,
+    PHRASES,
+    RATE,
+    SINUS,
+    T_INVERSION,
+    Phrases,
+)
+from melp.simulator.recording import Recording
+
+_RHYTHM = {"rhythm"}
+_HEDGED = {"chamber", "infarct", "acute", "interval"}
+_MILD = {"STACH", "SBRAD", "SARRH", "PAC", "ARTEFACT"}
+
+
+class _Writer:
+    """Draws one of several phrases, in a record's style."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+        self.machine = bool(rng.random() < 0.5)
+
+    def pick(self, phrases: Phrases) -> str:
+        # Nobody keeps to one style: one in six phrases is the other's.
+        machine = self.machine ^ (self.rng.random() < 0.16)
+        own = phrases[0] if machine else phrases[1]
+        return own[self.rng.integers(len(own))]
+
+    def chance(self, probability: float) -> bool:
+        return bool(self.rng.random() < probability)
+
+    def hedge(self, phrase: str) -> str:
+        return self.pick(HEDGES).format(phrase)
+
+
+def _rhythm(writer: _Writer, conditions: Set[str], recording: Recording) -> list[str]:
+    named = [code for code in CONDITIONS if code in conditions and CONDITIONS[code].group in _RHYTHM]
+    statements = [writer.pick(PHRASES[code]) for code in named]
+    if is_sinus(conditions):
+        statements = [writer.pick(SINUS)]
+    if "AFIB" in conditions and writer.chance(0.4):
+        speed = "rapid" if recording.rate > 100 else "slow" if recording.rate < 60 else "normal"
+        statements.append(writer.pick(RATE[speed]))
+    return statements
+
+
+def _axis(writer: _Writer, conditions: Set[str], recording: Recording) -> list[str]:
+    if not writer.chance(0.25 if conditions & {"PACE", "3AVB"} else 0.65):
+        return []
+    side = "left" if -90 < recording.axis < -30 else "normal" if -30 <= recording.axis <= 95 else "right"
+    return [writer.pick(AXIS[side])]
+
+
+def _finding(writer: _Writer, code: str, recording: Recording) -> list[str]:
+    phrase = writer.pick(PHRASES[code])
+    if code == "INVT":
+        phrase = writer.pick(T_INVERSION[recording.territory])
+    elif CONDITIONS[code].group in _HEDGED and writer.chance(0.2):
+        # The first phrase is a noun that a hedge fits.
+        phrase = writer.hedge(PHRASES[code][0][0])
+    statements = [phrase]
+    if code in DESCRIPTIONS and writer.chance(0.3):
+        statements.insert(int(writer.rng.integers(2)), writer.pick(DESCRIPTIONS[code]))
+    return statements
+
+
+def _closing(writer: _Writer, conditions: Set[str]) -> list[str]:
+    if "NORM" in conditions:
+        return [writer.pick(CLOSING["normal"])]
+    if conditions <= _MILD:
+        return [writer.pick(CLOSING["otherwise"])] if writer.chance(0.5) else []
+    return [writer.pick(CLOSING["abnormal"])] if writer.chance(0.35) else []
+
+
+def write(conditions: Set[str], recording: Recording, rng: np.random.Generator) -> list[str]:
+    """The report of `recording`, which shows `conditions`, as a list of statements."""
+    writer = _Writer(rng)
+    rhythm = _rhythm(writer, conditions, recording)
+    groups: dict[str, list[str]] = {"ectopy": [], "quality": [], "findings": []}
+    for code in CONDITIONS:
+        group = CONDITIONS[code].group
+        if code in conditions and group not in _RHYTHM | {"normal"}:
+            where = group if group in groups else "findings"
+            groups[where] += _finding(writer, code, recording)
+    axis, closing = _axis(writer, conditions, recording), _closing(writer, conditions)
+    ectopy_first = writer.chance(0.5)
+    head = groups["ectopy"] + rhythm if ectopy_first else rhythm + groups["ectopy"]
+    body = axis + groups["findings"] if writer.chance(0.75) else groups["findings"] + axis
+    if writer.chance(0.2):
+        return groups["quality"] + body + head + closing
+    return head + body + groups["quality"] + closing

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from melp.corpora import Options, get_corpus
+from melp.corpora._folds import hashed_fold
+from melp.data.build import build
+from melp.data.store import Store
+from melp.errors import MelpError
+from small_corpora import write_challenge
+from small_ptb_xl import beats
+
+FOLDERS = {
+    "georgia": ("georgia/g1", "E00001", 500),
+    "ptb": ("ptb/g1", "S0001", 1000),
+    "st-petersburg-incart": ("st_petersburg_incart/g1", "I0001", 257),
+    "ningbo": ("ningbo/g1", "JS10647", 500),
+    "chapman-shaoxing": ("chapman_shaoxing/g1", "JS10646", 500),
+    "cpsc2018-extra": ("cpsc_2018_extra/g1", "Q0001", 500),
+    "cpsc2018": ("cpsc_2018/g1", "A0001", 500),
+}
+
+
+@pytest.fixture(scope="module")
+def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One record of each collection, as the challenge publishes them together."""
+    folder = tmp_path_factory.mktemp("challenge") / "training"
+    for number, (place, name, rate) in enumerate(FOLDERS.values()):
+        microvolt = beats(number, rate)
+        write_challenge(folder / place / name, microvolt, "426783006,164884008,1234", rate=rate)
+    return folder
+
+
+@pytest.mark.parametrize("corpus", FOLDERS)
+def test_each_collection_is_found_among_the_others(corpus: str, training: Path) -> None:
+    place, name, rate = FOLDERS[corpus]
+    module = get_corpus(corpus)
+    for raw in (training, training / place.split("/")[0]):
+        entries = list(module.list_entries(raw, Options()).entries)
+        assert [(entry.id, entry.patient, entry.fold) for entry in entries] == [
+            (name, name, hashed_fold(name))
+        ]
+    ecg = module.load(entries[0])
+    number = list(FOLDERS).index(corpus)
+    assert ecg.rate == rate
+    np.testing.assert_allclose(ecg.signal, beats(number, rate) / 1000, atol=1e-6)
+    assert module.SOURCE.recordings == f"training/{place.split('/')[0]}/"
+
+
+def test_a_store_of_them(training: Path, tmp_path: Path) -> None:
+    write_challenge(training / "georgia/g2/E00002", beats(40), "Unknown", age="NaN", sex="Unknown")
+    (training / "georgia/g2/RECORDS").write_text("E00002\nE00003\n")
+    summary = build("georgia", training, tmp_path / "store", allow_missing=True)
+    assert (summary.records, summary.missing, summary.dropped) == (2, 1, {})
+    index = Store(summary.path).index.set_index("id")
+    assert index.loc["E00001", "labels"] == ["NSR", "VEB", "1234"]
+    assert (index.loc["E00001", "age"], index.loc["E00001", "sex"]) == (61, "female")
+    assert index.loc["E00002", "labels"] == [] and np.isnan(index.loc["E00002", "age"])
+    assert (index["statements"].map(len) == 0).all()
+
+
+def test_a_folder_of_something_else(training: Path, tmp_path: Path) -> None:
+    module = get_corpus("georgia")
+    with pytest.raises(MelpError, match="georgia: no folder given, wanted --raw"):
+        module.list_entries(None, Options())
+    with pytest.raises(MelpError, match="no such folder"):
+        module.list_entries(tmp_path / "nowhere", Options())
+    with pytest.raises(MelpError, match=r"not georgia, none of its records \(E and a number\) is there"):
+        list(module.list_entries(training / "ptb", Options()).entries)

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import builtins
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from melp.corpora import Entry, Options, code_15, code_test
+from melp.corpora._code import augmented_order, without_padding
+from melp.corpora._folds import hashed_fold
+from melp.data.build import build
+from melp.data.store import Store
+from melp.ecg import LEADS, check_lead_order
+from melp.errors import MelpError
+from small_ptb_xl import beats
+
+h5py = pytest.importorskip("h5py")
+
+SAMPLES = 4096
+HEAD = (
+    "exam_id,age,is_male,nn_predicted_age,1dAVb,RBBB,LBBB,SB,ST,AF,"
+    "patient_id,death,timey,normal_ecg,trace_file"
+)
+AUGMENTED = ("aVR", "aVL", "aVF")
+
+
+def tracing(seed: int, samples: int, order: tuple[str, ...] = AUGMENTED) -> np.ndarray:
+    """A recording in mV between zeros, its augmented leads in `order`; [4096, 12]."""
+    signal = beats(seed, 400, samples / 400)
+    rows = [0, 1, 2, *(LEADS.index(lead) for lead in order), *range(6, 12)]
+    padded = np.zeros((SAMPLES, 12), dtype=np.float32)
+    left = (SAMPLES - samples) // 2
+    padded[left : left + samples] = signal[rows].T / 1000
+    return padded
+
+
+def write_part(file: Path, exams: dict[int, np.ndarray]) -> None:
+    with h5py.File(file, "w") as opened:
+        opened["exam_id"] = np.array([*exams, 0])
+        # The published files end in a row of zeros without an exam.
+        opened["tracings"] = np.stack([*exams.values(), np.zeros((SAMPLES, 12), dtype=np.float32)])
+
+
+def make_code_15(folder: Path) -> Path:
+    folder.mkdir()
+    write_part(folder / "exams_part0.hdf5", {12: tracing(12, 2934), 11: tracing(11, 4096)})
+    write_part(
+        folder / "exams_part1.hdf5",
+        {21: tracing(21, 4000, ("aVL", "aVF", "aVR")), 22: np.zeros((SAMPLES, 12), dtype=np.float32)},
+    )
+    rows = [
+        "11,40,True,41.5,False,True,False,False,False,True,900,,,False,exams_part0.hdf5",
+        "21,71,False,70.1,False,False,False,False,False,False,901,False,2.5,True,exams_part1.hdf5",
+        "12,40,True,41.5,True,False,False,True,False,False,900,,,False,exams_part0.hdf5",
+        "22,55,False,50.0,False,False,False,False,True,False,902,,,False,exams_part1.hdf5",
+        "23,55,False,50.0,False,False,False,False,True,False,902,,,False,exams_part1.hdf5",
+        "31,56,False,50.0,False,False,False,False,True,False,903,,,False,exams_part10.hdf5",
+    ]
+    (folder / "exams.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+    return folder
+
+
+def make_code_test(folder: Path, count: int = 3) -> Path:
+    data = folder / "data"
+    (data / "annotations").mkdir(parents=True)
+    with h5py.File(data / "ecg_tracings.hdf5", "w") as opened:
+        order = ("aVL", "aVF", "aVR")
+        opened["tracings"] = np.stack(
+            [tracing(seed, 2800 + 600 * seed, order) for seed in range(count)]
+        ).astype("f8")
+    flags = ["1,0,0,0,0,0", "0,0,0,0,0,0", "0,1,0,0,1,0"]
+    gold = "\n".join(["1dAVb,RBBB,LBBB,SB,AF,ST", *flags[:count]])
+    (data / "annotations/gold_standard.csv").write_text(gold + "\n")
+    (data / "attributes.csv").write_text("\n".join(["age,sex", "60,M", "31,F", "47,F"][: count + 1]) + "\n")
+    return folder
+
+
+def test_code_15(tmp_path: Path) -> None:
+    tree = make_code_15(tmp_path / "code")
+    summary = build("code-15", tree, tmp_path / "store", rate=400, seconds=10.24, allow_missing=True)
+    assert (summary.records, summary.missing, summary.dropped) == (3, 2, {"all zero": 1})
+    store = Store(summary.path)
+    index = store.index.set_index("id")
+    # By place in the files, not as in the table.
+    assert index.index.tolist() == ["12", "11", "21"]
+    assert index["labels"].tolist() == [["1dAVb", "SB"], ["RBBB", "AF"], ["normal_ecg"]]
+    assert index["length"].tolist() == [2934, 4096, 4000]
+    assert index["age"].tolist() == [40, 40, 71] and index["sex"].tolist() == ["male", "male", "female"]
+    assert index["patient"].tolist() == ["900", "900", "901"]
+    assert index["fold"].tolist() == [hashed_fold(patient) for patient in index["patient"]]
+    for name, samples in (("12", 2934), ("11", 4096), ("21", 4000)):
+        ecg = store.ecg(name)
+        np.testing.assert_allclose(ecg.signal, beats(int(name), 400, samples / 400) / 1000, atol=1e-6)
+        assert check_lead_order(ecg) == []
+
+
+def test_code_15_of_one_part(tmp_path: Path) -> None:
+    tree = make_code_15(tmp_path / "code")
+    (tree / "exams_part0.hdf5").unlink()
+    entries = list(code_15.list_entries(tree, Options()).entries)
+    assert [entry.id for entry in entries if entry.source is None] == ["11", "12", "23", "31"]
+    (tree / "exams_part1.hdf5").unlink()
+    with pytest.raises(MelpError, match="none of the 6 tracings is there"):
+        list(code_15.list_entries(tree, Options()).entries)
+
+
+def test_code_test(tmp_path: Path) -> None:
+    tree = make_code_test(tmp_path / "code")
+    store = Store(build("code-test", tree, tmp_path / "store", rate=400).path)
+    index = store.index
+    assert index["id"].tolist() == ["0", "1", "2"]
+    assert index["labels"].tolist() == [["1dAVb"], [], ["RBBB", "AF"]]
+    assert index["fold"].tolist() == [10, 10, 10]
+    assert index["age"].tolist() == [60, 31, 47] and index["sex"].tolist() == ["male", "female", "female"]
+    assert index["length"].tolist() == [2800, 3400, 4000]
+    for seed, name in enumerate(index["id"]):
+        wanted = beats(seed, 400, (2800 + 600 * seed) / 400) / 1000
+        np.testing.assert_allclose(store.ecg(name).signal, wanted, atol=1e-6)
+    assert list(code_test.list_entries(tree / "data", Options()).entries) == list(
+        code_test.list_entries(tree, Options()).entries
+    )
+
+
+@pytest.mark.parametrize("published", permutations(AUGMENTED))
+@pytest.mark.parametrize("usual", [("aVR", "aVL", "aVF"), ("aVL", "aVF", "aVR")])
+def test_the_order_that_fits_is_found(published: tuple[str, ...], usual: tuple[str, ...]) -> None:
+    signal = tracing(5, SAMPLES, published).T.astype(np.float64)
+    # An offset of a lead and a tenth of the noise of a record say nothing of its name.
+    noise = np.random.default_rng(0).normal(scale=0.005, size=signal.shape)
+    assert augmented_order(signal + noise + np.arange(12)[:, None], usual) == published
+
+
+def test_where_none_fits_the_usual_order_stays() -> None:
+    noise = np.random.default_rng(1).normal(size=(12, 4000))
+    assert augmented_order(noise, ("aVL", "aVF", "aVR")) == ("aVL", "aVF", "aVR")
+    assert augmented_order(np.zeros((12, 4000)), ("aVL", "aVF", "aVR")) == ("aVL", "aVF", "aVR")
+
+
+@settings(max_examples=50)
+@given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 11))
+def test_padding(said: list[bool], lead: int) -> None:
+    signal = np.zeros((12, len(said)))
+    signal[lead] = said
+    kept = without_padding(signal)
+    text = "".join("1" if each else "0" for each in said)
+    assert "".join(f"{value:.0f}" for value in kept[lead]) == (text.strip("0") or text)
+
+
+def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree, original = make_code_test(tmp_path / "code"), builtins.__import__
+
+    def without(name: str, *others: Any) -> Any:
+        if name == "h5py":
+            raise ImportError(name)
+        return original(name, *others)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MelpError, match=r"needs the package h5py; pip install melp\[formats\]"):
+        code_test.list_entries(tree, Options())
+
+
+def test_what_is_not_code_15(tmp_path: Path) -> None:
+    with pytest.raises(MelpError, match="code-15: no folder given"):
+        code_15.list_entries(None, Options())
+    with pytest.raises(MelpError, match=r"not code-15, it holds no exams.csv"):
+        code_15.list_entries(tmp_path, Options())
+    (tmp_path / "exams.csv").write_text("exam_id,age\n1,2\n")
+    with pytest.raises(MelpError, match=r"exams.csv: no column is_male, patient_id, trace_file, 1dAVb"):
+        code_15.list_entries(tmp_path, Options())
+    tree = make_code_15(tmp_path / "code")
+    (tree / "exams_part0.hdf5").write_bytes(b"no HDF5")
+    with pytest.raises(MelpError, match=r"exams_part0.hdf5: not an HDF5 file"):
+        list(code_15.list_entries(tree, Options()).entries)
+    with h5py.File(tree / "exams_part0.hdf5", "w") as opened:
+        opened["signals"] = np.zeros(3)
+    with pytest.raises(MelpError, match=r"exams_part0.hdf5: no dataset 'tracings', found signals"):
+        list(code_15.list_entries(tree, Options()).entries)
+    with h5py.File(tree / "exams_part0.hdf5", "w") as opened:
+        opened["tracings"], opened["exam_id"] = np.zeros((2, 9, 12)), np.zeros(3)
+    with pytest.raises(MelpError, match=r"exam_id of another length than tracings \(2\)"):
+        list(code_15.list_entries(tree, Options()).entries)
+    source = {"file": str(tree / "exams_part1.hdf5"), "row": 77}
+    with pytest.raises(MelpError, match="tracing 77 cannot be read"):
+        code_15.load(Entry("77", "1", 1, source=source))
+
+
+def test_what_is_not_code_test(tmp_path: Path) -> None:
+    with pytest.raises(MelpError, match=r"not code-test, it holds no ecg_tracings.hdf5"):
+        code_test.list_entries(tmp_path, Options())
+    tree = make_code_test(tmp_path / "code")
+    gold = tree / "data/annotations/gold_standard.csv"
+    gold.write_text("1dAVb,RBBB,LBBB,SB,AF,ST\n0,0,0,0,0,0\n")
+    with pytest.raises(MelpError, match=r"gold_standard.csv: 1 rows, wanted 3, one a tracing"):
+        code_test.list_entries(tree, Options())
+    gold.write_text("1dAVb\n0\n")
+    with pytest.raises(MelpError, match=r"gold_standard.csv: no column RBBB, LBBB, SB, AF, ST"):
+        code_test.list_entries(tree, Options())
+    gold.unlink()
+    with pytest.raises(MelpError, match=r"gold_standard.csv: no such file"):
+        code_test.list_entries(tree, Options())

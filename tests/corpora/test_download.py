@@ -1,0 +1,320 @@
+"""Downloads from a local server with PhysioNet's layout: whole, cut, wrong, refused, gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from melp.corpora import Options, code_15, ptb_xl
+from melp.corpora.downloads import download as downloads
+from melp.corpora.downloads.download import Downloaded, download
+from melp.corpora.downloads.fetch import Fetcher, PublishedFile
+from melp.corpora.downloads.sources import Source
+from melp.errors import MelpError
+from small_ptb_xl import make_tree
+from small_server import Site, serving
+
+ROOT = "ptb-xl/1.0.3"
+FIRST = "records500/00000/00001_hr.dat"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """PTB-XL as PhysioNet has it: six recordings at both rates, tables, licence."""
+    folder = make_tree(tmp_path_factory.mktemp("published") / "ptb-xl", 6, rates=(500, 100))
+    (folder / "scp_statements.csv").write_text("code,description\nNORM,normal ECG\n")
+    (folder / "LICENSE.txt").write_text("CC BY 4.0\n")
+    names = [str(file.relative_to(folder).with_suffix("")) for file in sorted(folder.rglob("*.hea"))]
+    (folder / "RECORDS").write_text("\n".join(names) + "\n")
+    (folder / "example_physionet.py").write_text("print()\n")
+    return folder
+
+
+@pytest.fixture
+def site(published: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    site = Site()
+    site.publish(ROOT, published)
+    monkeypatch.setattr(downloads, "Fetcher", lambda *args: Fetcher(*args, patience=0.001))
+    with serving(site):
+        yield site
+
+
+def get(site: Site, out: Path, **options: object) -> Downloaded:
+    return download("ptb-xl", out, mirror=site.address, **options)  # type: ignore[arg-type]
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def test_what_the_corpus_needs_is_fetched_once(site: Site, published: Path, tmp_path: Path) -> None:
+    done = get(site, tmp_path / "raw")
+    wanted = {
+        name: data
+        for name, data in content(published).items()
+        if not name.startswith(("records100/", "example"))
+    }
+    found = content(tmp_path / "raw")
+    assert found.pop("SHA256SUMS.txt") == site.files[f"{ROOT}/SHA256SUMS.txt"]
+    assert found == wanted and len(wanted) == 4 + 2 * 6
+    size = sum(map(len, wanted.values())) + len(site.files[f"{ROOT}/SHA256SUMS.txt"])
+    assert done == Downloaded(tmp_path / "raw", files=16, fetched=16, bytes=size)
+    assert len(list(ptb_xl.list_entries(tmp_path / "raw", Options()).entries)) == 6
+    site.requests.clear()
+    assert get(site, tmp_path / "raw") == Downloaded(tmp_path / "raw", files=16, fetched=0, bytes=0)
+    assert site.requests == []
+
+
+def test_the_first_records_and_the_tables(site: Site, tmp_path: Path) -> None:
+    done = get(site, tmp_path / "raw", records=2)
+    recordings = [name for name in content(tmp_path / "raw") if name.startswith("records")]
+    stems = [f"records500/00000/0000{number}_hr" for number in (1, 2)]
+    assert recordings == [stem + ending for stem in stems for ending in (".dat", ".hea")]
+    assert (done.files, done.fetched) == (8, 8)
+    # More of them later: those that are there stay.
+    assert get(site, tmp_path / "raw", records=3).fetched == 2
+
+
+def test_a_file_that_was_damaged_on_disk_is_fetched_again(
+    site: Site, published: Path, tmp_path: Path
+) -> None:
+    get(site, tmp_path / "raw")
+    (tmp_path / "raw" / FIRST).write_bytes(b"damaged")
+    assert get(site, tmp_path / "raw").fetched == 1
+    assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes()
+
+
+def test_a_dropped_connection_goes_on_with_the_rest(site: Site, published: Path, tmp_path: Path) -> None:
+    size = len((published / FIRST).read_bytes())
+    site.cuts[f"{ROOT}/{FIRST}"] = [50_000, 30_000]
+    get(site, tmp_path / "raw")
+    assert size == 120_000 and site.asked(FIRST) == ["", "bytes=50000-", "bytes=80000-"]
+    assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes()
+
+
+def test_connections_dropped_at_random_places(site: Site, published: Path, tmp_path: Path) -> None:
+    rng = random.Random(0)
+    for path, data in site.files.items():
+        site.cuts[path] = [rng.randrange(len(data)) for _ in range(rng.randrange(4))]
+    get(site, tmp_path / "raw", workers=4)
+    for name, data in content(tmp_path / "raw").items():
+        assert data == site.files[f"{ROOT}/{name}"], name
+    assert any(site.cuts) and len(site.requests) > 20
+
+
+def test_a_server_without_ranges_begins_anew(site: Site, published: Path, tmp_path: Path) -> None:
+    site.ranges = False
+    site.cuts[f"{ROOT}/{FIRST}"] = [50_000, 60_000]
+    get(site, tmp_path / "raw")
+    assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes()
+    assert site.asked(FIRST) == ["", "bytes=50000-", "bytes=60000-"]
+
+
+def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
+    site.busy[f"{ROOT}/{FIRST}"] = 3
+    assert get(site, tmp_path / "raw").fetched == 16
+    assert site.asked(FIRST) == [""] * 4
+
+
+def test_a_connection_that_is_lost_for_good_leaves_its_part(
+    site: Site, published: Path, tmp_path: Path
+) -> None:
+    site.cuts[f"{ROOT}/{FIRST}"] = [50_000] + [0] * 100
+    with pytest.raises(MelpError, match=r"00001_hr\.dat: connection lost \(.*\); the same command goes on"):
+        get(site, tmp_path / "raw")
+    part = tmp_path / "raw" / (FIRST + ".part")
+    assert part.read_bytes() == (published / FIRST).read_bytes()[:50_000]
+    assert not (tmp_path / "raw" / FIRST).exists()
+    del site.cuts[f"{ROOT}/{FIRST}"]
+    site.requests.clear()
+    done = get(site, tmp_path / "raw")
+    assert site.asked(FIRST) == ["bytes=50000-"] and not part.exists()
+    assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes()
+    assert done.files == 16
+
+
+@pytest.mark.parametrize("extra", [0, 7])
+def test_a_part_that_is_whole_or_too_long(site: Site, published: Path, tmp_path: Path, extra: int) -> None:
+    part = tmp_path / "raw" / (FIRST + ".part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes((published / FIRST).read_bytes() + b"x" * extra)
+    get(site, tmp_path / "raw")
+    assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes() and not part.exists()
+    assert site.asked(FIRST) == ["bytes=120000-"] if not extra else ["bytes=120007-", ""]
+
+
+def test_wrong_bytes_are_removed_and_refused(site: Site, published: Path, tmp_path: Path) -> None:
+    right = site.files[f"{ROOT}/{FIRST}"]
+    wrong = bytes([right[0] ^ 1]) + right[1:]
+    site.files[f"{ROOT}/{FIRST}"] = wrong
+    with pytest.raises(MelpError) as caught:
+        get(site, tmp_path / "raw")
+    found, wanted = (hashlib.sha256(data).hexdigest() for data in (wrong, right))
+    assert str(caught.value) == f"{tmp_path / 'raw' / FIRST}: sha256 {found} found, wanted {wanted}; removed"
+    # The others have come; the wrong one has left nothing.
+    assert sorted(content(tmp_path / "raw")) == sorted(
+        {"SHA256SUMS.txt", *content(published)} - {FIRST, "example_physionet.py"}
+        - {name for name in content(published) if name.startswith("records100/")}
+    )  # fmt: skip
+    site.files[f"{ROOT}/{FIRST}"] = right
+    assert get(site, tmp_path / "raw").fetched == 1
+
+
+def test_a_part_with_wrong_bytes_is_refused_too(site: Site, tmp_path: Path) -> None:
+    part = tmp_path / "raw" / (FIRST + ".part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * 60_000)
+    with pytest.raises(MelpError, match=r"00001_hr\.dat: sha256 \w{64} found, wanted \w{64}; removed"):
+        get(site, tmp_path / "raw")
+    assert site.asked(FIRST) == ["bytes=60000-"] and not part.exists()
+
+
+def test_a_server_that_is_wrong_throughout_is_left(site: Site, tmp_path: Path) -> None:
+    for name in site.files:
+        if name.startswith(f"{ROOT}/records500"):
+            site.files[name] = b"<html>please log in</html>"
+    with pytest.raises(MelpError, match=r"wanted \w{64}; removed \(and 9 more\)"):
+        get(site, tmp_path / "raw", workers=1)
+
+
+def test_files_that_the_server_does_not_have(site: Site, tmp_path: Path) -> None:
+    del site.files[f"{ROOT}/{FIRST}"]
+    with pytest.raises(MelpError, match=r"00001_hr\.dat: not on the server \(404\)$"):
+        get(site, tmp_path / "raw")
+    del site.files[f"{ROOT}/SHA256SUMS.txt"]
+    with pytest.raises(MelpError, match=r"SHA256SUMS\.txt: not on the server \(404\)$"):
+        get(site, tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_list_that_lacks_a_table(site: Site, tmp_path: Path) -> None:
+    sums = site.files[f"{ROOT}/SHA256SUMS.txt"].decode().splitlines(keepends=True)
+    site.files[f"{ROOT}/SHA256SUMS.txt"] = "".join(line for line in sums if "scp_" not in line).encode()
+    with pytest.raises(MelpError, match=r"SHA256SUMS\.txt: no scp_statements\.csv found, wanted all tables"):
+        get(site, tmp_path / "raw")
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.hea", "/etc/outside.hea", "records500/../../o.hea", "C:o.hea", "a\\..\\o.hea"]
+)
+def test_names_that_lead_out_of_the_folder(site: Site, tmp_path: Path, name: str) -> None:
+    site.files[f"{ROOT}/SHA256SUMS.txt"] += f"{'0' * 64} {name}\n".encode()
+    with pytest.raises(MelpError, match=r"SHA256SUMS\.txt:30: .* found, wanted a name within the folder"):
+        get(site, tmp_path / "raw")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "raw"]
+
+
+def test_what_is_no_list_of_sums(site: Site, tmp_path: Path) -> None:
+    right = site.files[f"{ROOT}/SHA256SUMS.txt"]
+    site.files[f"{ROOT}/SHA256SUMS.txt"] = b"<!doctype html>\n<title>Log in</title>\n"
+    with pytest.raises(MelpError, match=r"SHA256SUMS\.txt:1: '<!doctype html>\\n' found, wanted a SHA-256"):
+        get(site, tmp_path / "raw")
+    site.files[f"{ROOT}/SHA256SUMS.txt"] = right
+    assert get(site, tmp_path / "raw").fetched == 16
+
+
+def test_an_account(site: Site, tmp_path: Path) -> None:
+    site.account = ("ann", "secret")
+    assert get(site, tmp_path / "raw", account=("ann", "secret")).fetched == 16
+    with pytest.raises(MelpError, match=r"the server asks for an account \(401\), wanted --user NAME"):
+        get(site, tmp_path / "other")
+    with pytest.raises(MelpError, match=r"the server refuses ann's password \(401\)"):
+        get(site, tmp_path / "other", account=("ann", "wrong"))
+    site.closed = True
+    page = r"https://physionet\.org/content/ptb-xl/1\.0\.3/"
+    for account, end in ((("ann", "secret"), "asks for$"), (None, "then give --user NAME$")):
+        with pytest.raises(MelpError, match=rf"no access \(403\); log in at {page}, sign the data .*{end}"):
+            get(site, tmp_path / "other", account=account)
+    assert not (tmp_path / "other").exists()
+
+
+def test_numbers_that_are_none(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(MelpError, match="--records: 0, wanted 1 or more"):
+        get(site, tmp_path, records=0)
+    with pytest.raises(MelpError, match="--workers: 0, wanted 1 or more"):
+        get(site, tmp_path, workers=0)
+    with pytest.raises(
+        MelpError, match=r"corpus: 'synthetic' is nowhere to be downloaded, wanted one of .*ptb-xl"
+    ):
+        download("synthetic", tmp_path)
+
+
+def test_ctrl_c_leaves_parts_that_go_on(site: Site, published: Path, tmp_path: Path) -> None:
+    site.slow = 0.01
+    words = ["data", "download", "ptb-xl", "--out", str(tmp_path / "raw"), "--mirror", site.address]
+    command = [sys.executable, "-c", "from melp.cli import main; main()", *words]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.rglob("*.dat.part")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130 and "Traceback" not in process.stderr.read()  # type: ignore[union-attr]
+    parts = {file: file.stat().st_size for file in tmp_path.rglob("*.part")}
+    assert parts
+    site.slow = 0
+    site.requests.clear()
+    get(site, tmp_path / "raw")
+    for part, size in parts.items():
+        name = str(part.relative_to(tmp_path / "raw")).removesuffix(".part")
+        assert site.asked(name) == ([f"bytes={size}-"] if size else [""])
+        assert (tmp_path / "raw" / name).read_bytes() == (published / name).read_bytes()
+
+
+def test_all_of_a_project_where_no_folder_is_named(site: Site, tmp_path: Path) -> None:
+    files = Source("ptb-xl", "1.0.3").files(tmp_path, Fetcher(), site.address, None)
+    assert len(list(files.each)) == files.count == 2 + 4 * 6
+
+
+def test_zenodo(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Archives with MD5 in a record's JSON, the first of them by number of recordings, unpacked."""
+    record = code_15.SOURCE.record
+    files = {name: name.encode() * 50 for name in code_15.SOURCE.tables}
+    for name in code_15.SOURCE.archives:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(name.replace(".zip", ".hdf5"), name * 1000)
+        files[name] = packed.getvalue()
+    sums = [{"key": name, "checksum": f"md5:{hashlib.md5(data).hexdigest()}"} for name, data in files.items()]
+    site.files = {f"records/{record}": json.dumps({"files": sums}).encode()}
+    site.files |= {f"records/{record}/files/{name}/content": data for name, data in files.items()}
+    first, second = code_15.SOURCE.archives[:2]
+    site.cuts[f"records/{record}/files/{first}/content"] = [10]
+    each = code_15.SOURCE.records_each
+    done = download("code-15", tmp_path, mirror=site.address, records=each + 1)
+    assert (done.files, done.fetched) == (len(code_15.SOURCE.tables) + 2, len(code_15.SOURCE.tables) + 2)
+    unpacked = {name: (tmp_path / name.replace(".zip", ".hdf5")).read_text() for name in (first, second)}
+    assert unpacked == {first: first * 1000, second: second * 1000}
+    assert sorted(file.name for file in tmp_path.glob("*.hdf5")) == sorted(
+        name.replace(".zip", ".hdf5") for name in (first, second)
+    )
+    site.requests.clear()
+    assert download("code-15", tmp_path, mirror=site.address, records=each).fetched == 0
+    assert site.requests == []
+    site.files[f"records/{record}"] = b"{}"
+    with pytest.raises(MelpError, match="not a record of Zenodo"):
+        download("code-15", tmp_path / "other", mirror=site.address)
+
+
+def test_a_file_is_put_in_place_in_one_step(site: Site, tmp_path: Path) -> None:
+    """Whoever looks meanwhile sees no file, or all of it."""
+    site.slow = 0.002
+    file = PublishedFile(f"{site.address}/{ROOT}/{FIRST}", tmp_path / "file.dat")
+    seen = []
+    fetcher = Fetcher(on_bytes=lambda count: seen.append(file.target.exists()))
+    assert fetcher.fetch(file) and not any(seen) and len(seen) > 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file.dat"]

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import ast
+import csv
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from melp.corpora import ptb_xl
+from melp.corpora._challenge import abbreviations
+from melp.corpora._headers import describe
+from melp.corpora._records import list_records
+from melp.corpora.cpsc2018 import CLASSES, labels
+from melp.errors import MelpError
+
+CODES = st.lists(st.integers(10**5, 10**17).map(str), max_size=6)
+CELLS = st.one_of(st.integers(1, 9).map(str), st.sampled_from(["", " "]))
+
+
+@pytest.mark.parametrize("lead", ["#Dx: ", "# Dx: ", "Dx: ", "#DX:", "Dx :"])
+def test_every_spelling_of_a_comment(lead: str) -> None:
+    told = describe(["Age: 61", "#Sex: Female", f"{lead}284470004,427084000,284470004", "Rx: Unknown"])
+    assert told.codes == ("284470004", "427084000")
+    assert (told.age, told.sex) == (61.0, "female")
+
+
+@pytest.mark.parametrize(
+    ("age", "years"), [("0", 0.0), ("4", 4.0), ("89.5", 89.5), ("NaN", None), ("Unknown", None), ("-1", None),
+                       ("300", None), ("", None), ("1e3", None), ("٣", None)]
+)  # fmt: skip
+def test_ages(age: str, years: float | None) -> None:
+    found = describe([f"Age: {age}"]).age
+    assert math.isnan(found) if years is None else found == years
+
+
+def test_what_is_unknown() -> None:
+    told = describe(["Sex: Unknown", "Dx: Unknown"])
+    assert told.sex == "" and told.codes == () and math.isnan(told.age)
+    assert describe([]).codes == ()
+    assert describe(["Sex: M"]).sex == "male"
+
+
+@given(CODES, st.sampled_from(["", " ", "  "]))
+def test_codes_come_back(codes: list[str], space: str) -> None:
+    told = describe(["Age: 1", f"#{space}Dx:{space}" + f",{space}".join(codes)])
+    assert told.codes == tuple(dict.fromkeys(codes))
+
+
+@given(st.lists(st.text(max_size=40), max_size=6))
+def test_any_comments_are_understood_or_nothing_is_said(comments: list[str]) -> None:
+    told = describe(comments)
+    assert math.isnan(told.age) or 0 <= told.age <= 120
+    assert told.sex in ("", "female", "male")
+    assert len(set(told.codes)) == len(told.codes) and all(code.strip() == code for code in told.codes)
+
+
+@given(st.text(alphabet="A0123456789", min_size=1, max_size=5), st.lists(CELLS, max_size=3))
+def test_rows_of_a_reference_table(name: str, cells: list[str]) -> None:
+    line = ",".join([name, *cells])
+    numbers = [int(cell) for cell in cells if cell.strip()]
+    found = labels(next(csv.reader([line])))
+    assert found == tuple(dict.fromkeys(CLASSES[number - 1] for number in numbers))
+
+
+@given(st.text(min_size=1).filter(lambda text: text.strip() not in set("123456789") | {""}))
+def test_a_reference_with_any_other_label_is_refused(cell: str) -> None:
+    with pytest.raises(MelpError, match=r"record A0001: label .*, wanted 1 to 9"):
+        labels(["A0001", cell])
+
+
+@given(
+    st.dictionaries(st.text(alphabet="ABCDEFG()/_", min_size=1, max_size=6), st.floats(0, 100), max_size=6)
+)
+def test_cells_of_ptb_xl(codes: dict[str, float]) -> None:
+    assert ptb_xl.labels(str(codes)) == tuple(code.rstrip("_") for code in codes)
+    assert list(ast.literal_eval(str(codes))) == list(codes)
+
+
+@given(st.one_of(st.text(), st.text(alphabet="{}[]()'\",: 1aNST_-", max_size=30)))
+@example("{1: 2}")
+@example("'NORM'")
+@example("-" * 20000 + "1")
+@example("(" * 500)
+def test_any_cell_of_ptb_xl_is_understood_or_refused(cell: str) -> None:
+    try:
+        found = ptb_xl.labels(cell)
+    except ValueError as error:
+        assert not isinstance(error, SyntaxError)
+    else:
+        assert all(code == code.rstrip("_") for code in found)
+
+
+def test_abbreviations_tell_codes_apart() -> None:
+    names = abbreviations()
+    assert len(names) == len(set(names.values())) == 133
+    assert all(code.isdecimal() for code in names)
+    # Scored and unscored diagnoses, by hand from the challenge's tables.
+    assert {code: names[code] for code in ("164889003", "426783006", "164884008", "67741000119109")} == {
+        "164889003": "AF", "426783006": "NSR", "164884008": "VEB", "67741000119109": "LAE",
+    }  # fmt: skip
+
+
+def test_records_of_a_tree(tmp_path: Path) -> None:
+    for name in ("b/X2.hea", "b/X2.mat", "b/X1.hea", "a/X3.hea", "a/X3.dat", "a/X9.mat"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "RECORDS").write_text("a/\nb/\n")
+    (tmp_path / "a/RECORDS").write_text("X3\nX4\n\n")
+    assert list(list_records(tmp_path)) == [
+        ("X3", tmp_path / "a/X3"), ("X4", None), ("X1", None), ("X2", tmp_path / "b/X2"),
+    ]  # fmt: skip

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from melp.corpora import Options, mimic_iv_ecg
+from melp.corpora._folds import held_out_fold
+from melp.corpora.mimic_iv_ecg import list_entries, load
+from melp.data.build import Summary, build
+from melp.data.store import Store
+from melp.ecg import ECG, LEADS, BadRecordError, check_lead_order, limb_residuals
+from melp.errors import MelpError
+from small_corpora import MIMIC_LEADS, make_mimic, mimic_signal
+
+RECORDS = 240
+# What is wrong with the records of a number in each 40, six times over.
+SHORT, NAN, ZERO, MISSING, FLAT, BARE = 7, 11, 13, 17, 19, 23
+REPORTS = (
+    (["Sinus rhythm", "Normal ECG"], ("sinus rhythm", "normal ecg")),
+    (
+        ["*** Consider acute ST elevation MI ***", "", "Abnormal EKG. ", "=== Rate 62. Axis -12.5 ==="],
+        ("consider acute st elevation mi", "abnormal ecg", "rate 62", "axis -12.5"),
+    ),
+    (
+        ["--- Warning: Data quality may affect interpretation ---", "Atrial fibrillation, rapid\nresponse"],
+        ("atrial fibrillation, rapid response",),
+    ),
+)
+
+
+def report_of(number: int) -> tuple[list[str], tuple[str, ...]]:
+    """Lines and statements of a record."""
+    if number % 40 == SHORT:
+        return ["Sinus rhythm", "---"], ("sinus rhythm",)
+    if number % 40 == BARE:
+        return [], ()
+    return REPORTS[number % len(REPORTS)]
+
+
+def signal_of(number: int, good: list[np.ndarray]) -> np.ndarray | None:
+    signal = good[number % len(good)].copy()
+    match number % 40:
+        case 11:
+            signal[3, 100:200] = -32768
+        case 13:
+            signal[:] = 0
+        case 17:
+            return None
+        case 19:
+            signal[:] = signal[:, :1]
+    return signal
+
+
+@pytest.fixture(scope="module")
+def good() -> list[np.ndarray]:
+    return [mimic_signal(seed) for seed in range(12)]
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory, good: list[np.ndarray]) -> Path:
+    signals = [signal_of(number, good) for number in range(RECORDS)]
+    reports = [report_of(number)[0] for number in range(RECORDS)]
+    return make_mimic(tmp_path_factory.mktemp("mimic"), signals, reports)
+
+
+@pytest.fixture(scope="module")
+def built(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
+    return build("mimic-iv-ecg", tree, tmp_path_factory.mktemp("built") / "store", allow_missing=True)
+
+
+@pytest.fixture(scope="module")
+def store(built: Summary) -> Store:
+    return Store(built.path)
+
+
+def test_counts_of_what_is_left_out(built: Summary) -> None:
+    each = RECORDS // 40
+    assert built.dropped == {"report under 4 words": 2 * each, "NaN": each, "all zero": each, "flat": each}
+    assert built.missing == each
+    assert built.records == RECORDS - 6 * each
+
+
+def test_order_is_restored(store: Store, good: list[np.ndarray]) -> None:
+    standard = [MIMIC_LEADS.index(lead) for lead in LEADS]
+    assert standard != list(range(12))
+    for row, name in enumerate(store.index["id"]):
+        digital = good[(int(name) - 40000000) % len(good)]
+        # A step is 5 microvolt.
+        np.testing.assert_array_equal(store.signals(np.array([row]))[0], 5 * digital[standard])
+    for name in store.index["id"][::20]:
+        ecg = store.ecg(name)
+        assert check_lead_order(ecg) == []
+        assert np.abs(limb_residuals(ecg.signal[:6].astype(np.float64))).max() < 1e-6
+        as_in_the_file = ECG(ecg.signal[standard], ecg.rate, LEADS)
+        assert check_lead_order(as_in_the_file) == ["aVL and aVF look swapped"]
+    assert not any("lead order" in flags for flags in store.index["flags"])
+
+
+def test_statements(store: Store) -> None:
+    wanted = {str(40000000 + number): list(report_of(number)[1]) for number in range(RECORDS)}
+    assert {row.id: row.statements for row in store.index.itertuples()} == {
+        name: wanted[name] for name in store.index["id"]
+    }
+    # Of each 120 records in turn: 34 with two statements, 34 with four, 34 with one.
+    counts = Counter(len(statements) for statements in store.index["statements"])
+    assert counts == {2: 68, 4: 68, 1: 68}
+
+
+def test_patients_stay_in_one_fold(store: Store) -> None:
+    folds = store.index.groupby("patient")["fold"]
+    assert (folds.nunique() == 1).all()
+    assert all(fold.iloc[0] == held_out_fold(patient) for patient, fold in folds)
+    assert (store.index["labels"].map(len) == 0).all() and store.index["age"].isna().all()
+
+
+def test_reports_of_missing_training_recordings_are_kept(tree: Path, store: Store) -> None:
+    missing = [number for number in range(RECORDS) if number % 40 == MISSING]
+    wanted = {
+        str(40000000 + number): list(report_of(number)[1])
+        for number in missing
+        if held_out_fold(str(10000000 + number // 3)) < 9
+    }
+    assert wanted and dict(zip(store.texts["id"], store.texts["statements"], strict=True)) == wanted
+
+
+def test_the_order_is_that_of_the_list_and_batches_do_not_matter(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = list(list_entries(tree, Options()).entries)
+    assert [entry.id for entry in whole] == [str(40000000 + number) for number in range(RECORDS)]
+    monkeypatch.setattr(mimic_iv_ecg, "_BATCH", 7)
+    assert repr(list(list_entries(tree, Options()).entries)) == repr(whole)
+
+
+def test_a_study_without_measurements_has_no_report(tmp_path: Path, good: list[np.ndarray]) -> None:
+    tree = make_mimic(tmp_path, good[:3], [["Sinus rhythm", "Normal ECG"]] * 3)
+    file = tree / "machine_measurements.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line for line in lines if ",40000001," not in line) + "\n")
+    entries = list(list_entries(tree, Options()).entries)
+    assert [entry.statements for entry in entries] == [
+        ("sinus rhythm", "normal ecg"),
+        (),
+        entries[0].statements,
+    ]
+    assert [entry.refused for entry in entries] == ["", "report under 4 words", ""]
+
+
+def test_a_flat_recording(tmp_path: Path, good: list[np.ndarray]) -> None:
+    flat = np.repeat(good[0][:, :1], 5000, axis=1)
+    entry = next(iter(list_entries(make_mimic(tmp_path, [flat], [["a b c d"]]), Options()).entries))
+    with pytest.raises(BadRecordError, match="every lead is constant") as error:
+        load(entry)
+    assert error.value.reason == "flat"
+
+
+def test_what_is_not_mimic(tmp_path: Path, good: list[np.ndarray]) -> None:
+    with pytest.raises(MelpError, match="mimic-iv-ecg: no folder given, wanted --raw"):
+        list_entries(None, Options())
+    with pytest.raises(MelpError, match=r"not mimic-iv-ecg, it holds no record_list.csv"):
+        list_entries(tmp_path, Options())
+    tree = make_mimic(tmp_path / "tree", [None], [["Sinus rhythm"]])
+    with pytest.raises(MelpError, match="none of the 1 recordings is there"):
+        list(list_entries(tree, Options()).entries)
+    (tree / "machine_measurements.csv").rename(tree / "other.csv")
+    with pytest.raises(MelpError, match=r"it holds no machine_measurements.csv"):
+        list_entries(tree, Options())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("subject_id,study_id\n1,2\n", r"record_list.csv: not as published \(.*path"),
+        ("subject_id,study_id,path\n1,2,\n", r"record_list.csv: empty cells in column path"),
+        ("subject_id,study_id,path\nx,2,a\n", r"record_list.csv: not as published"),
+        ("", r"record_list.csv: not as published"),
+    ],
+)
+def test_tables_that_are_not_as_published(tmp_path: Path, content: str, message: str) -> None:
+    tree = make_mimic(tmp_path, [None], [["Sinus rhythm"]])
+    (tree / "record_list.csv").write_text(content)
+    with pytest.raises(MelpError, match=message):
+        list(list_entries(tree, Options()).entries)
+
+
+LISTED = """
+import resource, sys
+from pathlib import Path
+from melp.corpora import Options
+from melp.corpora.mimic_iv_ecg import list_entries
+
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+count = sum(1 for entry in list_entries(Path(sys.argv[1]), Options()).entries)
+print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / count)
+"""
+
+
+@pytest.mark.slow
+def test_a_row_takes_less_than_a_kilobyte_of_memory(tmp_path: Path, good: list[np.ndarray]) -> None:
+    count = 200_000
+    signals = [good[0], *[None] * (count - 1)]
+    # Some thousand wordings, most of them rare, as machines have them.
+    reports = [
+        ["Sinus rhythm", f"Statement {(number * number) % 9973}", "Normal ECG"] for number in range(count)
+    ]
+    tree = make_mimic(tmp_path, signals, reports)
+    command = [sys.executable, "-c", LISTED, str(tree)]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert int(listed[0]) == count
+    # 800,035 rows stay below 0.8 GB.
+    assert float(listed[1]) < 1000

@@ -1,0 +1,165 @@
+"""One's own recordings from a CSV: every column, every fault, and a task on them."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from melp.corpora import Entry, Options, table
+from melp.corpora._folds import hashed_fold
+from melp.data.build import build
+from melp.data.store import Store
+from melp.errors import MelpError
+from melp.tasks import get_task
+from small_ptb_xl import beats, write_record
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    for number in range(1, 4):
+        write_record(tmp_path / "raw" / "a" / f"r{number}", beats(number))
+    return tmp_path / "raw"
+
+
+def entries(raw: Path, text: str, encoding: str = "utf-8") -> list[Entry]:
+    file = raw.parent / "own.csv"
+    file.write_text(text, encoding=encoding)
+    return list(table.list_entries(raw, Options(table=file)).entries)
+
+
+def test_every_column(raw: Path) -> None:
+    found = entries(
+        raw,
+        "path,id,patient,fold,report,age,sex,labels,AFIB,LBBB,device\n"
+        'a/r1.hea,x1,p1,3,"sinus rhythm, normal",61.5,F,NORM; SR,0,,CS-200\n'
+        "a/r2,x2,p1,10.0,,,male,AFIB|CD,1,true,\n"
+        "a/r9.hea,x3,,1,,,,,0,1,\n",
+    )
+    assert found[0] == Entry(
+        "x1", "p1", 3, ("NORM", "SR"), "sinus rhythm, normal", None, 61.5, "female", str(raw / "a/r1.hea")
+    )
+    assert found[1].labels == ("AFIB", "CD", "LBBB") and found[1].source == str(raw / "a/r2")
+    assert (found[1].fold, found[1].sex, found[1].statements) == (10, "male", ())
+    assert np.isnan(found[1].age)
+    # Not on disk; without a patient, the recording is a patient's own.
+    assert (found[2].source, found[2].patient, found[2].labels) == (None, "x3", ("LBBB",))
+
+
+def test_a_path_alone(raw: Path) -> None:
+    one, two = entries(raw, "path\na/r1.hea\n\na/r2.hea\n")
+    assert (one.id, one.patient, one.labels, one.statements) == ("a/r1.hea", "a/r1.hea", (), ())
+    assert (one.fold, two.fold) == (hashed_fold("a/r1.hea"), hashed_fold("a/r2.hea"))
+
+
+def test_folds_are_of_patients(raw: Path) -> None:
+    rows = "".join(f"r{number},p{number % 40}\n" for number in range(400))
+    found = entries(raw, "path,patient\n" + rows)
+    assert {entry.fold for entry in found} == set(range(1, 11))
+    assert len({(entry.patient, entry.fold) for entry in found}) == 40
+
+
+def test_statements_and_separators(raw: Path) -> None:
+    (one,) = entries(raw, 'path;statements\na/r1;"sinus rhythm| normal ecg\nno change |"\n', "utf-8-sig")
+    assert one.statements == ("sinus rhythm", "normal ecg", "no change") and one.id == "a/r1"
+    assert entries(raw, "path\tage\na/r1\t40\n")[0].age == 40
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "columns  found, wanted path among them"),
+        ("file,age\nx,3\n", "columns file, age found, wanted path among them"),
+        ("path,age,age\nx,3,4\n", "column 'age' found twice"),
+        ("path\n", "no row below the header, wanted one a recording"),
+        ("path,age\na/r1,3\na/r2\n", "row 3: 1 values found, wanted 2"),
+        ("path,id\na/r1,x\na/r2,x\n", "row 3: id 'x' found twice, wanted one of its own"),
+        ("path,age\na/r1,3\na/r2,old\n", "row 3: column age: 'old' found, wanted a number from 0 to 150"),
+        ("path,age\na/r1,-1\n", "row 2: column age: '-1' found, wanted a number from 0 to 150"),
+        ("path,fold\na/r1,0\n", "row 2: column fold: '0' found, wanted a whole number from 1 to 10"),
+        ("path,fold\na/r1,1.5\n", "row 2: column fold: '1.5' found, wanted a whole number from 1 to 10"),
+        ("path,fold\na/r1,\n", "row 2: column fold: '' found, wanted a whole number from 1 to 10"),
+        ("path,sex\na/r1,x\n", "row 2: column sex: 'x' found, wanted female or male, f or m, or nothing"),
+        ("path,age\n,3\n", "row 2: column path: nothing found, wanted a recording"),
+    ],
+)
+def test_faults_are_named_by_row_and_column(raw: Path, text: str, message: str) -> None:
+    with pytest.raises(MelpError) as caught:
+        entries(raw, text)
+    assert str(caught.value) == f"{raw.parent / 'own.csv'}: {message}"
+
+
+def test_what_must_be_given(raw: Path, tmp_path: Path) -> None:
+    with pytest.raises(MelpError, match="table: no table given, wanted --csv"):
+        table.list_entries(raw, Options())
+    with pytest.raises(MelpError, match="table: no folder given, wanted --raw"):
+        table.list_entries(None, Options(table=tmp_path / "own.csv"))
+    with pytest.raises(MelpError, match="nowhere: no such folder"):
+        table.list_entries(tmp_path / "nowhere", Options(table=tmp_path / "own.csv"))
+    with pytest.raises(MelpError, match=r"absent\.csv: cannot be read as UTF-8 text"):
+        table.list_entries(raw, Options(table=tmp_path / "absent.csv"))
+    with pytest.raises(MelpError, match=r"own\.csv: .*utf-8"):
+        entries(raw, "path,sex\na/r1,männlich\n", "latin-1")
+
+
+WORD = st.text(
+    st.characters(codec="utf-8", exclude_characters=";|", exclude_categories=["Cc", "Z"]), min_size=1
+)
+
+
+@given(
+    st.lists(st.tuples(WORD, st.lists(WORD), st.lists(WORD), st.booleans(), st.floats(0, 150)), min_size=1)
+)
+def test_what_is_written_is_read(rows: list[tuple[str, list[str], list[str], bool, float]]) -> None:
+    """Whatever is in the cells, commas, quotes and letters of any script among it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "own.csv")
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["path", "id", "labels", "statements", "AFIB", "age"])
+            for number, (path, labels, said, afib, age) in enumerate(rows):
+                writer.writerow([path, number, ";".join(labels), "|".join(said), int(afib), age])
+        found = list(table.list_entries(Path(folder), Options(table=file)).entries)
+    for (_, labels, said, afib, age), entry in zip(rows, found, strict=True):
+        assert entry.labels == tuple(dict.fromkeys([*labels, *(["AFIB"] if afib else [])]))
+        assert (entry.statements, entry.age) == (tuple(said), age)
+
+
+@given(
+    st.binary(max_size=60) | st.text(st.sampled_from('path,age\n01"; \x00;')).map(str.encode), st.booleans()
+)
+def test_any_bytes_are_a_table_or_one_line(content: bytes, headed: bool) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "own.csv")
+        file.write_bytes((b"path,age,fold\n" if headed else b"") + content)
+        try:
+            list(table.list_entries(Path(folder), Options(table=file)).entries)
+        except MelpError as error:
+            assert str(error).startswith(str(file)) and len(str(error).splitlines()) == 1
+
+
+def test_a_store_and_a_task_of_it(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(
+        "path,patient,fold,report,AFIB,LBBB\na/r1,1,1,sinus rhythm. normal ecg,0,0\n"
+        "a/r2,2,9,atrial fibrillation,1,0\na/r3,3,10,,1,1\n"
+    )
+    build("table", raw, tmp_path / "store", table=tmp_path / "own.csv")
+    store = Store(tmp_path / "store")
+    assert store.index["statements"].tolist() == [["sinus rhythm", "normal ecg"], ["atrial fibrillation"], []]
+    assert (store.signals(np.array([2]))[0] == beats(3)).all()
+    (tmp_path / "mine.yaml").write_text(
+        "classes:\n  AF: {codes: [AFIB], prompts: [atrial fibrillation]}\n"
+        "  LBBB: {prompts: [left bundle branch block]}\n"
+    )
+    task = get_task(str(tmp_path / "mine.yaml"))
+    assert (task.name, task.corpus, task.test_folds) == ("mine", "table", (10,))
+    wanted = pd.DataFrame(
+        {"AF": [True, True], "LBBB": [False, True]}, index=pd.Index(["a/r2", "a/r3"], name="id")
+    )
+    pd.testing.assert_frame_equal(task.labels(store.index), wanted)

@@ -1,0 +1,149 @@
+"""The files of a store, byte by byte."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import melp.data.build
+from melp.corpora import Options
+from melp.data.build import build
+from melp.data.build.shards import ZSTD, Job, _Signals
+from melp.data.store import verify
+from small_ptb_xl import beats, make_tree, write_record
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`none` and `zstd`: seven records in shards of three; 2 is bad, and 6 has the signal of 1, and 7 too."""
+    folder = tmp_path_factory.mktemp("format")
+    raw = make_tree(folder / "raw", 7, listed=9)
+    (raw / "records500/00000/00002_hr.dat").write_bytes(b"")
+    for number in (6, 7):
+        write_record(raw / f"records500/00000/{number:05d}_hr", beats(1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(melp.data.build, "RECORDS", 3)
+        build("ptb-xl", raw, folder / "none", allow_missing=True)
+        build("ptb-xl", raw, folder / "zstd", allow_missing=True, compress=True)
+    return folder
+
+
+def manifest(store: Path) -> dict:
+    return json.loads((store / "manifest.json").read_text())
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_the_index_says_where_each_record_lies_and_what_its_digest_is(stores: Path, compression: str) -> None:
+    store = stores / compression
+    index = pd.read_parquet(store / "index.parquet")
+    assert index["id"].tolist() == ["1", "3", "4", "5", "6", "7"]
+    assert index["shard"].tolist() == [0, 0, 1, 1, 1, 2] and index["row"].tolist() == [0, 1, 0, 1, 2, 0]
+    signals = [beats(number) for number in (1, 3, 4, 5, 1, 1)]
+    for row, signal in zip(index.itertuples(), signals, strict=True):
+        file = store / manifest(store)["shards"][row.shard]["file"]
+        content = file.read_bytes()[row.offset : row.offset + row.size]
+        if compression == "zstd":
+            content = pa.Codec("zstd").decompress(content, 120_000, asbytes=True)
+        assert content == signal.tobytes()
+        digest = hashlib.sha256(signal.tobytes()).digest()[:8]
+        assert row.digest == np.frombuffer(digest, "<i8")[0]
+
+
+def test_offsets_of_plain_shards_count_from_the_header(stores: Path) -> None:
+    index = pd.read_parquet(stores / "none/index.parquet")
+    assert (index["size"] == 120_000).all() and (index["offset"] == 128 + index["row"] * 120_000).all()
+    assert index.dtypes[["digest", "offset", "size"]].astype(str).tolist() == ["int64", "int64", "int32"]
+
+
+def test_compressed_shards_are_the_plain_ones(stores: Path) -> None:
+    assert manifest(stores / "zstd")["compression"] == "zstd"
+    assert manifest(stores / "none")["compression"] == "none"
+    for number in range(3):
+        plain = (stores / f"none/shards/0000{number}.npy").read_bytes()
+        packed = stores / f"zstd/shards/0000{number}.npy.zst"
+        with pa.CompressedInputStream(pa.OSFile(str(packed)), "zstd") as stream:
+            assert stream.read() == plain
+        if zstd := shutil.which("zstd"):
+            assert subprocess.run([zstd, "-dc", packed], capture_output=True, check=True).stdout == plain
+        assert len(packed.read_bytes()) < len(plain)
+    plain, packed = (pd.read_parquet(stores / name / "index.parquet") for name in ("none", "zstd"))
+    pd.testing.assert_frame_equal(
+        plain.drop(columns=["offset", "size"]), packed.drop(columns=["offset", "size"])
+    )
+
+
+def sha256_by_record(content: bytes, starts: list[int]) -> str:
+    """SHA-256 of the header and the records' SHA-256, of the bytes of a shard."""
+    ends = [*starts[1:], len(content)]
+    parts = [content[start:end] for start, end in zip(starts, ends, strict=False)]
+    header = content[: starts[0]] if starts else content
+    return hashlib.sha256(header + b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_the_manifest_has_sizes_digests_and_counts(stores: Path, compression: str) -> None:
+    store = stores / compression
+    said = manifest(store)
+    assert said["format"] == 3 and said["records"] == 6 and said["missing"] == 2 and said["texts"] == 1
+    assert said["dropped"] == {"truncated": 1}
+    assert said["flags"] == {"duplicate signal": 2, "empty report": 1}
+    assert [shard["records"] for shard in said["shards"]] == [2, 3, 1]
+    index = pd.read_parquet(store / "index.parquet")
+    for number, shard in enumerate(said["shards"]):
+        content = (store / shard["file"]).read_bytes()
+        assert set(shard) == {"file", "records", "bytes", "sha256"}
+        rows = index[index["shard"] == number]
+        wanted = sha256_by_record(content, rows["offset"].tolist())
+        assert (shard["bytes"], shard["sha256"]) == (len(content), wanted)
+    assert set(said["files"]) == {"dropped.parquet", "index.parquet", "texts.parquet"}
+    assert verify(store) == []
+
+
+def test_every_later_record_with_the_signal_of_an_earlier_one_is_flagged(stores: Path) -> None:
+    index = pd.read_parquet(stores / "none/index.parquet")
+    flags = [list(flags) for flags in index["flags"]]
+    # Records 1, 6 and 7 have one signal and lie in three shards.
+    assert flags == [[], ["empty report"], [], [], ["duplicate signal"], ["duplicate signal"]]
+
+
+def test_dropped_records_have_their_own_file(stores: Path) -> None:
+    dropped = pd.read_parquet(stores / "none/dropped.parquet").to_dict("records")
+    assert dropped == [
+        {
+            "id": "2",
+            "reason": "truncated",
+            "detail": "records500/00000/00002_hr.dat: 0 samples, the header says 5000",
+        }
+    ]
+
+
+@pytest.mark.parametrize("compression", ["none", "zstd"])
+@pytest.mark.parametrize("kept", [0, 1, 999, 1000, 1024])
+def test_fewer_records_than_expected_mend_the_header(tmp_path: Path, compression: str, kept: int) -> None:
+    (tmp_path / "shards").mkdir()
+    options = Options(rate=1, seconds=3)
+    job = Job(tmp_path, "none", None, options, compression=compression)
+    signals = np.arange(kept * 36, dtype=np.int16).reshape(kept, 12, 3)
+    with _Signals(job, 0, 1024) as writer:
+        places = [writer.append(signal) for signal in signals]
+        said = writer.finish(kept)
+    content = (tmp_path / said["file"]).read_bytes()
+    wanted = sha256_by_record(content, [place["offset"] for place in places])
+    assert (said["bytes"], said["sha256"]) == (len(content), wanted)
+    assert said["records"] == kept and [file.name for file in (tmp_path / "shards").iterdir()] == [
+        Path(said["file"]).name
+    ]
+    if compression == ZSTD:
+        content = pa.CompressedInputStream(pa.BufferReader(content), "zstd").read()
+    elif kept:
+        assert places[-1] == {**places[-1], "offset": 128 + 72 * (kept - 1), "size": 72}
+    assert np.array_equal(np.load(io.BytesIO(content)), signals)

@@ -1,0 +1,117 @@
+"""All reports of PTB-XL, and those with a given translation: the bars of the translator."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from melp.reports import coverage, language, to_statements
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+from translation import damages, noticed, read_pairs
+from translation_facts import Fact, facts_of
+
+
+@pytest.fixture(scope="module")
+def database(ptb_xl: Path) -> pd.DataFrame:
+    return pd.read_csv(ptb_xl / "ptbxl_database.csv")
+
+
+@pytest.mark.data
+def test_words_translated(database: pd.DataFrame) -> None:
+    counts = {"de": [0, 0], "sv": [0, 0], "en": [0, 0]}
+    for report in database["report"].unique():
+        translated, words = coverage(report)
+        counts[language(report)][0] += translated
+        counts[language(report)][1] += words
+    assert counts["en"] == [0, 0]
+    assert counts["de"][0] / counts["de"][1] >= 0.98
+    assert counts["sv"][0] / counts["sv"][1] >= 0.98
+
+
+@pytest.mark.data
+def test_wording_is_controlled(database: pd.DataFrame) -> None:
+    statements = {said for report in database["report"].unique() for said in to_statements(report)}
+    words = {word.strip(",") for said in statements for word in said.split()}
+    assert not words & {"lvh", "rbbb", "lbbb", "lahb", "ves", "sves", "infarct", "ischaemia", "ekg"}
+    assert all(said and said == said.lower() and not said.endswith(".") for said in statements)
+    assert len(statements) < 4000
+
+
+@pytest.mark.data
+def test_facts_of_given_translations_are_kept(database: pd.DataFrame, recordings: Path) -> None:
+    pairs = read_pairs(database, recordings / "text" / "ptbxl_reports_english_500.csv")
+    assert len(pairs) > 490
+    assert sum(not pair.lost for pair in pairs) / len(pairs) >= 0.95
+    for kind, (seen, total) in noticed(pairs).items():
+        assert seen / total > 0.9, kind
+
+
+REPORT = (
+    "Sinus rhythm, left axis deviation, no ischemia, possible old inferior infarction, anteroseptal"
+    " myocardial damage cannot be ruled out, likely lateral ischemia or left ventricular strain,"
+    " T wave inversion in V1-V3."
+)
+
+
+def test_facts_are_read() -> None:
+    assert facts_of(REPORT) == {
+        Fact("sinus rhythm"),
+        Fact("left axis"),
+        Fact("ischemia", negated=True),
+        Fact("infarction", ("inferior",), hedge="possible"),
+        Fact("myocardial damage", ("anteroseptal",), hedge="not excluded"),
+        Fact("ischemia", ("lateral",), hedge="probable"),
+        Fact("left ventricular strain", hedge="probable"),
+        Fact("t inversion"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("sinus rhythm, left axis deviation", "sinus rhythm"),
+        ("no ischemia", "ischemia"),
+        ("possible inferior infarction", "inferior infarction"),
+        ("possible inferior infarction", "probable inferior infarction"),
+        ("possible inferior infarction", "possible anterior infarction"),
+        ("inferior infarction cannot be ruled out", "possible inferior infarction"),
+        ("inferior infarction, probably old", "inferior infarction, old"),
+        ("inferior infarction, probably old", "inferior infarction, age undetermined"),
+        ("right bundle branch block", "incomplete right bundle branch block"),
+        ("t wave inversion in v1", "t wave flattening in v1"),
+        ("sinus tachycardia", "sinus bradycardia"),
+        ("left atrial enlargement", "right atrial enlargement"),
+    ],
+)
+def test_a_changed_fact_is_noticed(good: str, bad: str) -> None:
+    assert facts_of(good) - facts_of(bad)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("st elevation in v1 v2 v3. lvh", "Elevated ST in V1-V3, left ventricular hypertrophy"),
+        ("premature ventricular contractions", "Ventricular extrasystole(s)"),
+        ("possible inferior myocardial infarction", "inferior infarction possible"),
+        ("t wave inversion in iii. t wave flattening in v1", "T-wave changes: negative in III, flat in V1"),
+        (
+            "probable anterior ischemia or strain. probable lateral ischemia or strain",
+            "likely anterior ischemia or strain, lateral ischemia or strain",
+        ),
+    ],
+)
+def test_other_words_are_the_same_fact(one: str, other: str) -> None:
+    assert facts_of(one) == facts_of(other)
+
+
+def test_damages() -> None:
+    assert list(damages(("possible lateral ischemia",))) == [
+        ("statement left out", ()),
+        ("hedge left out", ("lateral ischemia",)),
+        ("statement denied", ("no possible lateral ischemia",)),
+    ]
