@@ -12,7 +12,15 @@ import pytest
 
 from melp import __version__
 from melp.errors import MelpError
-from melp.evaluation.results import Cell, Result, config_hash, read_results, write_predictions, write_results
+from melp.evaluation.results import (
+    Cell,
+    Result,
+    config_hash,
+    read_predictions,
+    read_results,
+    write_predictions,
+    write_results,
+)
 
 CELL = Cell("melp", "runs/a", "ptbxl-super", fraction=10, seed=1, folds="9,10", train_folds="1,2")
 
@@ -79,6 +87,18 @@ def test_predictions_are_joined_by_name_and_replaced(tmp_path: Path) -> None:
     ]
     np.testing.assert_allclose(here["score"], [0.4, 0.2, 0.3, 0.1], rtol=1e-6)
     assert {"task", "fraction", "seed", "id", "class", "score", "label"} <= set(table.columns)
+
+
+def test_predictions_are_read_as_written(tmp_path: Path) -> None:
+    labels = pd.DataFrame({"A": [True, False], "B": [False, True]}, index=["x", "y"])
+    scores = pd.DataFrame({"A": [0.25, 0.5], "B": [0.75, 1.0]}, index=["x", "y"], dtype="float32")
+    zero_shot = replace(CELL, fraction=0, seed=0, train_folds="")
+    write_predictions([(CELL, scores, labels), (zero_shot, 2 * scores, ~labels)], tmp_path)
+    cells = {cell: tables for cell, *tables in read_predictions(tmp_path)}
+    assert set(cells) == {CELL, zero_shot}
+    for cell, wanted in ((CELL, (scores, labels)), (zero_shot, (2 * scores, ~labels))):
+        for table, values in zip(cells[cell], wanted, strict=True):
+            pd.testing.assert_frame_equal(table, values, check_names=False)
 
 
 def test_config_hash_depends_on_values_only() -> None:

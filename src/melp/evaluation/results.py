@@ -20,7 +20,15 @@ import pandas as pd
 from melp import __version__
 from melp.errors import MelpError
 
-__all__ = ["Cell", "Result", "config_hash", "read_results", "write_predictions", "write_results"]
+__all__ = [
+    "Cell",
+    "Result",
+    "config_hash",
+    "read_predictions",
+    "read_results",
+    "write_predictions",
+    "write_results",
+]
 
 RESULTS = "results.jsonl"
 PREDICTIONS = "predictions.parquet"
@@ -170,6 +178,20 @@ def write_predictions(tables: Iterable[tuple[Cell, pd.DataFrame, pd.DataFrame]],
     temporary = folder / f".{PREDICTIONS}"
     new.to_parquet(temporary)
     temporary.replace(path)
+
+
+def read_predictions(folder: Path) -> list[tuple[Cell, pd.DataFrame, pd.DataFrame]]:
+    """Return the cells of `folder/predictions.parquet`, each with its scores and labels.
+
+    Both tables have one row per record, indexed by id, and one column per class, sorted by name.
+    """
+    predictions = []
+    for key, rows in pd.read_parquet(folder / PREDICTIONS).groupby(list(KEY)):
+        scores, labels = (
+            rows.pivot(index="id", columns="class", values=column) for column in ("score", "label")
+        )
+        predictions.append((Cell(*key), scores, labels))
+    return predictions
 
 
 def _long(cell: Cell, scores: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.table import Table
 
 from melp.evaluation.metrics import MACRO
-from melp.evaluation.results import PREDICTIONS, read_results
+from melp.evaluation.results import read_predictions, read_results
 from melp.tasks import Task
 
 __all__ = ["Area", "Row", "comparison", "predictions", "terminal_table"]
@@ -98,12 +98,8 @@ def _classes(lines: pd.DataFrame, tasks: Sequence[Task]) -> dict[str, dict[str, 
 
 def predictions(results: Path, task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Zero-shot scores and labels of the judged records: one row a record, one column a class."""
-    table = pd.read_parquet(results / PREDICTIONS)
-    table = table[(table["task"] == task) & (table["fraction"] == 0)]
-    scores, labels = (
-        table.pivot(index="id", columns="class", values=column) for column in ("score", "label")
-    )
-    return scores, labels.astype(bool)
+    cells = read_predictions(results)
+    return next((scores, labels) for cell, scores, labels in cells if (cell.task, cell.fraction) == (task, 0))
 
 
 def terminal_table(rows: Sequence[Row]) -> Table:
