@@ -86,7 +86,7 @@ def rows_of(batch: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
 def part_of(batch: dict[str, Tensor], first: int, last: int, pad: int) -> dict[str, Tensor]:
     """The batch that a process with these rows alone would have: lists are as long as its longest."""
     part = rows_of(batch, torch.arange(first, last))
-    fills = {"tokens": pad, "report": pad, "sentence": -1, "shown": 0, "said": 0}
+    fills = {"tokens": pad, "report": pad, "sentence": -1, "shown_statements": 0, "all_statements": 0}
     # A report's last token is of no statement: tokens tell how long `sentence` must be.
     width = {name: int((part[name] != fill).sum(1).max()) for name, fill in fills.items() if name in part}
     width |= {"sentence": width["tokens"]} if "sentence" in width else {}

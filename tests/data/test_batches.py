@@ -152,16 +152,16 @@ def test_batches_of_a_store(synthetic_store: Path, encode: ReportEncoder) -> Non
     rows = [row for row, _ in samples]
     assert np.array_equal(batch["signal"].numpy(), store.signals(index.loc[rows, "index"].to_numpy()))
     assert batch["key"].tolist() == [11, -5, 2**40]
-    said = index.loc[rows, "statements"].tolist()
-    shown = [show(report, key) for report, (_, key) in zip(said, samples, strict=True)]
-    assert said != shown
+    reports = index.loc[rows, "statements"].tolist()
+    shown = [show(report, key) for report, (_, key) in zip(reports, samples, strict=True)]
+    assert reports != shown
     for name, wanted in encode(shown).items():
         assert torch.equal(batch[name], wanted)
-    assert torch.equal(batch["report"], encode(said)["tokens"])
-    for name, reports in (("said", said), ("shown", shown)):
-        assert batch[name].shape == (3, max(map(len, reports)))
-        for row, report in enumerate(reports):
-            numbers = [statement_number(text) for text in report]
+    assert torch.equal(batch["report"], encode(reports)["tokens"])
+    for name, statements in (("all_statements", reports), ("shown_statements", shown)):
+        assert batch[name].shape == (3, max(map(len, statements)))
+        for row, texts in enumerate(statements):
+            numbers = [statement_number(text) for text in texts]
             assert batch[name][row].tolist() == numbers + [0] * (batch[name].shape[1] - len(numbers))
 
 

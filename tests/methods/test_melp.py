@@ -123,7 +123,7 @@ def test_matching_pairs_by_sets(workshop: Workshop, option: str) -> None:
     method: Any = workshop.method("melp", (f"identical_reports={option}",))
     said = ["a b", "b a", "a", "c a b", "d", "", "a b d", "d"]
     shown = ["a", "b a", "a", "b", "d", "", "d a", "d"]
-    found = method._matching({"said": numbers(*said), "shown": numbers(*shown)})
+    found = method._matching({"all_statements": numbers(*said), "shown_statements": numbers(*shown)})
     if option == "negatives":
         assert found is None
         return
@@ -139,7 +139,7 @@ def test_matching_pairs_by_sets(workshop: Workshop, option: str) -> None:
 
 def test_identical_reports_are_no_longer_pushed_apart(workshop: Workshop) -> None:
     batch = workshop.batch("melp", size=4)
-    for name in ("tokens", "sentence", "shown", "said", "report"):
+    for name in ("tokens", "sentence", "shown_statements", "all_statements", "report"):
         batch[name] = batch[name][:1].expand(4, -1)
     losses = {}
     for option in ("negatives", "positives", "implied"):

@@ -90,9 +90,9 @@ class TextBatches(Dataset[dict[str, Tensor]]):
 class StoreBatches(Dataset[dict[str, Tensor]]):
     """Records of a store: batches hold `signal` (microvolt), `patient`, `key`, with text what `encode` gives.
 
-    With text there are also `shown` and `said`: the numbers of the statements that the batch shows and of all
-    that the record's report holds; and `report`, the tokens of the whole report in its own order, where the
-    augmentation shows something else.
+    With text there are also `shown_statements` and `all_statements`: the numbers (`statement_number`) of the
+    statements that the augmentation kept and of all statements of the report, padded with 0. If the
+    augmentation is active, `report` holds the tokens of the whole report in its original order.
 
     Args:
         store: the store.
@@ -136,10 +136,12 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
         }
         if self.encode is None:
             return batch
-        said = [self.statements[row] for row in rows]
-        shown = [self.augmentation(report, key) for report, (_, key) in zip(said, samples, strict=True)]
-        whole = {"report": self.encode(said)["tokens"]} if self.augmentation.active else {}
-        return {**batch, **self.encode(shown), **whole, "shown": _numbers(shown), "said": _numbers(said)}
+        reports = [self.statements[row] for row in rows]
+        shown = [self.augmentation(report, key) for report, (_, key) in zip(reports, samples, strict=True)]
+        if self.augmentation.active:
+            batch["report"] = self.encode(reports)["tokens"]
+        numbers = {"shown_statements": _numbers(shown), "all_statements": _numbers(reports)}
+        return {**batch, **self.encode(shown), **numbers}
 
 
 @dataclass(frozen=True)

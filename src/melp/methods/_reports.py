@@ -75,17 +75,18 @@ def matching_reports(batch: Batch, option: str) -> Bool[Tensor, "total total"] |
     """Which ECGs (rows) and texts (columns) of the joined batch match, beside the diagonal.
 
     Args:
-        batch: with `shown` and `said`, the numbers of the statements shown and of all in the report.
+        batch: with `shown_statements` and `all_statements`, the numbers of the statements shown and of all
+            statements of the report.
         option: `identical_reports`. `negatives`: none (None). `positives`: whose texts are the same.
             `implied`: all of whose statements stand in the ECG's report.
     """
     if option == "negatives":
         return None
-    shown, said = gather_padded(batch["shown"]), gather_padded(batch["said"])
+    shown, statements = gather_padded(batch["shown_statements"]), gather_padded(batch["all_statements"])
     if option == "positives":
-        said = shown
+        statements = shown
     # [ECG, text, statement of the text]: is it among the statements of the ECG's report?
-    found = (shown[None, :, :, None] == said[:, None, None, :]).any(-1) | (shown == 0)
+    found = (shown[None, :, :, None] == statements[:, None, None, :]).any(-1) | (shown == 0)
     matching = found.all(-1) & (shown != 0).any(-1)
     return matching & matching.t() if option == "positives" else matching
 
