@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -190,7 +190,7 @@ def read_predictions(folder: Path) -> list[tuple[Cell, pd.DataFrame, pd.DataFram
         scores, labels = (
             rows.pivot(index="id", columns="class", values=column) for column in ("score", "label")
         )
-        predictions.append((Cell(*key), scores, labels))
+        predictions.append((Cell(*cast(tuple[Any, ...], key)), scores, labels))
     return predictions
 
 
