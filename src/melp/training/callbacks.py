@@ -11,19 +11,12 @@ from typing import Any
 
 import lightning
 import torch
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TimeElapsedColumn
 from torch import Tensor
 
 from melp.errors import MelpError
 from melp.hub.folder import write_text
+from melp.progress import progress_bar
 
 LOG = "log.jsonl"
 CHECKPOINT = "last.ckpt"
@@ -178,21 +171,13 @@ class ProgressBar(lightning.Callback):
     """One line on stderr: step, loss, time left."""
 
     def __init__(self, title: str, total: int) -> None:
-        self.total = total
-        self.bar = Progress(
-            TextColumn(title),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
+        self.title, self.total = title, total
+        self.bar = progress_bar("loss {task.fields[loss]}", TimeElapsedColumn())
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Shows the bar."""
         if trainer.is_global_zero:
-            self.task = self.bar.add_task("", total=self.total, completed=pl_module.step, loss="-")
+            self.task = self.bar.add_task(self.title, total=self.total, completed=pl_module.step, loss="-")
             self.bar.start()
 
     def on_train_batch_end(

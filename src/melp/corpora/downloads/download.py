@@ -13,6 +13,7 @@ from melp.corpora import get_corpus, list_corpora
 from melp.corpora.downloads.fetch import Fetcher, PublishedFile, WrongFileError
 from melp.corpora.downloads.sources import Source, Zenodo, unpack
 from melp.errors import MelpError
+from melp.progress import progress_bar
 
 _MOST_WRONG = 10
 
@@ -139,19 +140,9 @@ class _Bar:
     """Files done and bytes received, on stderr."""
 
     def __init__(self, shown: bool) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
         self.bytes, self._lock = 0, Lock()
-        columns = (
-            TextColumn("fetching"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[got]}"),
-        )
-        console = Console(stderr=True)
-        self._progress = Progress(*columns, TimeRemainingColumn(), console=console, disable=not shown)
-        self._task = self._progress.add_task("", total=None, got="")
+        self._progress = progress_bar("{task.fields[got]}", shown=shown)
+        self._task = self._progress.add_task("fetching", total=None, got="")
 
     def __enter__(self) -> _Bar:
         self._progress.start()

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from melp.corpora import Options, get_corpus
 from melp.data.build.finish import finish, first_bad
@@ -23,6 +22,10 @@ from melp.data.build.spool import MISSING, PRESENT, Spooled, spool
 from melp.data.build.workers import WorkerLostError, run
 from melp.data.store import UNFINISHED, read_manifest
 from melp.errors import MelpError
+from melp.progress import progress_bar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _NAMED = 20  # how many bad records a summary names
 
@@ -91,15 +94,16 @@ def build(
     there = _is_there(out)
     folder = out.with_name(out.name + UNFINISHED)
     compression = ZSTD if compress else NONE
-    with _bar(progress) as bar:
-        spooled = _list(corpus, raw, options, None if there else folder, allow_missing, bar("listing", None))
+    with progress_bar(shown=progress) as bar:
+        listed = None if there else folder
+        spooled = _list(corpus, raw, options, listed, allow_missing, _line(bar, "listing"))
         plan = make_plan(corpus, options, compression, spooled.digest)
         if there:
             return _existing(out, plan, strict)
         _start(folder, plan)
         job = Job(folder, corpus, raw, options, strict, compression)
         try:
-            _make(job, plan, spooled, workers, bar("reading", spooled.present + spooled.texts))
+            _make(job, plan, spooled, workers, _line(bar, "reading", spooled.present + spooled.texts))
         except WorkerLostError as error:
             # Finished shards stay: there was nothing wrong with them.
             raise MelpError(f"{out}: a worker was killed (memory?); the same command goes on") from error
@@ -112,29 +116,10 @@ def build(
 Advance = Callable[[int], object]
 
 
-@contextmanager
-def _bar(shown: bool) -> Iterator[Callable[[str, int | None], Advance]]:
-    """Gives a function that begins a line of a bar on stderr, of so many records (None: not known yet)."""
-    if not shown:
-        yield lambda title, total: _nothing
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-
-        def begin(title: str, total: int | None) -> Advance:
-            task = progress.add_task(title, total=total)
-            return lambda count: progress.advance(task, count)
-
-        yield begin
-
-
-def _nothing(_: int) -> None:
-    """What a bar does that is not shown."""
+def _line(bar: Progress, title: str, total: int | None = None) -> Advance:
+    """Add a line to a progress bar and return the function that advances it by a number of records."""
+    task = bar.add_task(title, total=total)
+    return lambda records: bar.advance(task, records)
 
 
 def _is_there(out: Path) -> bool:
