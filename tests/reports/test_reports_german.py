@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from melp.io.tables import read_packaged_tsv
 from melp.reports import language, to_statements
 from melp.reports.cleaning import clean
 from melp.reports.compose import Composer
 from melp.reports.glossary import load_glossary, split_words
 from melp.reports.leads import read_leads
-from melp.reports.tables import read_table
 from melp.reports.typing_errors import Speller, one_slip
 
 GERMAN = [
@@ -218,14 +218,17 @@ def test_negation_is_never_spelled_away() -> None:
 
 @pytest.mark.parametrize("name", ["german", "swedish"])
 def test_every_kind_of_the_glossary_has_its_rule(name: str) -> None:
-    kinds = {kind for kind, _, _ in read_table(name, columns=3)} | {"leads", "number", "word"}
+    rows = read_packaged_tsv("melp.reports", name, columns=3)
+    kinds = {kind for kind, _, _ in rows} | {"leads", "number", "word"}
     assert all(hasattr(Composer, "_" + kind) for kind in kinds)
-    assert all(len(row) == 3 and all(row) for row in read_table(name, columns=3))
+    assert all(len(row) == 3 and all(row) for row in rows)
 
 
 @given(
     st.lists(
-        st.sampled_from(sorted({s for _, _, w in read_table("german", 3) for s in w.split(" | ")})),
+        st.sampled_from(
+            sorted({s for row in read_packaged_tsv("melp.reports", "german", 3) for s in row[2].split(" | ")})
+        ),
         max_size=8,
     )
 )

@@ -10,10 +10,8 @@ different folds.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Container, Iterator
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 from melp.corpora import Entry, Listing
@@ -23,8 +21,7 @@ from melp.corpora._records import corpus_folder, list_records
 from melp.corpora.downloads.sources import Source
 from melp.ecg import ECG
 from melp.errors import MelpError
-
-_TABLE = "challenge.tsv"
+from melp.io.tables import read_packaged_tsv
 
 
 def challenge_source(folder: str) -> Source:
@@ -35,8 +32,7 @@ def challenge_source(folder: str) -> Source:
 @cache
 def abbreviations() -> dict[str, str]:
     """The challenge's abbreviation of each of its SNOMED CT codes."""
-    text = (files(__package__) / _TABLE).read_text(encoding="utf-8")
-    return {row["code"]: row["abbreviation"] for row in csv.DictReader(text.splitlines(), delimiter="\t")}
+    return dict(read_packaged_tsv("melp.corpora", "challenge", columns=2))
 
 
 def list_challenge(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from melp.reports.tables import read_table
+from melp.io.tables import read_packaged_tsv
 
 
 class Rule(NamedTuple):
@@ -16,7 +16,7 @@ class Rule(NamedTuple):
     alone: str
 
 
-_ROWS = read_table("english", columns=4)
+_ROWS = read_packaged_tsv("melp.reports", "english", columns=4)
 
 
 def _rules(stage: str) -> list[Rule]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
+from melp.io.tables import read_packaged_tsv
 from melp.reports.cleaning import fold
 from melp.reports.leads import Word, read_leads
-from melp.reports.tables import read_table
 from melp.reports.typing_errors import Speller
 
 _GLUED = re.compile(r"\b(qs|q|rsr|rs|rqs|st|t|r|s)(iii|ii|avl|avf|avr|v\d)(?![a-z])|\b(in)(iii|ii|i|v\d)\b")
@@ -71,7 +71,7 @@ class Glossary:
     def __init__(self, name: str) -> None:
         self._root = _Node()
         vocabulary: set[str] = set()
-        for kind, english, sources in read_table(name, columns=3):
+        for kind, english, sources in read_packaged_tsv("melp.reports", name, columns=3):
             for source in sources.split(" | "):
                 vocabulary.update(self._add(Entry(kind, english), source))
         self._vocabulary = vocabulary

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from melp.io.tables import read_packaged_tsv
 from melp.reports.cleaning import fold
-from melp.reports.tables import read_table
 
 _WORD = re.compile(r"[a-z]{2,}")
 
@@ -17,8 +17,8 @@ def _words(texts: Iterable[str]) -> set[str]:
 
 def _markers() -> dict[str, set[str]]:
     """Words that only one of the languages has, from the glossaries."""
-    german, swedish = read_table("german", columns=3), read_table("swedish", columns=3)
-    english = _words(row[0] for row in read_table("english_words", columns=1))
+    german, swedish = (read_packaged_tsv("melp.reports", name, columns=3) for name in ("german", "swedish"))
+    english = _words(row[0] for row in read_packaged_tsv("melp.reports", "english_words", columns=1))
     shared = english | _words(row[1] for row in german + swedish)
     words = {"de": _words(row[2] for row in german), "sv": _words(row[2] for row in swedish)}
     return {
