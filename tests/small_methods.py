@@ -57,15 +57,14 @@ class Workshop:
     def preprocessing(name: str) -> Preprocessing:
         return Preprocessing.from_dict(tiny_recipe(name).preprocessing)
 
-    def batch(self, name: str, size: int = 8, first: int = 0) -> dict[str, Tensor]:
+    def batch(self, name: str, size: int = 8, first: int = 0) -> dict[str, Any]:
         """What a training step of the method gets of `size` records."""
         kind = get_method(name)
         encode = ReportEncoder(self.language.tokenizer) if "text" in kind.needs else None
         batches = StoreBatches(self.store, None, encode, TextAugmentation(0.5, True))
         batch = batches.__getitems__([(row, 1000 + row) for row in range(first, first + size)])
         signal = batch["signal"].float() / 1000
-        clock = {"step": torch.full((size,), 3), "steps": torch.full((size,), 10)}
-        return {**batch, "ecg": self.preprocessing(name)(signal, self.store.rate), **clock}
+        return {**batch, "ecg": self.preprocessing(name)(signal, self.store.rate), "step": 3, "steps": 10}
 
 
 def without_dropout(method: Method) -> Method:
@@ -78,12 +77,12 @@ def without_dropout(method: Method) -> Method:
     return method
 
 
-def rows_of(batch: dict[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
-    """These rows of a batch, in this order."""
-    return {name: value[rows] for name, value in batch.items()}
+def rows_of(batch: dict[str, Any], rows: Tensor) -> dict[str, Any]:
+    """Return these rows of a batch, in this order."""
+    return {name: value[rows] if isinstance(value, Tensor) else value for name, value in batch.items()}
 
 
-def part_of(batch: dict[str, Tensor], first: int, last: int, pad: int) -> dict[str, Tensor]:
+def part_of(batch: dict[str, Any], first: int, last: int, pad: int) -> dict[str, Any]:
     """The batch that a process with these rows alone would have: lists are as long as its longest."""
     part = rows_of(batch, torch.arange(first, last))
     fills = {"tokens": pad, "report": pad, "sentence": -1, "shown_statements": 0, "all_statements": 0}

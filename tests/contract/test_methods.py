@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def workshop(synthetic_store: Path) -> Workshop:
     return Workshop(synthetic_store)
 
 
-def gradients(method: Method, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def gradients(method: Method, batch: dict[str, Any]) -> dict[str, Tensor]:
     """Of every trainable parameter in training mode; with the loss itself and the running statistics."""
     method.train().zero_grad(set_to_none=True)
     loss = method(batch)["loss"]
@@ -193,7 +194,7 @@ def test_finite_in_half_precision(workshop: Workshop, name: str, form: tuple[str
     assert float(found["loss"]) == pytest.approx(wanted, rel=0.05, abs=0.05)
 
 
-def in_double(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def in_double(batch: dict[str, Any]) -> dict[str, Any]:
     return {**batch, "ecg": batch["ecg"].double()}
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from melp.errors import MelpError
 from melp.losses.instance_discrimination import instance_discrimination
@@ -15,6 +15,7 @@ from melp.methods._base import Inputs
 from melp.methods.crt import CRT, CRTConfig
 from melp.nn.crt import CrossReconstructionTransformer, spectrum
 from melp.nn.crt import CRTConfig as Sizes
+from small_methods import rows_of
 
 SIZES = {"patch": 10, "dim": 16, "layers": 1, "heads": 2, "feedforward": 32, "extractor": [8], "dropout": 0}
 
@@ -26,10 +27,9 @@ def crt(**options: float) -> CRT:
     return CRT(CRTConfig(**sizes, **options), inputs)  # type: ignore[arg-type]
 
 
-def batch(step: int = 0, records: int = 4) -> dict[str, Tensor]:
+def batch(step: int = 0, records: int = 4) -> dict[str, Any]:
     ecg = torch.randn(records, 3, 200, generator=torch.Generator().manual_seed(1))
-    clock = {"step": torch.full((records,), step), "steps": torch.full((records,), 10)}
-    return {"ecg": ecg, "key": torch.arange(records) + 70, **clock}
+    return {"ecg": ecg, "key": torch.arange(records) + 70, "step": step, "steps": 10}
 
 
 def test_the_spectrum_is_the_unitary_one() -> None:
@@ -79,9 +79,9 @@ def test_the_share_dropped_rises_with_the_training(step: int, dropped: float) ->
     assert bool((times.diff(dim=1) > 0).all()) and len(set(map(tuple, times.tolist()))) > 1
 
 
-def test_what_is_dropped_hangs_on_the_record_alone() -> None:
+def test_dropped_patches_depend_on_the_key_only() -> None:
     method, whole = crt(), batch(5)
-    part = {name: value[2:3] for name, value in whole.items()}
+    part = rows_of(whole, torch.tensor([2]))
     for one, other in zip(method._kept(whole, [20, 10, 10]), method._kept(part, [20, 10, 10]), strict=True):
         assert torch.equal(one[2:3], other)
 

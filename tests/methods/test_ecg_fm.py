@@ -127,8 +127,8 @@ def test_cools_and_adds_up() -> None:
         "ecg": torch.randn(3, 12, 1280, generator=generator),
         "key": torch.arange(3),
         "patient": torch.tensor([4, 4, 5]),
-        "step": torch.full((3,), 7),
-        "steps": torch.full((3,), 10),
+        "step": 7,
+        "steps": 10,
     }
     found = method(batch)
     temperatures = []
@@ -136,7 +136,7 @@ def test_cools_and_adds_up() -> None:
     alone = small(span=4, patient_weight=0).eval()(batch)
     assert float(found["loss"] - alone["loss"]) == pytest.approx(float(found["halves"]), rel=1e-4)
     for step, wanted in ((0, 2.0), (138_629, 1.0), (10**7, 0.5)):
-        method({**batch, "step": torch.full((3,), step)})
+        method({**batch, "step": step})
         assert temperatures[-1] == pytest.approx(wanted, rel=1e-4)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NotRequired, TypedDict, TypeVar
 
 import torch
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from melp.ecg import LEADS
@@ -20,10 +20,31 @@ from melp.nn.parameters import decay_groups
 from melp.text.model import LanguageModel
 
 Kind = TypeVar("Kind", bound=Encoder)
-Batch = Mapping[str, Shaped[Tensor, "batch ..."]]
-"""`ecg` [B, lead, time]; `patient` [B]; `key` [B], the randomness of each record; with text also `tokens` and
-`sentence` [B, L]. `step` and `steps` [B] (the same in every row, always on the CPU): optimiser steps done,
-and those of the whole training."""
+
+
+class Batch(TypedDict):
+    """What a method reads; the entries of text are there only if the method needs text."""
+
+    ecg: Float[Tensor, "batch lead time"]
+    """Preprocessed ECGs."""
+    patient: Int[Tensor, " batch"]
+    """Number of the patient of each record."""
+    key: Int[Tensor, " batch"]
+    """Seed of the random numbers of each record in this step."""
+    step: int
+    """Optimiser steps done."""
+    steps: int
+    """Optimiser steps of the whole training."""
+    tokens: NotRequired[Int[Tensor, "batch token"]]
+    """Word pieces of the statements shown."""
+    sentence: NotRequired[Int[Tensor, "batch token"]]
+    """Number of the statement of each word piece; -1 for special tokens and padding."""
+    report: NotRequired[Int[Tensor, "batch report_token"]]
+    """Word pieces of the whole report, if the statements shown differ from it."""
+    shown: NotRequired[Int[Tensor, "batch statement"]]
+    """Numbers of the statements shown; 0 is padding."""
+    said: NotRequired[Int[Tensor, "batch report_statement"]]
+    """Numbers of all statements of the report; 0 is padding."""
 
 
 @dataclass(frozen=True)
@@ -161,5 +182,5 @@ def with_rate(groups: list[dict[str, Any]], module: nn.Module, factor: float) ->
 
 
 def progress(batch: Batch) -> float:
-    """How much of the training is done, from 0 at its first step to 1 behind its last."""
-    return int(batch["step"][0]) / max(int(batch["steps"][0]), 1)
+    """Return the share of the training that is done, from 0 at the first step to 1 after the last."""
+    return batch["step"] / max(batch["steps"], 1)

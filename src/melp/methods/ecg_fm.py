@@ -160,7 +160,7 @@ class ECGFM(Method):
         if self.training:
             draw = uniform(keys, whole.shape[1], config.groups, config.entries, stream=_GUMBEL)
             noise = -(-draw.clamp(1e-7, 1 - 1e-7).log()).log()
-        temperature = config.gumbel_first * config.gumbel_factor ** int(batch["step"][0])
+        temperature = config.gumbel_first * config.gumbel_factor ** batch["step"]
         quantised = self.quantiser(whole, max(temperature, config.gumbel_least), noise)
         each, right = masked_frame_contrast(
             self.context_projection(context),

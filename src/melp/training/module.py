@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import lightning
@@ -55,16 +56,12 @@ class PretrainingModule(lightning.LightningModule):
         """Takes the step up again."""
         self.first_step = checkpoint["step"]
 
-    def prepare(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The batch as the method wants it."""
+    def prepare(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor | int]:
+        """Return what the method reads: the batch with `ecg`, and the numbers `step` and `steps`."""
         if self.preprocessing is None:
             return batch
-        # On the CPU, so that a method can look at them without waiting for an accelerator.
-        clock = {
-            name: torch.full((len(batch["signal"]),), count)
-            for name, count in (("step", self.step), ("steps", self.steps))
-        }
-        return {**batch, "ecg": self.preprocessing(batch["signal"], self.rate), **clock}
+        ecg = self.preprocessing(batch["signal"], self.rate)
+        return {**batch, "ecg": ecg, "step": self.step, "steps": self.steps}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Makes dropout a function of (seed, step, rank), so that a resumed step is as it would be."""
