@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
-__all__ = ["ECG", "MelpError", "__version__", "list_encoders", "list_methods", "list_tasks", "load", "read"]
+from melp._lazy import lazy_getattr
 
 if TYPE_CHECKING:
     from melp.ecg import ECG
@@ -17,21 +15,21 @@ if TYPE_CHECKING:
     from melp.nn import list_encoders
     from melp.tasks import list_tasks
 
-_HOMES = {
-    "ECG": "melp.ecg",
-    "MelpError": "melp.errors",
-    "list_encoders": "melp.nn",
-    "list_methods": "melp.methods",
-    "list_tasks": "melp.tasks",
-    "load": "melp.hub",
-    "read": "melp.io",
-}
+__version__ = "0.1.0"
+__all__ = ["ECG", "MelpError", "__version__", "list_encoders", "list_methods", "list_tasks", "load", "read"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'melp' has no attribute {name!r}")
+__getattr__ = lazy_getattr(
+    __name__,
+    {
+        "ecg": ("ECG",),
+        "errors": ("MelpError",),
+        "hub": ("load",),
+        "io": ("read",),
+        "methods": ("list_methods",),
+        "nn": ("list_encoders",),
+        "tasks": ("list_tasks",),
+    },
+)
 
 
 def __dir__() -> list[str]:

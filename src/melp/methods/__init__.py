@@ -11,8 +11,9 @@ import importlib.util
 import pkgutil
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from melp._lazy import lazy_getattr
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
@@ -36,19 +37,15 @@ __all__ = [
     "two_views",
 ]
 
-# Imported on first use, for they bring in torch.
-_HOMES = {
-    "_base": ("Batch", "EncoderConfig", "Inputs", "Method", "encoder_of", "progress"),
-    "_ema": ("MovingAverage", "rising_momentum"),
-    "_views": ("ViewsConfig", "two_views"),
-}
-
-
-def __getattr__(name: str) -> Any:
-    for home, names in _HOMES.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Imported on first use because they import torch.
+__getattr__ = lazy_getattr(
+    __name__,
+    {
+        "_base": ("Batch", "EncoderConfig", "Inputs", "Method", "encoder_of", "progress"),
+        "_ema": ("MovingAverage", "rising_momentum"),
+        "_views": ("ViewsConfig", "two_views"),
+    },
+)
 
 
 def _outside() -> dict[str, str]:
