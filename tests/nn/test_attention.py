@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from melp.errors import MelpError
-from melp.nn.attention import AttentionCache, MultiHeadAttention, PostNormBlock
+from melp.nn.attention import AttentionCache, MultiHeadAttention
 from melp.nn.pooling import AttentionPooler
+from melp.nn.transformer import TransformerBlock
 
 
 def slow_attention(module: MultiHeadAttention, x: Tensor, context: Tensor, allowed: Tensor) -> Tensor:
@@ -47,7 +48,7 @@ def test_equals_slow_attention() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("steps", [[1] * 6, [3, 1, 2], [6], [1, 5]])
 def test_cached_block_equals_uncached(steps: list[int]) -> None:
-    block = PostNormBlock(8, 2, 16).eval()
+    block = TransformerBlock(8, 2, 16, norm_first=False).eval()
     x = torch.randn(2, 6, 8)
     cache = AttentionCache()
     parts = [block(part, causal=True, cache=cache) for part in x.split(steps, dim=1)]

@@ -41,8 +41,8 @@ def test_a_block_is_attention_and_feed_forward_behind_norms() -> None:
         )
         heads.append((query @ key.transpose(1, 2) / 8**0.5).softmax(-1) @ value)
     x = x + torch.cat(heads, dim=-1) @ attention.output.weight.T + attention.output.bias
-    normed = F.layer_norm(x, (16,), block.output_norm.weight, block.output_norm.bias)
-    wanted = x + block.contract(F.gelu(block.expand(normed)))
+    normed = F.layer_norm(x, (16,), block.feedforward_norm.weight, block.feedforward_norm.bias)
+    wanted = x + block.fc2(F.gelu(block.fc1(normed)))
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
 
 

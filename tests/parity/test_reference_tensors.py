@@ -89,9 +89,7 @@ WAV2VEC2_RULES = {
     r"\.self_attn\.k_proj\.": ".attention.key.",
     r"\.self_attn\.v_proj\.": ".attention.value.",
     r"\.self_attn_layer_norm\.": ".attention_norm.",
-    r"\.final_layer_norm\.": ".output_norm.",
-    r"\.fc1\.": ".expand.",
-    r"\.fc2\.": ".contract.",
+    r"\.final_layer_norm\.": ".feedforward_norm.",
 }
 PRETRAINING_ONLY = {
     "mask_emb",
@@ -140,13 +138,13 @@ def test_attention_pooler(parity: Path) -> None:
 
 
 DECODER_RULES = {
-    r"^resblocks\.": "self_blocks.",
-    r"^cross_attn\.": "cross_blocks.",
+    r"^resblocks\.(\d+)\.": lambda match: f"layers.{2 * int(match[1])}.",
+    r"^cross_attn\.(\d+)\.": lambda match: f"layers.{2 * int(match[1]) + 1}.",
     r"\.ln_1_kv\.": ".context_norm.",
     r"\.ln_1\.": ".attention_norm.",
-    r"\.ln_2\.": ".output_norm.",
-    r"\.mlp\.c_fc\.": ".expand.",
-    r"\.mlp\.c_proj\.": ".contract.",
+    r"\.ln_2\.": ".feedforward_norm.",
+    r"\.mlp\.c_fc\.": ".fc1.",
+    r"\.mlp\.c_proj\.": ".fc2.",
     r"^ln_final\.": "norm.",
     r"^text_projection$": "output",
 }
@@ -327,9 +325,9 @@ VIT_RULES = {
     r"\.attn\.norm\.": ".attention_norm.",
     r"\.attn\.fn\.to_qkv\.": ".attn.in_proj_",
     r"\.attn\.fn\.to_out\.0\.": ".attn.output.",
-    r"\.ff\.norm\.": ".output_norm.",
-    r"\.ff\.fn\.net\.0\.": ".expand.",
-    r"\.ff\.fn\.net\.3\.": ".contract.",
+    r"\.ff\.norm\.": ".feedforward_norm.",
+    r"\.ff\.fn\.net\.0\.": ".fc1.",
+    r"\.ff\.fn\.net\.3\.": ".fc2.",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -38,7 +38,9 @@ def masked_frame_contrast(
     # Masked frames first, in the order of time.
     order = (~masked).int().argsort(dim=1, stable=True)[:, : int(count.max())]
     real = torch.arange(order.shape[1], device=order.device) < count[:, None]
-    context, target, entries, draw = (_rows(x, order) for x in (context, target, entries, draw))
+    context, target, entries, draw = (
+        x.take_along_dim(order[..., None], 1) for x in (context, target, entries, draw)
+    )
     negatives = _others(draw, count)
     with torch.autocast(context.device.type, enabled=False):
         context, target = F.normalize(context.float(), dim=-1), F.normalize(target.float(), dim=-1)
@@ -50,12 +52,6 @@ def masked_frame_contrast(
         each = -logits.log_softmax(2)[..., 0]
         right = (positive > other).all(2) & real
         return each.masked_fill(~real, 0).sum(1), right.sum(1)
-
-
-def _rows(
-    x: Shaped[Tensor, "batch frame dim"], order: Int[Tensor, "batch place"]
-) -> Shaped[Tensor, "batch place dim"]:
-    return x.gather(1, order[..., None].expand(-1, -1, x.shape[2]))
 
 
 def _others(

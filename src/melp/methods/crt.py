@@ -14,8 +14,8 @@ from melp.errors import check_ranges
 from melp.losses.gather import gather, share_of_mean
 from melp.losses.instance_discrimination import instance_discrimination
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind, progress
-from melp.nn.attention import PreNormBlock
 from melp.nn.crt import MODALITIES, CrossReconstructionTransformer
+from melp.nn.transformer import Transformer, TransformerBlock
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ class CRT(Method):
         self.encoder = encoder
         self.dropped = nn.Parameter(0.02 * torch.randn(encoder.dim))
         self.places = encoder.new_places()
-        self.decoder = nn.ModuleList(
-            PreNormBlock(encoder.dim, config.decoder_heads, encoder.config.feedforward)
+        self.decoder = Transformer(
+            TransformerBlock(encoder.dim, config.decoder_heads, encoder.config.feedforward)
             for _ in range(config.decoder_layers)
         )
         self.norm = nn.LayerNorm(encoder.dim)
@@ -136,9 +136,6 @@ class CRT(Method):
             everywhere = self.dropped.to(part.dtype).expand(len(part), len(place), -1)
             rows = numbers[..., None].expand(part.shape)
             parts.append(everywhere.scatter(1, rows, part) + place)
-        x = torch.cat(parts, dim=1)
-        for layer in self.decoder:
-            x = layer(x)
-        drawn = self.norm(x)[:, first:].split(counts, dim=1)
+        drawn = self.norm(self.decoder(torch.cat(parts, dim=1)))[:, first:].split(counts, dim=1)
         # [batch, patch, lead * sample]
         return [head(part) for head, part in zip(self.heads, drawn, strict=True)]

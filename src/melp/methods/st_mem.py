@@ -15,8 +15,8 @@ from melp.errors import MelpError, check_ranges
 from melp.losses.gather import share_of_mean
 from melp.losses.masked_patches import masked_patch_loss
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind
-from melp.nn.attention import PreNormBlock
 from melp.nn.st_mem import SpatioTemporalViT, sine_positions
+from melp.nn.transformer import Transformer, TransformerBlock
 
 _CROP, _MASK = 0, 1  # streams of random numbers
 
@@ -79,8 +79,8 @@ class STMEM(Method):
         self.encoder = encoder
         self.decoder_embedding = nn.Linear(encoder.dim, config.decoder_dim)
         self.hidden_patch = nn.Parameter(0.02 * torch.randn(config.decoder_dim))
-        self.decoder = nn.ModuleList(
-            PreNormBlock(config.decoder_dim, config.decoder_heads, 4 * config.decoder_dim)
+        self.decoder = Transformer(
+            TransformerBlock(config.decoder_dim, config.decoder_heads, 4 * config.decoder_dim)
             for _ in range(config.decoder_layers)
         )
         self.decoder_norm = nn.LayerNorm(config.decoder_dim)
@@ -116,9 +116,7 @@ class STMEM(Method):
         hidden = self.hidden_patch.to(x.dtype).expand(rows, leads, patches + 2 - x.shape[2], -1)
         mixed = torch.cat([x[:, :, 1:-1], hidden], dim=2)
         # Back from the random order to that of time.
-        back = order.argsort(-1)[..., None].expand(-1, -1, -1, mixed.shape[-1])
-        x = torch.cat([x[:, :, :1], mixed.gather(2, back), x[:, :, -1:]], dim=2)
+        mixed = mixed.take_along_dim(order.argsort(-1)[..., None], 2)
+        x = torch.cat([x[:, :, :1], mixed, x[:, :, -1:]], dim=2)
         x = (x + sine_positions(patches + 2, self.config.decoder_dim).to(x)).flatten(0, 1)
-        for layer in self.decoder:
-            x = layer(x)
-        return self.head(self.decoder_norm(x)).unflatten(0, (rows, leads))[:, :, 1:-1]
+        return self.head(self.decoder_norm(self.decoder(x))).unflatten(0, (rows, leads))[:, :, 1:-1]

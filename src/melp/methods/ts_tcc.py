@@ -18,8 +18,8 @@ from melp.losses.nt_xent import nt_xent
 from melp.losses.temporal_contrast import temporal_contrast
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
 from melp.methods._views import augmentation_of
-from melp.nn.attention import PreNormBlock
 from melp.nn.heads import perceptron
+from melp.nn.transformer import Transformer, TransformerBlock
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,10 @@ class TSTCC(Method):
             )
         self.embedding = nn.Linear(width, config.dim)
         self.token = nn.Parameter(torch.randn(config.dim))
-        self.layers = nn.ModuleList(
-            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout)
+        self.layers = Transformer(
+            TransformerBlock(
+                config.dim, config.heads, config.feedforward, config.dropout, hidden_dropout=config.dropout
+            )
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
@@ -162,9 +164,7 @@ class TSTCC(Method):
         x = torch.cat([self.token.expand(len(frames), 1, -1), self.embedding(frames)], dim=1)
         place = torch.arange(x.shape[1], device=x.device)
         known = (place <= last[:, None] + 1)[:, None, None]
-        for layer in self.layers:
-            x = layer(x, known)
-        return self.norm(x[:, 0])
+        return self.norm(self.layers(x, mask=known)[:, 0])
 
     def _temporal(
         self,
@@ -173,7 +173,7 @@ class TSTCC(Method):
         last: Int[Tensor, " batch"],
     ) -> Float[Tensor, ""]:
         """How well a context foretells the other view's frames behind the last that it knows."""
-        rows = torch.arange(len(frames), device=frames.device)[:, None]
-        coming = frames[rows, last[:, None] + 1 + torch.arange(self.ahead, device=frames.device)]
+        ahead = last[:, None] + 1 + torch.arange(self.ahead, device=frames.device)
+        coming = frames.take_along_dim(ahead[..., None], 1)
         foretold = self.foretell(context).unflatten(1, (self.ahead, -1))
         return temporal_contrast(gather(foretold), gather(coming))

@@ -1,4 +1,4 @@
-"""Multi-head attention, its cache, and the two transformer blocks that encoders are made of."""
+"""Multi-head attention and its cache."""
 
 from __future__ import annotations
 
@@ -137,78 +137,3 @@ class MultiHeadAttention(nn.Module):
         """How much each query takes from each place of `context`, without dropout; its sum over them is 1."""
         queries, keys = self._split(self.query(x)), self._split(self.key(context))
         return (queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5).softmax(-1)
-
-
-class PostNormBlock(nn.Module):
-    """Transformer block whose layer norms follow the residual sums, as in BERT and wav2vec 2.0.
-
-    Args:
-        dim: width.
-        heads: attention heads.
-        feedforward: width of the hidden layer.
-        dropout: after attention and after the feed-forward part.
-        attention_dropout: of the attention weights.
-        eps: of the layer norms.
-    """
-
-    def __init__(
-        self,
-        dim: int,
-        heads: int,
-        feedforward: int,
-        dropout: float = 0.1,
-        attention_dropout: float = 0.1,
-        eps: float = 1e-5,
-    ) -> None:
-        super().__init__()
-        self.attention = MultiHeadAttention(dim, heads, dropout=attention_dropout)
-        self.attention_norm = nn.LayerNorm(dim, eps)
-        self.expand = nn.Linear(dim, feedforward)
-        self.contract = nn.Linear(feedforward, dim)
-        self.output_norm = nn.LayerNorm(dim, eps)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(
-        self,
-        x: Float[Tensor, "batch place dim"],
-        causal: bool = False,
-        mask: Bool[Tensor, " batch #head #place key"] | None = None,
-        cache: AttentionCache | None = None,
-    ) -> Float[Tensor, "batch place dim"]:
-        """Arguments as in `MultiHeadAttention.forward`."""
-        attended = self.attention(x, causal=causal, mask=mask, cache=cache)
-        x = self.attention_norm(x + self.dropout(attended))
-        return self.output_norm(x + self.dropout(self.contract(F.gelu(self.expand(x)))))
-
-
-class PreNormBlock(nn.Module):
-    """Transformer block whose layer norms come before attention and feed-forward part, as in ViT.
-
-    Args:
-        dim: width.
-        heads: attention heads.
-        feedforward: width of the hidden layer.
-        dropout: after attention and in the feed-forward part.
-        head_dim: width of a head; `dim` over the number of heads where None.
-    """
-
-    def __init__(
-        self, dim: int, heads: int, feedforward: int, dropout: float = 0.0, head_dim: int | None = None
-    ) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(dim)
-        self.attention = MultiHeadAttention(dim, heads, head_dim=head_dim)
-        self.output_norm = nn.LayerNorm(dim)
-        self.expand = nn.Linear(dim, feedforward)
-        self.contract = nn.Linear(feedforward, dim)
-        self.dropout = nn.Dropout(dropout)
-
-    def forward(
-        self,
-        x: Float[Tensor, "batch place dim"],
-        mask: Bool[Tensor, " batch #head #place key"] | None = None,
-    ) -> Float[Tensor, "batch place dim"]:
-        """`mask` is True where a place may look."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), mask=mask))
-        hidden = self.dropout(F.gelu(self.expand(self.output_norm(x))))
-        return x + self.dropout(self.contract(hidden))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from melp.nn.attention import AttentionCache, PostNormBlock
+from melp.nn.transformer import Transformer, TransformerBlock, TransformerCache
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,15 @@ class Bert(nn.Module):
         self.token_type_embeddings = nn.Embedding(2, config.dim)
         self.embedding_norm = nn.LayerNorm(config.dim, config.eps)
         self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(
-            PostNormBlock(
+        self.layers = Transformer(
+            TransformerBlock(
                 config.dim,
                 config.heads,
                 config.feedforward,
                 config.dropout,
                 config.attention_dropout,
-                config.eps,
+                norm_first=False,
+                eps=config.eps,
             )
             for _ in range(config.layers)
         )
@@ -88,7 +89,7 @@ class Bert(nn.Module):
         positions: Int[Tensor, "#batch token"],
         causal: bool = False,
         mask: Bool[Tensor, " batch #head #token key"] | None = None,
-        caches: list[AttentionCache] | None = None,
+        cache: TransformerCache | None = None,
     ) -> Float[Tensor, "batch token dim"]:
         """States of the last layer.
 
@@ -97,13 +98,6 @@ class Bert(nn.Module):
             positions: position ids.
             causal: no token sees a later one.
             mask: True where a token may look; not together with `causal`.
-            caches: one a layer, for generation; `tokens` are then the new ones.
+            cache: for generation; `tokens` are then the new ones only.
         """
-        x = self.embed(tokens, positions)
-        for layer, block in enumerate(self.layers):
-            x = block(x, causal, mask, caches[layer] if caches else None)
-        return x
-
-    def new_caches(self) -> list[AttentionCache]:
-        """Empty caches for one generation."""
-        return [AttentionCache() for _ in self.layers]
+        return self.layers(self.embed(tokens, positions), None, causal, mask, cache)

@@ -11,9 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from melp.errors import MelpError
-from melp.nn.attention import PreNormBlock
 from melp.nn.base import Encoder
 from melp.nn.resnet import ResNet1d, ResNet1dConfig
+from melp.nn.transformer import Transformer, TransformerBlock
 from melp.signal.precision import at_least_single
 
 MODALITIES = ("time", "magnitude", "phase")
@@ -128,8 +128,14 @@ class CrossReconstructionTransformer(Encoder):
         self.extractors = nn.ModuleList(ResNet1d(sizes) for _ in MODALITIES)
         self.places = self.new_places()
         self.class_tokens = nn.Parameter(0.02 * torch.randn(len(MODALITIES), config.dim))
-        self.layers = nn.ModuleList(
-            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout)
+        self.layers = Transformer(
+            TransformerBlock(
+                config.dim,
+                config.heads,
+                config.feedforward,
+                config.dropout,
+                hidden_dropout=config.dropout,
+            )
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
@@ -172,13 +178,12 @@ class CrossReconstructionTransformer(Encoder):
         for number, part in enumerate(patches):
             place = places[number].expand(len(part), -1, -1)
             if kept is not None:
-                part, place = _rows(part, kept[number]), _rows(place, kept[number])
+                part = part.take_along_dim(kept[number][..., None, None], 1)
+                place = place.take_along_dim(kept[number][..., None], 1)
             read = self.extractors[number](part.flatten(0, 1)).mean(1)
             tokens.append(read.unflatten(0, part.shape[:2]) + place)
-        x = before = torch.cat(tokens, dim=1)
-        for layer in self.layers:
-            x = layer(x)
-        return before, self.norm(x)
+        before = torch.cat(tokens, dim=1)
+        return before, self.norm(self.layers(before))
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         """A frame for each patch of the time."""
@@ -193,10 +198,3 @@ class CrossReconstructionTransformer(Encoder):
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """The mean class token."""
         return self.summaries(ecg).mean(1)
-
-
-def _rows(
-    values: Float[Tensor, "batch place *rest"], numbers: Int[Tensor, "batch keep"]
-) -> Float[Tensor, "batch keep *rest"]:
-    """Of each record, the places with these numbers."""
-    return values[torch.arange(len(values), device=values.device)[:, None], numbers]

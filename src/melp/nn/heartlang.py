@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from melp.errors import MelpError
-from melp.nn.attention import PreNormBlock
 from melp.nn.base import Encoder
+from melp.nn.transformer import Transformer, TransformerBlock
 from melp.signal.sentences import BEAT_RATE, BEAT_SAMPLES, Sentences, make_sentences
 
 
@@ -70,8 +70,15 @@ class SentenceTransformer(nn.Module):
         self.positions = nn.Parameter(0.02 * torch.randn(config.slots + 1, config.dim))
         self.class_token = nn.Parameter(0.02 * torch.randn(config.dim))
         self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(
-            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout, config.head_dim)
+        self.layers = Transformer(
+            TransformerBlock(
+                config.dim,
+                config.heads,
+                config.feedforward,
+                config.dropout,
+                hidden_dropout=config.dropout,
+                head_dim=config.head_dim,
+            )
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
@@ -90,9 +97,7 @@ class SentenceTransformer(nn.Module):
         x = torch.cat([self.class_token.expand(len(x), 1, -1), x], dim=1)
         x = self.dropout(x + self.positions)
         used = torch.cat([torch.ones_like(sentences.used[:, :1]), sentences.used], dim=1)
-        for layer in self.layers:
-            x = layer(x, used[:, None, None])
-        x = self.norm(x)
+        x = self.norm(self.layers(x, mask=used[:, None, None]))
         return x[:, 0], x[:, 1:]
 
 
@@ -144,7 +149,7 @@ class HeartLangEncoder(SentenceTransformer, Encoder):
         beat = sentences.beats_at(middles)
         lead = torch.arange(self.config.leads, device=ecg.device)[:, None]
         slot = (lead * sentences.count[:, None, None] + beat[:, None]).flatten(1)
-        return words.gather(1, slot[..., None].expand(-1, -1, self.dim)).unflatten(1, (-1, count)).mean(1)
+        return words.take_along_dim(slot[..., None], 1).unflatten(1, (-1, count)).mean(1)
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """The class token."""

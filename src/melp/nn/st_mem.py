@@ -11,8 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from melp.errors import MelpError
-from melp.nn.attention import PreNormBlock
 from melp.nn.base import Encoder
+from melp.nn.transformer import Transformer, TransformerBlock
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,14 @@ class SpatioTemporalViT(Encoder):
         )
         self.separator = nn.Parameter(0.02 * torch.randn(config.dim))
         self.lead_embeddings = nn.Parameter(0.02 * torch.randn(config.leads, config.dim))
-        self.layers = nn.ModuleList(
-            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout)
+        self.layers = Transformer(
+            TransformerBlock(
+                config.dim,
+                config.heads,
+                config.feedforward,
+                config.dropout,
+                hidden_dropout=config.dropout,
+            )
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
@@ -125,15 +131,11 @@ class SpatioTemporalViT(Encoder):
         first, last = (ends[:, None, None] + self.lead_embeddings[None, :, None]).unbind()
         seen = embedded
         if kept is not None:
-            seen = embedded.gather(2, kept[..., None].expand(-1, -1, -1, embedded.shape[3]))
+            seen = embedded.take_along_dim(kept[..., None], 2)
         rows = embedded.shape[0]
         parts = [first.expand(rows, -1, -1, -1), seen, last.expand(rows, -1, -1, -1)]
         x = torch.cat(parts, dim=2)
-        leads = x.shape[1]
-        x = x.flatten(1, 2)
-        for layer in self.layers:
-            x = layer(x)
-        return x.unflatten(1, (leads, -1))
+        return self.layers(x.flatten(1, 2)).unflatten(1, x.shape[1:3])
 
     def _frames(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         return self.encode(self.embed_patches(self.patchify(ecg)))[:, :, 1:-1].mean(1)

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from melp.errors import MelpError
-from melp.nn.attention import PreNormBlock
 from melp.nn.base import Encoder
+from melp.nn.transformer import Transformer, TransformerBlock
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,15 @@ class ViT1d(Encoder):
         places = config.samples // config.patch
         self.positions = nn.Parameter(config.position_scale * torch.randn(places, config.dim))
         self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(
-            PreNormBlock(config.dim, config.heads, config.feedforward, config.dropout, config.head_dim)
+        self.layers = Transformer(
+            TransformerBlock(
+                config.dim,
+                config.heads,
+                config.feedforward,
+                config.dropout,
+                hidden_dropout=config.dropout,
+                head_dim=config.head_dim,
+            )
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)
@@ -92,9 +99,7 @@ class ViT1d(Encoder):
                 "(option samples)"
             )
         x = self.dropout(x + self.positions[: x.shape[1]])
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        return self.layers(x)
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         """A frame a patch.

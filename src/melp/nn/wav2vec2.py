@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from melp.nn.attention import PostNormBlock
 from melp.nn.base import Encoder
+from melp.nn.transformer import Transformer, TransformerBlock
 
 
 @dataclass(frozen=True)
@@ -147,9 +147,14 @@ class Wav2Vec2Encoder(Encoder):
         self.positions = PositionalConv(config.dim, config.position_kernel, config.position_groups)
         self.norm = nn.LayerNorm(config.dim)
         self.dropout = nn.Dropout(config.dropout)
-        self.layers = nn.ModuleList(
-            PostNormBlock(
-                config.dim, config.heads, config.feedforward, config.dropout, config.attention_dropout
+        self.layers = Transformer(
+            TransformerBlock(
+                config.dim,
+                config.heads,
+                config.feedforward,
+                config.dropout,
+                config.attention_dropout,
+                norm_first=False,
             )
             for _ in range(config.layers)
         )
@@ -164,10 +169,7 @@ class Wav2Vec2Encoder(Encoder):
 
     def contextualise(self, x: Float[Tensor, "batch frame dim"]) -> Float[Tensor, "batch frame dim"]:
         """Positions and transformer, on the output of `project`."""
-        x = self.dropout(self.norm(x + self.positions(x)))
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        return self.layers(self.dropout(self.norm(x + self.positions(x))))
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         """Frames of ECGs that are preprocessed as the checkpoint says; at least 16 samples."""

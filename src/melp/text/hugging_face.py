@@ -42,9 +42,9 @@ _LAYER_PARTS = {
     "attention.query.": "attention.self.query.",
     "attention.key.": "attention.self.key.",
     "attention.value.": "attention.self.value.",
-    "expand.": "intermediate.dense.",
-    "contract.": "output.dense.",
-    "output_norm.": "output.LayerNorm.",
+    "fc1.": "intermediate.dense.",
+    "fc2.": "output.dense.",
+    "feedforward_norm.": "output.LayerNorm.",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from melp.errors import MelpError
-from melp.nn.attention import AttentionCache
 from melp.nn.bert import Bert
+from melp.nn.transformer import TransformerCache
 from melp.nn.trimming import run_trimmed
 
 ATTENTIONS = ("causal", "bidirectional", "statement")
@@ -51,19 +51,6 @@ class TextFeatures:
     """Mean state of each statement's tokens. Zero where a report has fewer."""
     statement_mask: Bool[Tensor, "batch statement"]
     """True where there is such a statement."""
-
-
-@dataclass
-class TextCache:
-    """What `TextTower.decoder_states` keeps between two steps of a generation."""
-
-    layers: list[AttentionCache] = field(default_factory=list)
-    length: int = 0
-
-    def reorder(self, rows: Int[Tensor, " new_batch"]) -> None:
-        """Keep the given rows of the batch, in the given order (beams)."""
-        for cache in self.layers:
-            cache.reorder(rows)
 
 
 def statement_means(
@@ -185,7 +172,7 @@ class TextTower(nn.Module):
         )
 
     def decoder_states(
-        self, tokens: Int[Tensor, "batch token"], cache: TextCache | None = None
+        self, tokens: Int[Tensor, "batch token"], cache: TransformerCache | None = None
     ) -> Float[Tensor, "batch token dim"]:
         """What the report decoder reads, without [CLS]: for generation, with `tokens` the new ones only."""
         start = 0 if cache is None else cache.length
@@ -194,15 +181,15 @@ class TextTower(nn.Module):
                 f"text tower: {start + tokens.shape[1]} tokens found, wanted at most {self.max_tokens}"
             )
         positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)[None]
-        if cache is not None:
-            cache.length += tokens.shape[1]
         if self.attention != "causal":
+            if cache is not None:
+                cache.length += tokens.shape[1]
             return self.bert.embed(tokens, positions)
-        return self.bert(tokens, positions, causal=True, caches=cache.layers if cache else None)
+        return self.bert(tokens, positions, causal=True, cache=cache)
 
-    def new_cache(self) -> TextCache:
+    def new_cache(self) -> TransformerCache:
         """An empty cache for one generation."""
-        return TextCache(self.bert.new_caches())
+        return TransformerCache(len(self.bert.layers))
 
     def _encode_causal(
         self, tokens: Int[Tensor, "batch token"], real: Bool[Tensor, "batch token"]
