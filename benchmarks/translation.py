@@ -22,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 from translation_facts import Fact, facts_of
 
-from melp.reports import coverage, language, to_statements
+from melp.reports import coverage, report_language, to_statements
 
 NAMES = {"de": "German", "sv": "Swedish", "en": "English"}
 _HEDGE = re.compile(
@@ -92,7 +92,7 @@ def coverage_table(reports: list[str]) -> list[str]:
     """Markdown rows: words translated by language."""
     translated, words, number = Counter[str](), Counter[str](), Counter[str]()
     for report in reports:
-        spoken = language(report)
+        spoken = report_language(report)
         known, total = coverage(report)
         translated[spoken] += known
         words[spoken] += total

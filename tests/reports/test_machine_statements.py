@@ -64,12 +64,12 @@ PIECES = (
         ("", []),
     ],
 )  # fmt: skip
-def test_statements_of_a_line(line: str, statements: list[str]) -> None:
+def test_machine_statements(line: str, statements: list[str]) -> None:
     assert list(machine_statements(line)) == statements
 
 
 @given(st.one_of(st.text(max_size=60), st.lists(st.sampled_from(PIECES), max_size=8).map("".join)))
-def test_a_statement_is_clean(line: str) -> None:
+def test_statements_are_clean(line: str) -> None:
     for statement in machine_statements(line):
         assert statement == statement.lower() and statement.strip(" *=-") == statement
         assert not statement.endswith(".") and not any(ord(letter) < 32 for letter in statement)
@@ -77,7 +77,7 @@ def test_a_statement_is_clean(line: str) -> None:
 
 
 @given(LINES)
-def test_words_are_counted_as_published(lines: list[str]) -> None:
+def test_count_words_follows_the_published_rule(lines: list[str]) -> None:
     row = pd.Series([line or np.nan for line in lines], dtype=object)
     text = ". ".join(row.dropna())
     text = text.replace("EKG", "ECG").replace("ekg", "ecg").strip("*").strip(" *=-").lower()

@@ -1,10 +1,10 @@
-"""English reports: golden statements, one a rule of rewriting."""
+"""English reports: expected statements, one for each rewriting rule."""
 
 from __future__ import annotations
 
 import pytest
 
-from melp.reports import coverage, language, to_statements
+from melp.reports import coverage, report_language, to_statements
 
 ENGLISH = [
     ("sinus rhythm. normal ecg.", ["sinus rhythm", "normal ecg"]),
@@ -71,7 +71,7 @@ ENGLISH = [
 
 @pytest.mark.parametrize(("report", "expected"), ENGLISH)
 def test_english(report: str, expected: list[str]) -> None:
-    assert language(report) == "en"
+    assert report_language(report) == "en"
     assert to_statements(report) == expected
     assert coverage(report) == (0, 0)
 
@@ -95,7 +95,7 @@ def test_english(report: str, expected: list[str]) -> None:
         ("t waves ar", "st depression in v5 v6"),
     ],
 )
-def test_sentence_cut_off_at_the_end(ending: str, expected: str) -> None:
+def test_truncated_sentence_is_completed(ending: str, expected: str) -> None:
     report = f"sinus rhythm.{' ' * 220}st segments are depressed in v5,6. {ending}"
     assert to_statements(report) == ["sinus rhythm", expected]
 
@@ -113,5 +113,5 @@ def test_sentence_cut_off_at_the_end(ending: str, expected: str) -> None:
         ("qt-verlÄngerung normales ekg", "prolonged qt. normal ecg."),
     ],
 )
-def test_one_finding_has_one_wording_in_all_languages(german: str, english: str) -> None:
+def test_wording_is_the_same_in_all_languages(german: str, english: str) -> None:
     assert to_statements(german) == to_statements(english)

@@ -1,4 +1,4 @@
-"""German and Swedish reports: golden statements, one a rule of composition."""
+"""German and Swedish reports: expected statements, one for each composition rule."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from melp.io.tables import read_packaged_tsv
-from melp.reports import language, to_statements
+from melp.reports import report_language, to_statements
 from melp.reports.cleaning import clean
-from melp.reports.compose import Composer
+from melp.reports.compose import StatementComposer
 from melp.reports.glossary import load_glossary, split_words
 from melp.reports.leads import read_leads
-from melp.reports.typing_errors import Speller, one_slip
+from melp.reports.spelling import SpellingCorrector, within_one_edit
 
 GERMAN = [
     ("sinusrhythmus lagetyp normal normales ekg", ["sinus rhythm", "normal axis", "normal ecg"]),
@@ -105,13 +105,13 @@ SWEDISH = [
 
 @pytest.mark.parametrize(("report", "expected"), GERMAN)
 def test_german(report: str, expected: list[str]) -> None:
-    assert language(report) == "de"
+    assert report_language(report) == "de"
     assert to_statements(report) == expected
 
 
 @pytest.mark.parametrize(("report", "expected"), SWEDISH)
 def test_swedish(report: str, expected: list[str]) -> None:
-    assert language(report) == "sv"
+    assert report_language(report) == "sv"
     assert to_statements(report) == expected
 
 
@@ -128,16 +128,16 @@ def test_noise_is_removed(noisy: str) -> None:
     assert to_statements(noisy) == ["sinus rhythm", "normal ecg"]
 
 
-def test_nothing_said() -> None:
+def test_reports_without_content() -> None:
     assert to_statements("trace only requested. Edit: IMI 50") == []
     assert to_statements("") == []
 
 
-def test_statement_said_twice_is_given_once() -> None:
+def test_repeated_statement_is_returned_once() -> None:
     assert to_statements("sinusrhythmus linkstyp sinusrhythmus") == ["sinus rhythm", "left axis deviation"]
 
 
-def test_spelling_variants_are_one_wording() -> None:
+def test_spelling_variants_have_one_wording() -> None:
     variants = [
         "av-block 1. grades",
         "a-v block i",
@@ -157,12 +157,12 @@ def test_spelling_variants_are_one_wording() -> None:
         ("laterale ischÄmie oder li", "probable lateral ischemia or left ventricular strain"),
     ],
 )
-def test_word_cut_off_at_the_end_is_completed(ending: str, expected: str) -> None:
+def test_truncated_word_is_completed(ending: str, expected: str) -> None:
     report = f"sinusrhythmus{' ' * 200}st & t abnorm, wahrscheinlich    {ending}"
     assert to_statements(report)[-1] == f"st and t wave abnormality, {expected}"
 
 
-def test_fragment_that_says_nothing_is_dropped() -> None:
+def test_meaningless_fragment_is_dropped() -> None:
     assert to_statements(f"sinusrhythmus{' ' * 240}    inferolatera") == ["sinus rhythm"]
 
 
@@ -185,7 +185,7 @@ def test_lists_of_leads(listed: str, expected: str) -> None:
 
 
 def _distance(first: str, second: str) -> int:
-    """Damerau-Levenshtein (optimal string alignment), the slow way."""
+    """Damerau-Levenshtein distance (optimal string alignment) by plain recursion."""
     if not first or not second:
         return len(first) + len(second)
     best = min(
@@ -199,28 +199,28 @@ def _distance(first: str, second: str) -> int:
 
 
 @given(st.text("abc", max_size=5), st.text("abc", max_size=5))
-def test_one_slip_is_an_edit_distance_of_at_most_one(first: str, second: str) -> None:
-    assert one_slip(first, second) == (_distance(first, second) <= 1)
+def test_within_one_edit_is_a_distance_of_at_most_one(first: str, second: str) -> None:
+    assert within_one_edit(first, second) == (_distance(first, second) <= 1)
 
 
-def test_only_the_one_word_meant_is_taken() -> None:
-    speller = Speller(["anterior", "inferior", "senkung"])
-    assert speller.correct("senkugn") == "senkung"
-    assert speller.correct("anteror") == "anterior"
-    assert speller.correct("hebung") is None
-    assert Speller(["anterior", "interiom"]).correct("interior") is None
+def test_only_an_unambiguous_correction_is_made() -> None:
+    corrector = SpellingCorrector(["anterior", "inferior", "senkung"])
+    assert corrector.correct("senkugn") == "senkung"
+    assert corrector.correct("anteror") == "anterior"
+    assert corrector.correct("hebung") is None
+    assert SpellingCorrector(["anterior", "interiom"]).correct("interior") is None
 
 
-def test_negation_is_never_spelled_away() -> None:
+def test_negation_is_not_corrected_away() -> None:
     assert to_statements("kein infarkt") == ["no myocardial infarction"]
     assert to_statements("infarkt") == ["myocardial infarction"]
 
 
 @pytest.mark.parametrize("name", ["german", "swedish"])
-def test_every_kind_of_the_glossary_has_its_rule(name: str) -> None:
+def test_every_glossary_kind_has_a_method(name: str) -> None:
     rows = read_packaged_tsv("melp.reports", name, columns=3)
     kinds = {kind for kind, _, _ in rows} | {"leads", "number", "word"}
-    assert all(hasattr(Composer, "_" + kind) for kind in kinds)
+    assert all(hasattr(StatementComposer, "_visit_" + kind) for kind in kinds)
     assert all(len(row) == 3 and all(row) for row in rows)
 
 
@@ -232,14 +232,14 @@ def test_every_kind_of_the_glossary_has_its_rule(name: str) -> None:
         max_size=8,
     )
 )
-def test_any_order_of_phrases_gives_statements(phrases: list[str]) -> None:
+def test_phrases_in_any_order_give_clean_statements(phrases: list[str]) -> None:
     statements = to_statements(" ".join(phrases))
     assert statements == list(dict.fromkeys(statements))
-    assert all(said == said.strip().lower() and "  " not in said and ";" not in said for said in statements)
+    assert all(text == text.strip().lower() and "  " not in text and ";" not in text for text in statements)
 
 
-def test_items_account_for_every_word() -> None:
+def test_terms_cover_every_word() -> None:
     text = clean("sinusrhythmus t neg. in v1-v3, xyzzy linkstyp")
-    items = load_glossary("german").items(text)
-    assert sum(item.words for item in items) == len(split_words(text))
-    assert [item.english for item in items if not item.known] == ["xyzzy"]
+    terms = load_glossary("german").terms(text)
+    assert sum(term.words for term in terms) == len(split_words(text))
+    assert [term.english for term in terms if not term.known] == ["xyzzy"]

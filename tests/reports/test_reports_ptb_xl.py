@@ -1,4 +1,4 @@
-"""All reports of PTB-XL, and those with a given translation: the bars of the translator."""
+"""All reports of PTB-XL, and 500 reference translations: what the translator must reach."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from melp.reports import coverage, language, to_statements
+from melp.reports import coverage, report_language, to_statements
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
@@ -22,12 +22,12 @@ def database(ptb_xl: Path) -> pd.DataFrame:
 
 
 @pytest.mark.data
-def test_words_translated(database: pd.DataFrame) -> None:
+def test_share_of_translated_words(database: pd.DataFrame) -> None:
     counts = {"de": [0, 0], "sv": [0, 0], "en": [0, 0]}
     for report in database["report"].unique():
         translated, words = coverage(report)
-        counts[language(report)][0] += translated
-        counts[language(report)][1] += words
+        counts[report_language(report)][0] += translated
+        counts[report_language(report)][1] += words
     assert counts["en"] == [0, 0]
     assert counts["de"][0] / counts["de"][1] >= 0.98
     assert counts["sv"][0] / counts["sv"][1] >= 0.98
@@ -35,15 +35,15 @@ def test_words_translated(database: pd.DataFrame) -> None:
 
 @pytest.mark.data
 def test_wording_is_controlled(database: pd.DataFrame) -> None:
-    statements = {said for report in database["report"].unique() for said in to_statements(report)}
-    words = {word.strip(",") for said in statements for word in said.split()}
+    statements = {text for report in database["report"].unique() for text in to_statements(report)}
+    words = {word.strip(",") for text in statements for word in text.split()}
     assert not words & {"lvh", "rbbb", "lbbb", "lahb", "ves", "sves", "infarct", "ischaemia", "ekg"}
-    assert all(said and said == said.lower() and not said.endswith(".") for said in statements)
+    assert all(text and text == text.lower() and not text.endswith(".") for text in statements)
     assert len(statements) < 4000
 
 
 @pytest.mark.data
-def test_facts_of_given_translations_are_kept(database: pd.DataFrame, recordings: Path) -> None:
+def test_facts_of_reference_translations_are_kept(database: pd.DataFrame, recordings: Path) -> None:
     pairs = read_pairs(database, recordings / "text" / "ptbxl_reports_english_500.csv")
     assert len(pairs) > 490
     assert sum(not pair.lost for pair in pairs) / len(pairs) >= 0.95
@@ -58,7 +58,7 @@ REPORT = (
 )
 
 
-def test_facts_are_read() -> None:
+def test_facts_of_a_report() -> None:
     assert facts_of(REPORT) == {
         Fact("sinus rhythm"),
         Fact("left axis"),
@@ -88,12 +88,12 @@ def test_facts_are_read() -> None:
         ("left atrial enlargement", "right atrial enlargement"),
     ],
 )
-def test_a_changed_fact_is_noticed(good: str, bad: str) -> None:
+def test_changed_fact_is_found(good: str, bad: str) -> None:
     assert facts_of(good) - facts_of(bad)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("text", "synonym"),
     [
         ("st elevation in v1 v2 v3. lvh", "Elevated ST in V1-V3, left ventricular hypertrophy"),
         ("premature ventricular contractions", "Ventricular extrasystole(s)"),
@@ -105,8 +105,8 @@ def test_a_changed_fact_is_noticed(good: str, bad: str) -> None:
         ),
     ],
 )
-def test_other_words_are_the_same_fact(one: str, other: str) -> None:
-    assert facts_of(one) == facts_of(other)
+def test_synonyms_are_the_same_fact(text: str, synonym: str) -> None:
+    assert facts_of(text) == facts_of(synonym)
 
 
 def test_damages() -> None:

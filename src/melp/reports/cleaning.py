@@ -1,11 +1,11 @@
-"""Raw report text -> plain lower-case ASCII without machine noise."""
+"""Raw report text -> plain lower-case ASCII without signatures and remarks."""
 
 from __future__ import annotations
 
 import re
 
-CUT_LENGTH = 250
-"""Reports were cut near 255 characters when PTB-XL was made: a longer text may end within a word."""
+TRUNCATED_LENGTH = 250
+"""PTB-XL has its reports cut near 255 characters: a text of this length may end within a word."""
 
 _UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "á": "s", "é": "e", "\x8a": "", "\x8c": ""}
 _UMLAUT = re.compile("|".join(_UMLAUTS))
@@ -18,23 +18,23 @@ _LOST_UMLAUT = re.compile(r"(?<=[a-z])#(?=[a-z])|(?<![\w#])#(?=berg|ber)")
 _TRACE_ONLY = re.compile(r"\s*(trace|tracing) only( requested)?[. ]*$")
 
 
-def without_edits(report: str) -> str:
-    """The report without the remarks of its later editors."""
+def remove_edit_remarks(report: str) -> str:
+    """Return the report without the remarks that editors appended ("Edit: ...")."""
     return _EDIT.sub("", report)
 
 
-def fold(text: str) -> str:
-    """Lower case, umlauts as two letters, '#' as the 'ü' that it once was."""
+def normalise(text: str) -> str:
+    """Convert to lower case, write umlauts as two letters, and restore a 'ü' that was lost as '#'."""
     text = _UMLAUT.sub(lambda match: _UMLAUTS[match.group()], text.lower())
     return _LOST_UMLAUT.sub("ue", text)
 
 
 def clean(report: str) -> str:
-    """Fold, and remove edit remarks, the machine's signature and requests for a trace without a report.
+    """Normalise, and remove edit remarks, the machine's signature and requests for a trace without a report.
 
-    Runs of spaces stay: in machine reports they mark the items of a list.
+    Runs of spaces are kept: in machine reports they separate the items of a list.
     """
-    text = fold(without_edits(report))
+    text = normalise(remove_edit_remarks(report))
     text = _SIGNED.sub("", text)
     text = _UNCONFIRMED.sub("", text)
     if _TRACE_ONLY.match(text):
@@ -42,6 +42,6 @@ def clean(report: str) -> str:
     return text.strip(" \t\n!")
 
 
-def is_cut(report: str) -> bool:
-    """Whether the report, edit remarks aside, was long enough to have been cut within its last word."""
-    return len(without_edits(report)) >= CUT_LENGTH
+def may_be_truncated(report: str) -> bool:
+    """Return whether the report, without edit remarks, is so long that its last word may be cut."""
+    return len(remove_edit_remarks(report)) >= TRUNCATED_LENGTH

@@ -1,11 +1,11 @@
-"""Items of a report, in German or Swedish order -> English statements."""
+"""Terms of a report, in German or Swedish word order -> English statements."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from melp.reports.draft import Draft
-from melp.reports.glossary import Item
+from melp.reports.glossary import Term
+from melp.reports.statement import Statement
 
 _ADVERBS = {"probable": "probably", "possible": "possibly", "definite": "definitely"}
 _MODIFIERS = ("age", "territory", "degree", "shape", "join", "before", "hedge", "negation")
@@ -13,264 +13,283 @@ _FINDINGS = ("head", "lesion", "wave")
 _T_SHAPES = ("inversion", "flattening", "tall", "biphasic", "peaked")
 
 
-class Composer:
-    """Reads items from left to right: each finding opens a statement, and what belongs to it is gathered."""
+class StatementComposer:
+    """Reads terms from left to right; each finding starts a statement, to which its modifiers are added.
 
-    def __init__(self, items: Sequence[Item], bare_adjectives_follow: bool = True, cut: bool = False) -> None:
-        """`bare_adjectives_follow`: an adjective without an ending stands behind its noun, as in German;
-        `cut`: the report may have been cut off at its end."""
-        self.items = list(items)
-        self.cut = cut
+    For each kind of term in the glossaries there is a method `_visit_KIND`.
+
+    Args:
+        terms: the terms of one report, in its order.
+        bare_adjectives_follow: whether an adjective without an ending follows its noun, as in German.
+        truncated: whether the end of the report may be missing.
+    """
+
+    def __init__(
+        self, terms: Sequence[Term], bare_adjectives_follow: bool = True, truncated: bool = False
+    ) -> None:
+        self.terms = list(terms)
+        self.truncated = truncated
         self.bare_adjectives_follow = bare_adjectives_follow
         self.statements: list[str] = []
-        self.draft = Draft()
+        self.current = Statement()
+        # "hypertrophy with" waits for the statement after the link "with".
         self.linked = self.link = ""
-        self.heading = self.hedge_of_heading = ""
+        # "t wave abnormality, probable" comes before the items of a list.
+        self.heading = self.heading_hedge = ""
         self.heading_used = True
         self.last_wave = ""
 
     def compose(self) -> list[str]:
-        """The statements, in the order of the report."""
-        for at, item in enumerate(self.items):
-            getattr(self, "_" + item.kind)(at, item)
-        if self.cut and self._lacks_its_hedge():
-            self.draft = Draft()
+        """Return the statements in the order of the report."""
+        for at, term in enumerate(self.terms):
+            getattr(self, "_visit_" + term.kind)(at, term)
+        if self.truncated and self._lacks_hedge():
+            self.current = Statement()
         self._close()
         self._end_heading()
         return self.statements
 
-    def _said(self) -> str:
-        """The statement so far, behind its heading where it is an item of a list."""
-        draft, text = self.draft, self.draft.text()
-        if not (draft.lesion and self.heading):
+    def _text(self) -> str:
+        """Return the current statement, preceded by its heading if it is an item of a list."""
+        current, text = self.current, self.current.text()
+        if not (current.is_lesion and self.heading):
             return text
         self.heading_used = True
-        hedged = any(kind == "hedge" for kind, _ in draft.before) or "cannot be ruled out" in draft.tail
-        hedge = "" if hedged or not self.hedge_of_heading else self.hedge_of_heading + " "
+        hedged = bool(self._modifiers("hedge")) or "cannot be ruled out" in current.tail
+        hedge = "" if hedged or not self.heading_hedge else self.heading_hedge + " "
         return f"{self.heading}, {hedge}{text}"
 
     def _close(self) -> None:
-        text = self._said()
+        """Append the current statement and start the next one."""
+        text = self._text()
         if self.linked:
             self._drop_link() if not text else self.statements.append(f"{self.linked} {text}")
         elif text:
-            if not self.draft.lesion:
+            if not self.current.is_lesion:
                 self._end_heading()
             self.statements.append(text)
-        self.draft, self.linked, self.link = Draft(), "", ""
+        self.current, self.linked, self.link = Statement(), "", ""
 
-    def _lacks_its_hedge(self) -> bool:
-        """Whether the last statement is a bare lesion: the machine always says how sure or how old it is."""
-        kinds = {kind for kind, _ in self.draft.before}
-        return self.draft.lesion and not (self.heading or self.draft.tail or kinds & {"hedge", "age"})
+    def _close_if_complete(self) -> None:
+        """Close a statement that has its finding; modifiers without one belong to the next finding."""
+        if self.current.has_finding:
+            self._close()
+
+    def _lacks_hedge(self) -> bool:
+        """Return whether the statement is a bare lesion: machines always add certainty or age to one."""
+        described = self._modifiers("hedge") or self._modifiers("age") or self.heading or self.current.tail
+        return self.current.is_lesion and not described
 
     def _end_heading(self) -> None:
         if self.heading and not self.heading_used:
             self.statements.append(self.heading)
-        self.heading = self.hedge_of_heading = ""
-
-    def _open(self) -> None:
-        """End the statement that has its finding; modifiers that wait for one stay."""
-        if self.draft.has_head:
-            self._close()
-
-    def _next(self, at: int, skip: Sequence[str] = ()) -> str:
-        return next((item.kind for item in self.items[at + 1 :] if item.kind not in skip), "")
-
-    def _modify(self, item: Item) -> None:
-        self.draft.before.append((item.kind, item.english))
-
-    # -- findings --------------------------------------------------------------------------------------
-
-    def _head(self, at: int, item: Item) -> None:
-        self._open()
-        self.draft.head = item.english
-        self.draft.lesion = item.kind == "lesion"
-        self.last_wave = ""
-
-    _lesion = _head
-
-    def _whole(self, at: int, item: Item) -> None:
-        if item.english.endswith(" ecg"):
-            self._overall(at, item)
-            return
-        self._open()
-        self._drop_link()
-        hedges = [pair for pair in self.draft.before if pair[0] == "hedge"]
-        self.draft = Draft(before=hedges, head=item.english)
-        linked = self.items[at + 1 : at + 2] and self.items[at + 1].english == "consistent with"
-        if self._next(at) not in {"hedge", "tail"} and not linked:
-            self._close()
-        self.last_wave = ""
+        self.heading = self.heading_hedge = ""
 
     def _drop_link(self) -> None:
-        """End a statement at the word that should have led on: "hypertrophy with"."""
+        """End a statement at a link that nothing follows: "hypertrophy with" -> "hypertrophy"."""
         if self.linked:
             self.statements.append(self.linked.removesuffix(self.link).strip())
             self.linked = ""
 
-    def _overall(self, at: int, item: Item) -> None:
-        self._open()
+    def _next_kind(self, at: int, skip: Sequence[str] = ()) -> str:
+        return next((term.kind for term in self.terms[at + 1 :] if term.kind not in skip), "")
+
+    def _modifiers(self, kind: str) -> list[str]:
+        return [word for other, word in self.current.modifiers if other == kind]
+
+    def _modify(self, term: Term) -> None:
+        self.current.modifiers.append((term.kind, term.english))
+
+    # -- findings --------------------------------------------------------------------------------------
+
+    def _visit_head(self, at: int, term: Term) -> None:
+        self._close_if_complete()
+        self.current.finding = term.english
+        self.current.is_lesion = term.kind == "lesion"
+        self.last_wave = ""
+
+    _visit_lesion = _visit_head
+
+    def _visit_whole(self, at: int, term: Term) -> None:
+        """A complete statement, such as "sinus rhythm"; only a hedge can modify it."""
+        if term.english.endswith(" ecg"):
+            self._visit_overall(at, term)
+            return
+        self._close_if_complete()
         self._drop_link()
-        hedges = [word for kind, word in self.draft.before if kind == "hedge"]
+        hedges = [("hedge", word) for word in self._modifiers("hedge")]
+        self.current = Statement(modifiers=hedges, finding=term.english)
+        link_follows = self.terms[at + 1 : at + 2] and self.terms[at + 1].english == "consistent with"
+        if self._next_kind(at) not in {"hedge", "tail"} and not link_follows:
+            self._close()
+        self.last_wave = ""
+
+    def _visit_overall(self, at: int, term: Term) -> None:
+        """The verdict: "normal" or "abnormal"."""
+        self._close_if_complete()
+        self._drop_link()
+        hedges = self._modifiers("hedge")
         if self.heading and not self.heading_used:
-            hedges.append(self.hedge_of_heading)
-        self.draft = Draft()
+            hedges.append(self.heading_hedge)
+        self.current = Statement()
         self._end_heading()
         adverb = _ADVERBS.get(hedges[-1], "") if hedges else ""
-        self.statements.append(f"{adverb} {item.english.removesuffix(' ecg')} ecg".strip())
+        self.statements.append(f"{adverb} {term.english.removesuffix(' ecg')} ecg".strip())
 
-    def _heading(self, at: int, item: Item) -> None:
+    def _visit_heading(self, at: int, term: Term) -> None:
+        """The heading of a list of lesions and, after a semicolon, the hedge of its items."""
         self._close()
         self._end_heading()
-        self.heading, _, hedge = item.english.partition(";")
-        self.hedge_of_heading = hedge.strip()
+        self.heading, _, hedge = term.english.partition(";")
+        self.heading_hedge = hedge.strip()
         self.heading_used = False
 
     # -- waves -----------------------------------------------------------------------------------------
 
-    def _wave(self, at: int, item: Item) -> None:
-        self._open()
-        self.draft.wave = self.last_wave = item.english
+    def _visit_wave(self, at: int, term: Term) -> None:
+        self._close_if_complete()
+        self.current.wave = self.last_wave = term.english
 
-    def _shape(self, at: int, item: Item) -> None:
-        draft = self.draft
-        leads_to = self._next(at, ("degree", "shape", "join"))
-        bound = leads_to in _FINDINGS
-        if draft.wave and not (draft.shapes and (bound or draft.places)):
-            draft.shapes.append(item.english)
-        elif bound:
-            self._open()
-            draft = self.draft
-            draft.shapes.append(item.english)
-        elif draft.wave == "st" and item.english.endswith("sloping"):
-            draft.shapes.append(item.english)
-        elif self.last_wave or item.english in _T_SHAPES:
-            self._open()
-            self.draft.wave = self.last_wave = self.last_wave or "t"
-            self.draft.shapes.append(item.english)
-        elif draft.has_head:
-            draft.after.append(item.english)
+    def _visit_shape(self, at: int, term: Term) -> None:
+        """What is seen of a wave ("inversion"); without a wave, of the last one, or of T for some shapes."""
+        current = self.current
+        before_finding = self._next_kind(at, ("degree", "shape", "join")) in _FINDINGS
+        if current.wave and not (current.shapes and (before_finding or current.places)):
+            current.shapes.append(term.english)
+        elif before_finding:
+            self._close_if_complete()
+            self.current.shapes.append(term.english)
+        elif current.wave == "st" and term.english.endswith("sloping"):
+            current.shapes.append(term.english)
+        elif self.last_wave or term.english in _T_SHAPES:
+            self._close_if_complete()
+            self.current.wave = self.last_wave = self.last_wave or "t"
+            self.current.shapes.append(term.english)
+        elif current.has_finding:
+            current.details.append(term.english)
 
-    # -- what goes with a finding ----------------------------------------------------------------------
+    # -- places and modifiers --------------------------------------------------------------------------
 
-    def _leads(self, at: int, item: Item) -> None:
-        if not self.draft.has_head and self.last_wave:
-            self.draft.wave = self.last_wave
-        if self.draft.has_head:
-            self.draft.places.append(item.english)
+    def _visit_leads(self, at: int, term: Term) -> None:
+        if not self.current.has_finding and self.last_wave:
+            self.current.wave = self.last_wave
+        if self.current.has_finding:
+            self.current.places.append(term.english)
 
-    def _place(self, at: int, item: Item) -> None:
-        self._leads(at, item)
+    _visit_place = _visit_leads
 
-    def _region(self, at: int, item: Item) -> None:
-        territories = [word for kind, word in self.draft.before if kind == "territory"]
-        self.draft.before = [pair for pair in self.draft.before if pair[0] != "territory"]
-        self._leads(at, Item("place", " ".join([*territories, item.english])))
+    def _visit_region(self, at: int, term: Term) -> None:
+        """ "leads" after adjectives of territory, which become part of the place: "anterior leads"."""
+        territories = self._modifiers("territory")
+        self.current.modifiers = [pair for pair in self.current.modifiers if pair[0] != "territory"]
+        self._visit_leads(at, Term("place", " ".join([*territories, term.english])))
 
-    def _adjective(self, at: int, item: Item) -> None:
-        if self.draft.has_head and item.kind == "territory" and self._next(at, _MODIFIERS) == "region":
+    def _visit_adjective(self, at: int, term: Term) -> None:
+        is_region = term.kind == "territory" and self._next_kind(at, _MODIFIERS) == "region"
+        if is_region and self.current.has_finding:
             self._repeat_for_next_place()
-        elif self._belongs_to_next(at, item):
-            self._open()
-        joined = at > 1 and self.items[at - 1].kind == "join" and self.draft.before[-1:]
-        if joined and self.draft.before[-1][0] == item.kind:
-            kind, word = self.draft.before.pop()
-            self.draft.before.append((kind, f"{word} {self.items[at - 1].english} {item.english}"))
+        elif self._belongs_to_next(at, term):
+            self._close_if_complete()
+        joined = at > 1 and self.terms[at - 1].kind == "join" and self.current.modifiers[-1:]
+        if joined and self.current.modifiers[-1][0] == term.kind:
+            kind, word = self.current.modifiers.pop()
+            self.current.modifiers.append((kind, f"{word} {self.terms[at - 1].english} {term.english}"))
         else:
-            self._modify(item)
+            self._modify(term)
 
-    def _belongs_to_next(self, at: int, item: Item) -> bool:
-        draft = self.draft
-        if "(" in item.before and draft.has_head:
+    _visit_territory = _visit_age = _visit_degree = _visit_adjective
+
+    def _belongs_to_next(self, at: int, term: Term) -> bool:
+        """Return whether an adjective modifies the finding that follows it, not the one before it."""
+        current = self.current
+        if "(" in term.separator and current.has_finding:
             return False
-        if item.inflected:
-            return self._next(at, (*_MODIFIERS, "in")) in (*_FINDINGS, "whole", "region", "word")
-        following = self._next(at, ("age", "territory", "degree", "join"))
-        if item.kind != "degree":
+        if term.inflected:
+            return self._next_kind(at, (*_MODIFIERS, "in")) in (*_FINDINGS, "whole", "region", "word")
+        following = self._next_kind(at, ("age", "territory", "degree", "join"))
+        if term.kind != "degree":
             return following == "lesion"
-        abbreviated = "." in self.items[at + 1].before if at + 1 < len(self.items) else False
-        bare_wave = draft.wave and not draft.shapes and not draft.places
-        said = bool(draft.places) and following == "shape"
-        prefix = abbreviated or said or not self.bare_adjectives_follow
-        return prefix and not bare_wave and following in (*_FINDINGS, "shape")
-
-    _territory = _age = _degree = _adjective
+        abbreviated = "." in self.terms[at + 1].separator if at + 1 < len(self.terms) else False
+        bare_wave = current.wave and not current.shapes and not current.places
+        starts_next_shape = bool(current.places) and following == "shape"
+        precedes = abbreviated or starts_next_shape or not self.bare_adjectives_follow
+        return precedes and not bare_wave and following in (*_FINDINGS, "shape")
 
     def _repeat_for_next_place(self) -> None:
-        """ "T abnormal in anterior leads, lateral leads": the finding again, for its next place."""
-        if self.draft.places:
-            wave, shapes, core = self.draft.wave, self.draft.shapes, self.draft.head
-            before = self.draft.before
+        """Repeat the finding for another place: "T abnormal in anterior leads, lateral leads"."""
+        last = self.current
+        if last.places:
             self._close()
-            self.draft = Draft(before=before, head=core, wave=wave, shapes=shapes)
+            self.current = Statement(last.modifiers, finding=last.finding, wave=last.wave, shapes=last.shapes)
 
-    def _negation(self, at: int, item: Item) -> None:
-        self._open()
-        self._modify(item)
+    def _visit_negation(self, at: int, term: Term) -> None:
+        self._close_if_complete()
+        self._modify(term)
 
-    def _before(self, at: int, item: Item) -> None:
-        self._open()
-        self.draft.before.append(("hedge", item.english))
+    def _visit_before(self, at: int, term: Term) -> None:
+        """A hedge that always precedes its finding."""
+        self._close_if_complete()
+        self.current.modifiers.append(("hedge", term.english))
 
-    def _hedge(self, at: int, item: Item) -> None:
-        towards_normal = item.english == "probable" and self._is_normal(at + 1)
-        head = self.draft.head
-        menu = self.draft.lesion or self.draft.wave or "hypertrophy" in head or "atrial" in head
-        before_finding = item.english == "probable" and not menu and self._next(at) in {"head", "lesion"}
-        if towards_normal or before_finding or item.inflected:
-            self._open()
-        if item.english == "cannot be ruled out":
-            self.draft.tail.append(item.english)
+    def _visit_hedge(self, at: int, term: Term) -> None:
+        """A hedge that precedes or follows its finding."""
+        finding, probable = self.current.finding, term.english == "probable"
+        hedge_follows = (
+            self.current.is_lesion or self.current.wave or "hypertrophy" in finding or "atrial" in finding
+        )
+        before_finding = not hedge_follows and self._next_kind(at) in {"head", "lesion"}
+        if term.inflected or (probable and (before_finding or self._is_normal(at + 1))):
+            self._close_if_complete()
+        if term.english == "cannot be ruled out":
+            self.current.tail.append(term.english)
         else:
-            self._modify(item)
+            self._modify(term)
 
     def _is_normal(self, at: int) -> bool:
-        """Whether a verdict such as "normal ecg" stands there."""
-        return any(
-            item.kind == "overall" or (item.kind == "whole" and item.english.endswith(" ecg"))
-            for item in self.items[at : at + 1]
-            if "normal" in item.english.split()
-        )
+        """Return whether term `at` is a verdict such as "normal ecg"."""
+        if at >= len(self.terms) or "normal" not in self.terms[at].english.split():
+            return False
+        return self.terms[at].kind == "overall" or self.terms[at].english.endswith(" ecg")
 
-    def _after(self, at: int, item: Item) -> None:
-        if self.draft.has_head:
-            self.draft.tail.append(", " + item.english)
+    def _visit_after(self, at: int, term: Term) -> None:
+        if self.current.has_finding:
+            self.current.tail.append(", " + term.english)
 
-    def _tail(self, at: int, item: Item) -> None:
-        if self.draft.has_head:
-            self.draft.after.append(item.english)
+    def _visit_tail(self, at: int, term: Term) -> None:
+        if self.current.has_finding:
+            self.current.details.append(term.english)
         else:
-            self.draft.head = item.english.removeprefix("in ").removeprefix("with ")
+            self.current.finding = term.english.removeprefix("in ").removeprefix("with ")
 
-    def _link(self, at: int, item: Item) -> None:
-        if self.draft.has_head:
-            self.linked = f"{self.linked} {self._said()} {item.english}".strip()
-            self.draft, self.link = Draft(), item.english
+    def _visit_link(self, at: int, term: Term) -> None:
+        """A word that joins two findings to one statement: "with", "due to"."""
+        if self.current.has_finding:
+            self.linked = f"{self.linked} {self._text()} {term.english}".strip()
+            self.current, self.link = Statement(), term.english
 
-    def _join(self, at: int, item: Item) -> None:
-        if item.english == "or" and self._next(at, ("age", "territory", "degree")) in {"head", "lesion"}:
-            self._link(at, item)
+    def _visit_join(self, at: int, term: Term) -> None:
+        if term.english == "or" and self._next_kind(at, ("age", "territory", "degree")) in {"head", "lesion"}:
+            self._visit_link(at, term)
 
-    def _number(self, at: int, item: Item) -> None:
-        if self.draft.has_head and (":" in item.english or self._next(at) == "unit"):
-            self.draft.after.append(item.english.replace(",", "."))
+    def _visit_number(self, at: int, term: Term) -> None:
+        if self.current.has_finding and (":" in term.english or self._next_kind(at) == "unit"):
+            self.current.details.append(term.english.replace(",", "."))
 
-    def _over(self, at: int, item: Item) -> None:
-        if self.draft.has_head and self._next(at) == "number":
-            self.draft.after.append(item.english)
+    def _visit_over(self, at: int, term: Term) -> None:
+        if self.current.has_finding and self._next_kind(at) == "number":
+            self.current.details.append(term.english)
 
-    def _unit(self, at: int, item: Item) -> None:
-        if self.draft.after and self.draft.after[-1][0].isdigit():
-            self.draft.after.append(item.english)
+    def _visit_unit(self, at: int, term: Term) -> None:
+        if self.current.details and self.current.details[-1][0].isdigit():
+            self.current.details.append(term.english)
 
-    def _word(self, at: int, item: Item) -> None:
-        if self.draft.has_head:
-            self.draft.after.append(item.english)
-        elif item.known:
-            self._modify(item)
+    def _visit_word(self, at: int, term: Term) -> None:
+        if self.current.has_finding:
+            self.current.details.append(term.english)
+        elif term.known:
+            self._modify(term)
 
-    def _noise(self, at: int, item: Item) -> None:
-        """Said about the recording or the patient, not about the ECG."""
+    def _visit_noise(self, at: int, term: Term) -> None:
+        """Ignore what concerns the recording or the patient, not the ECG."""
 
-    _in = _noise
+    _visit_in = _visit_noise

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from melp.reports.english_rules import KNOWN_SENTENCES, LEANING, REWRITES, SPELLING, STANDALONE
+from melp.reports.english_rules import CONTINUATIONS, KNOWN_SENTENCES, REWRITES, SPELLING, STANDALONE
 from melp.reports.english_waves import wave_statements
 from melp.reports.glossary import split_words
 from melp.reports.leads import read_leads
@@ -17,7 +17,7 @@ _LEADS = re.compile(rf"\b(?:leads? )?{_LEAD}\b(?:(?:[ ,]*,+ *| ?- ?| ?& ?| ?/ ?|
 _SENTENCE_END = re.compile(
     r"(?<=[a-z)])(?<!\beg)(?<!\bi\.e)\s?\.(?=\s|$|this|st |t w)|(?<=\d)\.(?=\s|$)|\s*[;!]\s*"
 )
-_SAYS_SOMETHING = re.compile(r"\b(?!av[lrf]\b|iii\b)[a-z]{3,}")
+_HAS_WORD = re.compile(r"\b(?!av[lrf]\b|iii\b)[a-z]{3,}")
 _BARE_TERRITORY = re.compile(
     r"\b((?:old|with) (?:inferior|anterior|anteroseptal|lateral|inferolateral|anterolateral))"
     r"(?: myocardial)?(?: inf\w*)?$"
@@ -40,21 +40,21 @@ def _canonical_leads(match: re.Match[str]) -> str:
     return " ".join(leads) if after == len(words) else match.group()
 
 
-def _common_beginning(texts: Sequence[str]) -> str:
+def _common_prefix(texts: Sequence[str]) -> str:
     first, last = min(texts), max(texts)
     length = next((at for at, letter in enumerate(first) if last[at : at + 1] != letter), len(first))
     return first[:length]
 
 
-def complete(sentence: str) -> str:
-    """A sentence cut within a word, ended as the machine ends it, or else at its last whole word.
+def complete_sentence(sentence: str) -> str:
+    """Complete a truncated sentence as the ECG machine would, or else end it at its last complete word.
 
-    Nothing for a bare infarction: what was cut off is how sure it is.
+    A bare infarction is removed: its certainty was cut off.
     """
-    endings = [known for known in KNOWN_SENTENCES if known.startswith(sentence)]
-    if endings and len(sentence.split()) > 2:
-        common = _common_beginning(endings)
-        sentence = common if common in endings else common.rpartition(" ")[0]
+    candidates = [known for known in KNOWN_SENTENCES if known.startswith(sentence)]
+    if candidates and len(sentence.split()) > 2:
+        common = _common_prefix(candidates)
+        sentence = common if common in candidates else common.rpartition(" ")[0]
     elif (
         not _BARE_TERRITORY.search(sentence)
         and not re.search(rf"\b{_LEAD}$|,\d$", sentence)
@@ -67,12 +67,12 @@ def complete(sentence: str) -> str:
     return "" if _BARE_LESION.match(sentence) else sentence
 
 
-def _sentences(text: str, cut: bool) -> list[str]:
+def _sentences(text: str, truncated: bool) -> list[str]:
     text = re.sub(r"\.[. ]+\.", ".", re.sub(r"\s+", " ", text))
     text = _RUN_ON_WAVES.sub(r"\1. ", text)
     sentences = [part.strip(" .,") for part in _SENTENCE_END.split(text)]
-    if cut and not text.rstrip().endswith(".") and sentences:
-        sentences[-1] = complete(sentences[-1])
+    if truncated and not text.rstrip().endswith(".") and sentences:
+        sentences[-1] = complete_sentence(sentences[-1])
         sentences[-1:] = [last for last in sentences[-1:] if " " in last]
     return [sentence for sentence in sentences if sentence]
 
@@ -86,7 +86,7 @@ def _spell(sentence: str) -> str:
 
 
 def _split_run_on(sentence: str) -> list[str]:
-    """ "sinus rhythm normal ecg" -> its statements: those that stand alone are cut off the front."""
+    """Split "sinus rhythm normal ecg": complete statements are taken from the front, one by one."""
     parts: list[str] = []
     rest = sentence
     while rest and (match := STANDALONE.match(rest)):
@@ -102,28 +102,28 @@ def _reword(sentence: str) -> str:
     return re.sub(r"\s+", " ", sentence).replace(" ,", ",").strip(" ,")
 
 
-def _leaning(sentence: str) -> tuple[str, str] | None:
-    """What a sentence adds to the one before it, and what it says where it has none."""
-    for rule in LEANING:
+def _continuation(sentence: str) -> tuple[str, str] | None:
+    """Return what a sentence adds to the statement before it, and its wording if there is none before it."""
+    for rule in CONTINUATIONS:
         if match := rule.pattern.fullmatch(sentence):
-            return match.expand(rule.replacement), match.expand(rule.alone)
+            return match.expand(rule.replacement), match.expand(rule.standalone)
     return None
 
 
-def english_statements(text: str, cut: bool = False) -> list[str]:
-    """Statements of one cleaned English report; sentences that lean on the one before are joined to it."""
-    found: list[str] = []
-    for raw in _sentences(text, cut):
+def english_statements(text: str, truncated: bool = False) -> list[str]:
+    """Return the statements of a cleaned English report; continuations are joined to the statement before."""
+    statements: list[str] = []
+    for raw in _sentences(text, truncated):
         for sentence in _split_run_on(_spell(raw)):
-            if leaning := _leaning(sentence):
-                tail, alone = map(_reword, leaning)
-                if found and tail:
-                    found[-1] += f", {tail}" if not found[-1].endswith(tail) else ""
-                elif alone:
-                    found.append(alone)
+            if continuation := _continuation(sentence):
+                tail, standalone = map(_reword, continuation)
+                if statements and tail:
+                    statements[-1] += f", {tail}" if not statements[-1].endswith(tail) else ""
+                elif standalone:
+                    statements.append(standalone)
                 continue
-            if found and "these leads" in sentence:
-                place = re.search(r" in ([^,]+)", found[-1])
+            if statements and "these leads" in sentence:
+                place = re.search(r" in ([^,]+)", statements[-1])
                 sentence = sentence.replace("these leads", place[1] if place else "the same leads")
-            found.extend(part for part in wave_statements(_reword(sentence)) if _SAYS_SOMETHING.search(part))
-    return found
+            statements += [part for part in wave_statements(_reword(sentence)) if _HAS_WORD.search(part)]
+    return statements

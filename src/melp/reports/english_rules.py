@@ -1,4 +1,4 @@
-"""The rules of `english.tsv`, which bring English reports to the controlled wording."""
+"""The rules of `english.tsv`, which rewrite English reports to the controlled wording."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from melp.io.tables import read_packaged_tsv
 
 
 class Rule(NamedTuple):
-    """A pattern and what it becomes; `alone` where a leaning sentence has none before it to lean on."""
+    """A pattern and its replacement.
+
+    `standalone` replaces a continuation that has no statement before it.
+    """
 
     pattern: re.Pattern[str]
     replacement: str
-    alone: str
+    standalone: str
 
 
 _ROWS = read_packaged_tsv("melp.reports", "english", columns=4)
@@ -24,26 +27,26 @@ def _rules(stage: str) -> list[Rule]:
 
 
 SPELLING = _rules("spelling")
-"""Names brought to one spelling, abbreviations written out: over whole sentences, before anything else."""
+"""Unify spelling and write out abbreviations; applied first, to whole sentences."""
 
 REWRITES = _rules("rewrite")
-"""Clauses brought to the wording of a statement."""
+"""Rewrite clauses to the wording of a statement."""
 
-LEANING = _rules("leaning")
-"""Sentences that say something about the statement before them."""
+CONTINUATIONS = _rules("leaning")
+"""Sentences that qualify the statement before them."""
 
 KNOWN_SENTENCES = tuple(row[1] for row in _ROWS if row[0] == "known")
-"""Sentences of the machine, by which one that was cut off is completed."""
+"""Sentences of the ECG machine, with which a truncated one is completed."""
 
-_GOES_ON = (
+_CONTINUES = (
     "with|and|or|at|on|is|are|has|due|which|in|of|to|but|pattern|type|criteria|suggest|rate|cannot|may|noted|seen"
     r"|present|becomes?|by|alternating|throughout|was|consistent|persist|without|during|pause|from|\d|\("
 )
-_GOES_ON_BEHIND_COMMA = (
+_CONTINUES_AFTER_COMMA = (
     r"this|most|consistent|suggest|may|bigemin|trigemin|possib|probab|which|with|age|rate|\d"
 )
 STANDALONE = re.compile(
     rf"({'|'.join(row[1] for row in _ROWS if row[0] == 'standalone')})"
-    rf"(?:(?: (?!{_GOES_ON})|, (?!{_GOES_ON_BEHIND_COMMA}))(.+))?$"
+    rf"(?:(?: (?!{_CONTINUES})|, (?!{_CONTINUES_AFTER_COMMA}))(.+))?$"
 )
-"""A statement that stands at the front of a longer text without a full stop."""
+"""A complete statement at the start of a text that continues without a full stop."""

@@ -1,4 +1,4 @@
-"""English clauses on ST segments and T waves -> noun phrases, one statement each."""
+"""English clauses about ST segments and T waves -> noun phrases, one statement each."""
 
 from __future__ import annotations
 
@@ -38,28 +38,31 @@ def _phrase(wave: str, shape: str) -> str:
 
 
 def _clauses(body: str) -> list[tuple[str, str]] | None:
-    """(phrase, place) of each clause; nothing where a part of the body is none."""
-    found, end, wave = list[tuple[str, str]](), 0, ""
+    """Return (phrase, place) of each clause, or None if a part of the body is not a clause."""
+    clauses, end, wave = list[tuple[str, str]](), 0, ""
     while end < len(body):
-        clause = _CLAUSE.match(body, end)
-        if clause is None:
+        match = _CLAUSE.match(body, end)
+        if match is None:
             return None
-        wave = clause[1] or wave
-        found.append((_phrase(wave, clause[2]), (clause[3] or "").rstrip()))
-        end = clause.end()
-    return found
+        wave = match[1] or wave
+        clauses.append((_phrase(wave, match[2]), (match[3] or "").rstrip()))
+        end = match.end()
+    return clauses
 
 
 def wave_statements(sentence: str) -> list[str]:
-    """ "t waves are inverted in i and flat in v5" -> ["t wave inversion in i", "t wave flattening in v5"]."""
+    """Split "t waves are inverted in i and flat in v5" into "t wave inversion in i" and a second statement.
+
+    Other sentences are returned unchanged.
+    """
     if not _START.match(sentence):
         return [sentence]
     tail = match.group() if (match := _TAIL.search(sentence)) else ""
-    found = _clauses(sentence[: len(sentence) - len(tail)])
-    if not found:
+    clauses = _clauses(sentence[: len(sentence) - len(tail)])
+    if not clauses:
         return [sentence]
     statements = []
-    for at, (phrase, place) in enumerate(found):
-        place = place or next((later for _, later in found[at:] if later), "")
+    for at, (phrase, place) in enumerate(clauses):
+        place = place or next((later for _, later in clauses[at:] if later), "")
         statements.append(phrase + place)
     return [*statements[:-1], statements[-1] + tail]

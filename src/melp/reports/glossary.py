@@ -1,4 +1,4 @@
-"""The glossary: phrases of one language -> items of a statement, by longest match."""
+"""The glossary: phrases of one language -> English terms, by longest match."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from melp.io.tables import read_packaged_tsv
-from melp.reports.cleaning import fold
+from melp.reports.cleaning import normalise
 from melp.reports.leads import Word, read_leads
-from melp.reports.typing_errors import Speller
+from melp.reports.spelling import SpellingCorrector
 
 _GLUED = re.compile(r"\b(qs|q|rsr|rs|rqs|st|t|r|s)(iii|ii|avl|avf|avr|v\d)(?![a-z])|\b(in)(iii|ii|i|v\d)\b")
 _HYPHEN_AV = re.compile(r"\ba\s*-\s*v\b")
@@ -20,34 +20,38 @@ _ENDINGS = ("er", "es", "em", "en", "e", "n", "s")
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What a source phrase means: its part in a statement, and the English."""
+class GlossaryEntry:
+    """The meaning of a source phrase: its role in a statement (`kind`) and its English."""
 
     kind: str
     english: str
 
 
 @dataclass(frozen=True)
-class Item:
-    """An entry found in a report, or leads, or a word that the glossary lacks (`known` is false)."""
+class Term:
+    """A piece of a report: a glossary entry, a list of leads, a number, or a word that the glossary lacks."""
 
     kind: str
+    """The kind of the glossary entry, or "leads", "number" or "word"."""
     english: str
-    before: str = ""
+    separator: str = ""
+    """The text between it and the word before."""
     inflected: bool = False
+    """Whether the source words have an ending that the glossary entry lacks."""
     known: bool = True
+    """False for a word that is not in the glossary."""
     words: int = 1
-    """How many words of the report it stands for."""
+    """Number of words of the report."""
 
 
 @dataclass
-class _Node:
-    next: dict[str, _Node] = field(default_factory=dict)
-    entry: Entry | None = None
+class _TrieNode:
+    next: dict[str, _TrieNode] = field(default_factory=dict)
+    entry: GlossaryEntry | None = None
 
 
 def split_words(text: str) -> list[Word]:
-    """Words of a folded text, each with the punctuation and space before it."""
+    """Split a normalised text into words, each with the punctuation and space before it."""
     text = _HYPHEN_AV.sub("av", text)
     text = _HYPHENATED.sub("-", text)
     text = _GLUED.sub(lambda match: f"{match[1] or match[3]} {match[2] or match[4]}", text)
@@ -59,30 +63,33 @@ def split_words(text: str) -> list[Word]:
 
 
 def _is_preposition(words: list[Word], at: int, after: int) -> bool:
-    """Swedish "i" is "in" as in "i v2" and the lead as in "i, avl" and "avl och i"."""
+    """Return whether Swedish "i" means "in" ("i v2"), not lead I ("i, avl", "avl och i")."""
     if after - at > 1:
-        return "," not in words[at + 1].before
+        return "," not in words[at + 1].separator
     return at == 0 or words[at - 1].text not in {"och", "samt"}
 
 
 class Glossary:
-    """Phrases of one language, from the table `<name>.tsv`: kind, English, source wordings."""
+    """Phrases of one language, from the table `NAME.tsv`: kind, English, source wordings.
+
+    Source words may have any inflectional ending and one typing error.
+    """
 
     def __init__(self, name: str) -> None:
-        self._root = _Node()
+        self._root = _TrieNode()
         vocabulary: set[str] = set()
         for kind, english, sources in read_packaged_tsv("melp.reports", name, columns=3):
             for source in sources.split(" | "):
-                vocabulary.update(self._add(Entry(kind, english), source))
+                vocabulary.update(self._add(GlossaryEntry(kind, english), source))
         self._vocabulary = vocabulary
-        self._speller = Speller(vocabulary)
+        self._corrector = SpellingCorrector(vocabulary)
         self._known_forms: dict[str, tuple[str, ...]] = {}
 
-    def _add(self, entry: Entry, source: str) -> list[str]:
+    def _add(self, entry: GlossaryEntry, source: str) -> list[str]:
         node = self._root
-        words = [word.text for word in split_words(fold(source))]
+        words = [word.text for word in split_words(normalise(source))]
         for word in words:
-            node = node.next.setdefault(word, _Node())
+            node = node.next.setdefault(word, _TrieNode())
         node.entry = entry
         return words
 
@@ -93,17 +100,18 @@ class Glossary:
                 yield word[: -len(ending)]
 
     def _forms(self, word: str) -> tuple[str, ...]:
-        """The words of the glossary that a word may be: itself, its stems, else what was meant."""
+        """Return the glossary words that a word may be: itself, its stems, or else their correction."""
         if word not in self._known_forms:
             forms = [form for form in self._stems(word) if form in self._vocabulary]
-            meant = map(self._speller.correct, self._stems(word)) if not forms else iter(())
-            forms += [form for form in self._stems(next(filter(None, meant), "")) if form in self._vocabulary]
+            corrections = map(self._corrector.correct, self._stems(word)) if not forms else iter(())
+            corrected = next(filter(None, corrections), "")
+            forms += [form for form in self._stems(corrected) if form in self._vocabulary]
             self._known_forms[word] = tuple(forms)
         return self._known_forms[word]
 
-    def _longest(self, words: list[Word], at: int) -> tuple[Entry, int, bool] | None:
-        """The entry of the longest phrase that starts at `words[at]`, its length, whether it is inflected."""
-        best: tuple[Entry, int, bool] | None = None
+    def _longest_match(self, words: list[Word], at: int) -> tuple[GlossaryEntry, int, bool] | None:
+        """Find the longest phrase from `words[at]` on: its entry, length, and whether it is inflected."""
+        best: tuple[GlossaryEntry, int, bool] | None = None
         reached = [(self._root, False)]
         for length, word in enumerate(words[at:], start=1):
             reached = [
@@ -120,51 +128,56 @@ class Glossary:
         return best
 
     def _completions(self, words: list[Word]) -> set[str]:
-        """Words that end the last phrase as begun, where a report was cut within its last word."""
-        fragment, found = words[-1].text, set[str]()
+        """Return the words that may complete the last one, given the beginning of its phrase."""
+        fragment, completions = words[-1].text, set[str]()
         for start in range(max(0, len(words) - 5), len(words)):
-            node: _Node | None = self._root
+            node: _TrieNode | None = self._root
             for word in words[start:-1]:
                 forms = self._forms(word.text)
                 node = next((node.next[form] for form in forms if form in node.next), None) if node else None
             if node is not None and (start < len(words) - 1 or len(fragment) >= 5):
-                found |= {word for word in node.next if word.startswith(fragment)}
-            if found:
+                completions |= {word for word in node.next if word.startswith(fragment)}
+            if completions:
                 break
-        return found
+        return completions
 
-    def items(self, text: str, cut: bool = False) -> list[Item]:
-        """The whole of a cleaned report as items; with `cut` its last word may be the beginning of one."""
-        words, found, at = split_words(text), list[Item](), 0
-        if cut and words and (len(words[-1].text) < 3 or not self._forms(words[-1].text)):
-            endings = sorted(self._completions(words), key=lambda word: (len(word), word))
-            whole = endings[0] if endings and all(word.startswith(endings[0]) for word in endings) else None
-            words = [*words[:-1], Word(whole, words[-1].before)] if whole else words[:-1]
+    def terms(self, text: str, truncated: bool = False) -> list[Term]:
+        """Return all terms of a cleaned report; if `truncated`, its last word may be incomplete."""
+        words, terms, at = split_words(text), list[Term](), 0
+        if truncated and words and (len(words[-1].text) < 3 or not self._forms(words[-1].text)):
+            words = self._complete_last(words)
         while at < len(words):
-            item = self._item(words, at)
-            found.append(item)
-            at += item.words
-        if cut and found and not found[-1].known:
-            found.pop()
-        return found
+            term = self._term_at(words, at)
+            terms.append(term)
+            at += term.words
+        if truncated and terms and not terms[-1].known:
+            terms.pop()
+        return terms
 
-    def _item(self, words: list[Word], at: int) -> Item:
-        match = self._longest(words, at)
+    def _complete_last(self, words: list[Word]) -> list[Word]:
+        """Complete the last word if that is unambiguous, or else remove it."""
+        completions = sorted(self._completions(words), key=lambda word: (len(word), word))
+        if completions and all(word.startswith(completions[0]) for word in completions):
+            return [*words[:-1], Word(completions[0], words[-1].separator)]
+        return words[:-1]
+
+    def _term_at(self, words: list[Word], at: int) -> Term:
+        match = self._longest_match(words, at)
         leads, after = read_leads(words, at)
-        before = words[at].before
+        separator = words[at].separator
         if leads and match and match[0].kind == "in" and _is_preposition(words, at, after):
             leads = []
         if leads and (match is None or after - at >= match[1]):
-            return Item("leads", " ".join(leads), before, words=after - at)
+            return Term("leads", " ".join(leads), separator, words=after - at)
         if match is not None:
             entry, length, inflected = match
             inflected = inflected or (entry.kind == "degree" and words[at].text.endswith(_ENDINGS[:2]))
-            return Item(entry.kind, entry.english, before, inflected, words=length)
-        number = words[at].text[0].isdigit() or words[at].text == "%"
-        return Item("number" if number else "word", words[at].text, before, known=number)
+            return Term(entry.kind, entry.english, separator, inflected, words=length)
+        is_number = words[at].text[0].isdigit() or words[at].text == "%"
+        return Term("number" if is_number else "word", words[at].text, separator, known=is_number)
 
 
 @cache
 def load_glossary(name: str) -> Glossary:
-    """The glossary "german" or "swedish", read once."""
+    """Return the glossary "german" or "swedish"; each is read once."""
     return Glossary(name)

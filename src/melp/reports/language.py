@@ -1,4 +1,4 @@
-"""Which of the three languages of PTB-XL a report is written in."""
+"""Detection of the language of a report: English, German or Swedish."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from collections.abc import Iterable
 
 from melp.io.tables import read_packaged_tsv
-from melp.reports.cleaning import fold
+from melp.reports.cleaning import normalise
 
 _WORD = re.compile(r"[a-z]{2,}")
 
 
 def _words(texts: Iterable[str]) -> set[str]:
-    return {word for text in texts for word in _WORD.findall(fold(text))}
+    return {word for text in texts for word in _WORD.findall(normalise(text))}
 
 
-def _markers() -> dict[str, set[str]]:
-    """Words that only one of the languages has, from the glossaries."""
+def _distinctive_words() -> dict[str, set[str]]:
+    """Return, by language, the words of the glossaries that no other language has."""
     german, swedish = (read_packaged_tsv("melp.reports", name, columns=3) for name in ("german", "swedish"))
     english = _words(row[0] for row in read_packaged_tsv("melp.reports", "english_words", columns=1))
     shared = english | _words(row[1] for row in german + swedish)
@@ -28,11 +28,14 @@ def _markers() -> dict[str, set[str]]:
     }
 
 
-_MARKERS = _markers()
+_DISTINCTIVE_WORDS = _distinctive_words()
 
 
-def language_of(text: str) -> str:
-    """The language, "en", "de" or "sv", that most words of a folded text have; German where none has."""
+def detect_language(text: str) -> str:
+    """Return "en", "de" or "sv": the language with most distinctive words in a normalised text.
+
+    A text without any is taken for German.
+    """
     words = _WORD.findall(text)
-    votes = {code: sum(word in markers for word in words) for code, markers in _MARKERS.items()}
-    return max(_MARKERS, key=lambda code: votes[code])
+    votes = {code: sum(word in own for word in words) for code, own in _DISTINCTIVE_WORDS.items()}
+    return max(_DISTINCTIVE_WORDS, key=lambda code: votes[code])

@@ -1,4 +1,4 @@
-"""Statements of ECG machines, a line of a report each, as in report_0 to report_17 of MIMIC-IV-ECG."""
+"""Reports of ECG machines, one statement a line, as in columns report_0 to report_17 of MIMIC-IV-ECG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FRAME = " *=-"
 _STOPS = ".,;:"
 _HEADING = re.compile(r"^(?:summary:[ *=.,;:-]*)+")
 _AFTERWORD = re.compile(r"\s*-+\s*no further (?:rhythm )?analysis.*")
-# What the machine says of itself, of what it was told and of how well it could read: nothing of the heart.
+# Remarks about the machine, its input and the signal quality; they describe no finding.
 _NOISE = re.compile(
     "|".join(
         (
@@ -33,7 +33,7 @@ _NOISE = re.compile(
         )
     )
 )
-# A stop behind them ends no sentence; nor does one behind a single letter.
+# A stop after one of these, or after a single letter, does not end a sentence.
 _ABBREVIATIONS = frozenset(
     (
         "abn", "abnl", "ant", "approx", "atr", "cf", "cond", "decr", "deg", "depr", "dev", "dr", "elev", "eg",
@@ -46,11 +46,11 @@ _END = re.compile(r"\.\s+(?=[a-z(*])")
 
 @lru_cache(maxsize=1 << 16)
 def machine_statements(line: str) -> tuple[str, ...]:
-    """The statements of one line of a machine's report, in lower case; none where the line says nothing.
+    """Return the statements of one line of a machine's report, in lower case; empty without a finding.
 
-    Control characters become spaces; frames (`*`, `=`, `-`) and stops at either end go; EKG becomes ECG; what
-    the machine says of itself is left out. A line with several sentences gives as many statements; the stop
-    of an abbreviation or a number ends none.
+    Control characters become spaces; frames (`*`, `=`, `-`) and stops at both ends are stripped; EKG becomes
+    ECG; remarks about the recording are left out. A line of several sentences gives several statements; the
+    stop of an abbreviation or a number does not end a sentence.
     """
     text = _EKG.sub("ecg", _SPACE.sub(" ", line).lower())
     statements = map(_clean, _sentences(_strip(text)))
@@ -58,22 +58,22 @@ def machine_statements(line: str) -> tuple[str, ...]:
 
 
 def count_words(lines: Sequence[str]) -> int:
-    """Words of a whole report, counted as for the published rule (4 or more) of MELP and MERL.
+    """Count the words of a report as in the published rule of MELP and MERL (4 or more words).
 
-    Lines are joined with `. `, stripped of `*`, ` `, `=`, `-` at the ends of the whole and closed with a
-    stop; what stands between spaces is a word.
+    Lines are joined with `. `, stripped of `*`, ` `, `=`, `-` at both ends and closed with a stop; words are
+    separated by whitespace.
     """
     return len((". ".join(lines).strip(_FRAME) + ".").split())
 
 
 def _sentences(text: str) -> list[str]:
-    found, start = [], 0
+    sentences, start = [], 0
     for end in _END.finditer(text):
         word = text[: end.start()].rsplit(" ", 1)[-1].strip("(").replace(".", "")
         if len(word) > 1 and word not in _ABBREVIATIONS:
-            found.append(text[start : end.start()])
+            sentences.append(text[start : end.start()])
             start = end.end()
-    return [*found, text[start:]]
+    return [*sentences, text[start:]]
 
 
 def _clean(sentence: str) -> str:

@@ -4,51 +4,54 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from melp.reports.cleaning import clean, fold, is_cut, without_edits
-from melp.reports.compose import Composer
+from melp.reports.cleaning import clean, may_be_truncated, normalise, remove_edit_remarks
+from melp.reports.compose import StatementComposer
 from melp.reports.english import english_statements
-from melp.reports.glossary import Item, load_glossary
-from melp.reports.language import language_of
+from melp.reports.glossary import Term, load_glossary
+from melp.reports.language import detect_language
 
 _GLOSSARIES = {"de": "german", "sv": "swedish"}
 
 
-def language(report: str) -> str:
-    """The language of a report: "en", "de" or "sv"."""
-    return language_of(clean(report) or fold(without_edits(report)))
+def report_language(report: str) -> str:
+    """Return the language of a report: "en", "de" or "sv"."""
+    return detect_language(clean(report) or normalise(remove_edit_remarks(report)))
 
 
-def _items(text: str, spoken: str, cut: bool) -> list[Item]:
-    return load_glossary(_GLOSSARIES[spoken]).items(text, cut)
+def _terms(text: str, language: str, truncated: bool) -> list[Term]:
+    return load_glossary(_GLOSSARIES[language]).terms(text, truncated)
 
 
 @lru_cache(maxsize=32768)
 def _statements(report: str) -> tuple[str, ...]:
-    text = clean(report)
-    spoken = language_of(text)
-    if spoken == "en":
-        found = english_statements(text, is_cut(report))
+    text, truncated = clean(report), may_be_truncated(report)
+    language = detect_language(text)
+    if language == "en":
+        statements = english_statements(text, truncated)
     else:
-        cut = is_cut(report)
-        items = _items(text, spoken, cut)
-        found = Composer(items, bare_adjectives_follow=spoken == "de", cut=cut).compose()
-    return tuple(dict.fromkeys(found))
+        terms = _terms(text, language, truncated)
+        statements = StatementComposer(terms, language == "de", truncated).compose()
+    return tuple(dict.fromkeys(statements))
 
 
 def to_statements(report: str) -> list[str]:
-    """English statements of one report, in order, each making sense alone; nothing for an empty report."""
+    """Return the English statements of a report, in its order; each is meaningful without the others.
+
+    Without content the list is empty.
+    """
     return list(_statements(report))
 
 
 def coverage(report: str) -> tuple[int, int]:
-    """(translated, all) words of a German or Swedish report; (0, 0) for an English one.
+    """Return (translated words, all words) of a German or Swedish report; (0, 0) for an English one.
 
-    Numbers and what is removed as noise count as neither. Names of leads and words that are the same in
-    English ("st", "block") count as translated only because the glossary lists them.
+    Numbers and words removed as noise are not counted. Names of leads, and words that are the same in English
+    ("st", "block"), count as translated only because the glossary lists them.
     """
     text = clean(report)
-    spoken = language_of(text)
-    if spoken == "en":
+    language = detect_language(text)
+    if language == "en":
         return 0, 0
-    items = [item for item in _items(text, spoken, is_cut(report)) if item.kind not in {"number", "noise"}]
-    return sum(item.words for item in items if item.known), sum(item.words for item in items)
+    terms = _terms(text, language, may_be_truncated(report))
+    counted = [term for term in terms if term.kind not in {"number", "noise"}]
+    return sum(term.words for term in counted if term.known), sum(term.words for term in counted)
