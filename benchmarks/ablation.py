@@ -1,32 +1,29 @@
-"""Which of MELP's losses count: the paper's Table 5 and its missing pair, on the PTB-XL recordings at hand.
+"""MELP with each subset of its losses (the paper's Table 5 and its missing pair) on PTB-XL.
 
-    python benchmarks/ablation.py --data STORE --runs DIR [--seeds 0] [--rows all,global] training.epochs=12
-    python benchmarks/ablation.py --table --runs DIR
+    python benchmarks/ablation.py --data STORE --runs DIR [--seeds 0,1,2] [training.epochs=12 ...]
 
-Every run has the recipe melp/laptop and the same language model (DIR/text, made first). Trained on folds 1-7,
-judged on folds 9 and 10; the probe is trained on folds 1-7. Runs that are there are not done again, so that
-several of these may share the work, each with its own seeds or rows.
+Every run has the recipe melp/laptop and the same language model (DIR/text, trained first). Trains on folds
+1-7 and judges on folds 9 and 10; the probe is trained on folds 1-7. Completed runs are not repeated. The rows
+go to benchmarks/results/ablation; `benchmarks/tables.py` writes the table.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from pathlib import Path
 
-import pandas as pd
-from ptb_xl_judging import cell, judge
+from _common import RESULTS, parser
+from _ptb_xl import commit_rows, judge_run, read_times, train
 
 from melp.data.store import Store
-from melp.evaluation.results import read_results
-from melp.hub import load
+from melp.evaluation.results import RESULTS as FILE
+from melp.evaluation.tables import markdown_table, mean_cell, read_runs
 from melp.recipes import load_recipe
-from melp.training.pretrain import pretrain, pretrain_text
+from melp.training.pretrain import pretrain_text
 from melp.training.texts import texts_of
 
+ROWS = RESULTS / "ablation"
 LOSSES = ("global", "caption", "local")
-ROWS = {
+SUBSETS = {
     "global": ("global",),
     "caption": ("caption",),
     "local": ("local",),
@@ -36,78 +33,50 @@ ROWS = {
     "all": LOSSES,
 }
 TASKS = {"ptbxl-super": 1, "ptbxl-rhythm": 5}
-"""Tasks, and the least positives of a class that counts."""
+"""Tasks, and the fewest positives of a class that counts."""
 
 
-def train(row: str, seed: int, store: Store, runs: Path, options: list[str]) -> Path:
-    """The run of a row and seed; the processor's time it took is kept beside it."""
-    off = [f"method.{loss}_weight=0" for loss in LOSSES if loss not in ROWS[row]]
-    recipe = load_recipe("melp", "melp/laptop", [*options, *off, f"training.seed={seed}"])
-    text = runs / "text"
-    pretrain_text(*texts_of([store.path], recipe.stage1.data), recipe.stage1, text)
-    recipe.text = str(text)
-    start, out = time.process_time(), runs / f"{row}-{seed}"
-    pretrain("melp", store, recipe, out)
-    if not (out / "seconds.json").exists():
-        (out / "seconds.json").write_text(json.dumps(time.process_time() - start))
-    return out
-
-
-def table(runs: Path) -> str:
-    """Mean and range over seeds, as Markdown."""
-    lines = []
-    for row in ROWS:
-        for run in sorted(runs.glob(f"{row}-[0-9]*")):
-            if not (run / "results.jsonl").exists():
-                continue
-            results = read_results(run)
-            macro = results[results["metric"] == "auroc_macro"]
-            seconds = json.loads((run / "seconds.json").read_text())
-            for task, fraction, value in macro[["task", "fraction", "value"]].itertuples(index=False):
-                kind = "zero-shot" if fraction == 0 else "probe"
-                lines.append((row, run.name, f"{task} {kind}", value, seconds))
-    frame = pd.DataFrame(lines, columns=["row", "run", "cell", "value", "seconds"])
-    columns = [f"{task} {kind}" for task in TASKS for kind in ("zero-shot", "probe")]
-    text = [
-        "| losses | " + " | ".join(columns) + " | seeds | CPU seconds a run |",
-        "|---" * (len(columns) + 3) + "|",
-    ]
-    for row in ROWS:
-        mine = frame[frame["row"] == row]
-        if mine.empty:
-            continue
-        cells = [cell(mine.loc[mine["cell"] == column, "value"]) for column in columns]
-        text.append(
-            f"| {row} | "
-            + " | ".join(cells)
-            + f" | {mine['run'].nunique()} | {mine['seconds'].min():.0f} to {mine['seconds'].max():.0f} |"
+def table(folder: Path = ROWS) -> str:
+    """Return means and ranges over the seeds as Markdown."""
+    results = read_runs(folder)
+    macro = results[results["metric"] == "auroc_macro"]
+    macro = macro.assign(losses=macro["run"].str.rpartition("-")[0])
+    values = macro.groupby(["losses", "task", "fraction"])["value"].apply(list)
+    columns = [(task, fraction) for task in TASKS for fraction in (0, 100)]
+    clock, seconds = read_times(folder)
+    rows = [
+        (
+            losses,
+            *(mean_cell(values.get((losses, *column), [])) for column in columns),
+            macro.loc[macro["losses"] == losses, "run"].nunique(),
+            f"{min(seconds[losses]):.0f} to {max(seconds[losses]):.0f}",
         )
-    text += [
-        "",
-        "Mean (least to most) over the seeds. CPU seconds: stage 2 on one thread.",
+        for losses in SUBSETS
     ]
-    return "\n".join(text)
+    names = [f"{task} {'probe' if fraction else 'zero-shot'}" for task, fraction in columns]
+    note = f"Mean (least to most) over the seeds. Seconds: stage 2, {clock}.\n"
+    return markdown_table(("losses", *names, "seeds", "seconds per run"), rows) + "\n" + note
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("options", nargs="*", help="key=value options of the recipe")
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--rows", default=",".join(ROWS))
-    parser.add_argument("--table", action="store_true", help="only print the table of what is there")
-    arguments = parser.parse_args()
-    if not arguments.table:
-        store = Store(arguments.data)
-        for seed in map(int, arguments.seeds.split(",")):
-            for row in arguments.rows.split(","):
-                run = train(row, seed, store, arguments.runs, arguments.options)
-                if not (run / "results.jsonl").exists():
-                    judge(load(run), store, TASKS, run)
-    print(table(arguments.runs))
+    options = parser(__doc__, data=Path, runs=Path, seeds="0,1,2")
+    options.add_argument("options", nargs="*", help="key=value options of the recipe")
+    arguments = options.parse_args()
+    store, text = Store(arguments.data), arguments.runs / "text"
+    runs = {}
+    for seed in arguments.seeds.split(","):
+        for losses, kept in SUBSETS.items():
+            run = arguments.runs / f"{losses}-{seed}"
+            off = [f"method.{loss}_weight=0" for loss in LOSSES if loss not in kept]
+            recipe = load_recipe("melp", "melp/laptop", [*arguments.options, *off, f"training.seed={seed}"])
+            pretrain_text(*texts_of([store.path], recipe.stage1.data), recipe.stage1, text)
+            recipe.text = str(text)
+            train("melp", store, recipe, run)
+            if not (run / FILE).exists():
+                judge_run(run, store, TASKS)
+            runs[run] = losses
+    commit_rows(runs, ROWS)
+    print(table())
 
 
 if __name__ == "__main__":

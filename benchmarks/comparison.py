@@ -1,31 +1,32 @@
-"""MELP against other methods on PTB-XL: linear probes at 10 and 100 %, paired bootstrap over patients.
+"""Compare methods on PTB-XL: linear probes with 10 and 100 % of the labels, paired bootstrap over patients.
 
-    python benchmarks/comparison.py --data STORE --runs DIR [--first melp] [--others merl,simclr] [--out FILE]
+    python benchmarks/comparison.py --data STORE --runs DIR [--first melp] [--others merl,astcl] [--name NAME]
 
-DIR holds runs METHOD-SEED or METHOD+OTHER-SEED, as `methods.py` leaves them; all seeds that are there count.
-At 10 % each run is probed on the same ten stratified subsets of folds 1-7. A method's area is the mean over
-its seeds and subsets, on folds 9 and 10, over classes with at least five positives there. With --reading all
-networks that give the means of their stages are read alike: `frames` (the last stage) or `stages` (all, side
-by side). Runs that were probed are not probed again.
+DIR contains runs METHOD-SEED or METHOD+OTHER-SEED, as `methods.py` leaves them; all seeds found count. At
+10 % each run is probed on the same ten stratified subsets of folds 1-7. A method's area is the mean over its
+seeds and subsets, on folds 9 and 10, over classes with at least five positives there. With --reading, all
+networks that offer it are probed on `frames` (the last stage) or `stages` (all of them). Completed probes are
+not repeated. The rows go to benchmarks/results/NAME.json; `benchmarks/tables.py` writes the table.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from ptb_xl_judging import JUDGED, TRAINED, score_tables
+from _common import RESULTS, parser
+from _ptb_xl import JUDGED, TRAINED
 
 from melp.data.store import Store
-from melp.evaluation.comparison import Difference, compare
+from melp.evaluation.comparison import compare
 from melp.evaluation.judging import divide, patients_of, save
 from melp.evaluation.probe import probe_all
-from melp.evaluation.results import PREDICTIONS
-from melp.hub import Model, load
+from melp.evaluation.results import PREDICTIONS, read_predictions
+from melp.evaluation.tables import change_cell, markdown_table
+from melp.hub import load
 from melp.tasks import get_task
 
 TASKS = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
@@ -34,99 +35,76 @@ SUBSETS = tuple(range(10))
 LEAST = 5
 
 Scores = dict[tuple[str, float], list[pd.DataFrame]]
-"""Scores of each task and fraction, one table a seed and subset."""
+"""Scores of each task and fraction, one table per seed and subset."""
 
 
-def scores(store: Store, runs: Sequence[Path], reading: str) -> Scores:
-    """Scores of the judged records by the probes of all runs of a method."""
-    found: Scores = {}
+def scores_of(store: Store, runs: list[Path], reading: str) -> Scores:
+    """Return scores of the judged records by the probes of all runs of a method."""
+    scores: Scores = {}
     for run in runs:
         folder = run / f"comparison-{reading or 'own'}"
         if not (folder / PREDICTIONS).exists():
-            _probe(store, run, reading, folder)
-        for (task, fraction, _), table in score_tables(folder, ("task", "fraction", "seed")).items():
-            found.setdefault((task, fraction), []).append(table)
-    return found
+            model = load(run)
+            if reading and hasattr(model.method.config, "probe"):
+                model.method.config = replace(model.method.config, probe=reading)
+            tasks, sides = map(get_task, TASKS), {"folds": JUDGED, "train_folds": TRAINED}
+            chosen: dict[str, Any] = {"fractions": FRACTIONS, "seeds": SUBSETS, "min_positives": LEAST}
+            save(probe_all(model, store, list(tasks), **sides, **chosen), folder)
+        for cell, table, _ in read_predictions(folder):
+            scores.setdefault((cell.task, cell.fraction), []).append(table)
+    return scores
 
 
-def _probe(store: Store, run: Path, reading: str, folder: Path) -> None:
-    judged = probe_all(
-        _read_as(load(run), reading),
-        store,
-        [get_task(name) for name in TASKS],
-        fractions=FRACTIONS,
-        seeds=SUBSETS,
-        folds=JUDGED,
-        train_folds=TRAINED,
-        min_positives=LEAST,
+def differences(store: Store, name: str, first: Scores, second: Scores) -> list[dict[str, Any]]:
+    """Return the difference between two methods in each task and fraction; `name` is that of the second."""
+    cells = []
+    for (task, fraction), tables in first.items():
+        part = divide(get_task(task), store, JUDGED, TRAINED)
+        labels, patients = part.labels.loc[part.judged], patients_of(store, part.judged)
+        difference = compare(tables, second[task, fraction], labels, patients, min_positives=LEAST)
+        cells.append({"other": name, "task": task, "fraction": fraction, **asdict(difference)})
+    return cells
+
+
+def table(file: Path) -> str:
+    """Return committed rows as Markdown: one row per task and fraction, two columns per method."""
+    rows = json.loads(file.read_text())
+    first, seeds = rows["first"], rows["seeds"]
+    others = [name for name in seeds if name != first]
+    cells = {(cell["task"], cell["fraction"], cell["other"]): cell for cell in rows["cells"]}
+    lines = []
+    for task, fraction in dict.fromkeys((cell["task"], cell["fraction"]) for cell in rows["cells"]):
+        own = [cells[task, fraction, name] for name in others]
+        line = [task, f"{fraction:g} %", f"{own[0]['first']:.3f}"]
+        for cell in own:
+            line += [f"{cell['second']:.3f}", change_cell(cell["difference"], cell["lo"], cell["hi"])]
+        lines.append(line)
+    names = ["task", "labels", first]
+    for name in others:
+        names += [name, f"difference to {name.upper()}"]
+    note = (
+        f"Macro AUROC. Difference: {first} minus the other method, with its 95 % interval over patients. "
+        f"Seeds: {', '.join(f'{name} {count}' for name, count in seeds.items())}.\n"
     )
-    save(judged, folder)
-
-
-def _read_as(model: Model, reading: str) -> Model:
-    config = model.method.config
-    if reading and hasattr(config, "probe"):
-        model.method.config = replace(config, probe=reading)
-    return model
-
-
-def differences(store: Store, first: Scores, second: Scores) -> dict[tuple[str, float], Difference]:
-    """How far the first method is ahead of the second in each task and fraction."""
-    found = {}
-    for (name, fraction), tables in first.items():
-        part = divide(get_task(name), store, JUDGED, TRAINED)
-        found[name, fraction] = compare(
-            tables,
-            second[name, fraction],
-            part.labels.loc[part.judged],
-            patients_of(store, part.judged),
-            min_positives=LEAST,
-        )
-    return found
-
-
-def table(first: str, others: dict[str, dict[tuple[str, float], Difference]]) -> str:
-    """A row a task and fraction, two columns a method, as Markdown."""
-    head = ["task", "labels", first, *(text for name in others for text in (name, f"less {name}"))]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
-    for cell in next(iter(others.values())):
-        each = [found[cell] for found in others.values()]
-        values = [
-            f"{one.second:.3f} | {one.difference:+.3f} ({one.lo:+.3f} to {one.hi:+.3f})" for one in each
-        ]
-        lines.append(f"| {cell[0]} | {cell[1]:g} % | {each[0].first:.3f} | {' | '.join(values)} |")
-    return "\n".join(lines) + "\n"
+    return markdown_table(names, lines) + "\n" + note
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    options = parser(
+        __doc__, data=Path, runs=Path, first="melp", others="merl,astcl", reading="", name="comparison"
     )
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--first", default="melp")
-    parser.add_argument("--others", default="merl,simclr")
-    parser.add_argument("--reading", default="", choices=("", "frames", "stages"))
-    parser.add_argument("--out", type=Path, help="Markdown file for the table; a JSON file goes beside it")
-    arguments = parser.parse_args()
+    arguments = options.parse_args()
     store, names = Store(arguments.data), [arguments.first, *arguments.others.split(",")]
     runs = {name: sorted(arguments.runs.glob(f"{name}-[0-9]*")) for name in names}
-    found = {name: scores(store, folders, arguments.reading) for name, folders in runs.items()}
-    others = {name: differences(store, found[arguments.first], found[name]) for name in names[1:]}
-    seeds = ", ".join(f"{name} {len(folders)}" for name, folders in runs.items())
-    text = (
-        f"{table(arguments.first, others)}\nMacro AUROC. Less: how far {arguments.first} is ahead, with its "
-        f"95 % interval over patients. Seeds: {seeds}.\n"
-    )
-    if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
-        values = [
-            {"other": name, "task": task, "fraction": fraction, **asdict(one)}
-            for name, cells in others.items()
-            for (task, fraction), one in cells.items()
-        ]
-        arguments.out.with_suffix(".json").write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    print(text)
+    scores = {name: scores_of(store, folders, arguments.reading) for name, folders in runs.items()}
+    cells = [
+        cell for name in names[1:] for cell in differences(store, name, scores[arguments.first], scores[name])
+    ]
+    seeds = {name: len(folders) for name, folders in runs.items()}
+    file = RESULTS / f"{arguments.name}.json"
+    rows = {"first": arguments.first, "seeds": seeds, "cells": cells}
+    file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    print(table(file))
 
 
 if __name__ == "__main__":

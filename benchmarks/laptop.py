@@ -1,93 +1,73 @@
-"""What two cores make of some two thousand ECGs of PTB-XL: the recipe melp/laptop, both stages.
+"""The recipe melp/laptop, both stages, on some two thousand ECGs of PTB-XL.
 
-    python benchmarks/laptop.py --data STORE --runs DIR [--seeds 0,1,2] [--out FILE]
-    python benchmarks/laptop.py --table --runs DIR [--out FILE]
+    python benchmarks/laptop.py --data STORE --runs DIR [--seeds 0,1,2]
 
-Trained on folds 1-7, weights chosen by the loss on fold 8 (no labels), judged on folds 9 and 10; the probe is
-trained on folds 1-7. Every seed has its own language model. Runs that are there are not done again.
+Trains on folds 1-7, selects weights by the loss on fold 8 (no labels) and judges on folds 9 and 10; the probe
+is trained on folds 1-7. Every seed trains its own language model. Completed runs are not repeated. The rows
+go to benchmarks/results/laptop; `benchmarks/tables.py` writes the table.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
 from pathlib import Path
 
-import pandas as pd
-from ptb_xl_judging import JUDGED, cell, judge
+from _common import RESULTS, parser
+from _ptb_xl import JUDGED, commit_rows, judge_run, read_times, train
 
 from melp.data.store import Store
-from melp.evaluation.generation import generate, save_generation
-from melp.evaluation.results import read_results
+from melp.evaluation.generation import TASK, generate, save_generation
+from melp.evaluation.results import RESULTS as FILE
+from melp.evaluation.tables import markdown_table, mean_cell, read_runs
 from melp.hub import load
 from melp.recipes import load_recipe
-from melp.training.pretrain import pretrain
 
+ROWS = RESULTS / "laptop"
 TASKS = {"ptbxl-super": 1, "ptbxl-rhythm": 5, "ptbxl-sub": 5, "ptbxl-form": 5}
-"""Tasks, and the least positives of a class that counts."""
+"""Tasks, and the fewest positives of a class that counts."""
 
 
-def train(store: Store, out: Path, seed: int) -> None:
-    """Both stages; the processor's time they took is kept beside them."""
-    if (out / "seconds.json").exists():
-        return
-    start = time.process_time()
-    options = [f"training.seed={seed}", f"stage1.training.seed={seed}"]
-    pretrain("melp", store, load_recipe("melp", "melp/laptop", options), out)
-    (out / "seconds.json").write_text(json.dumps(time.process_time() - start))
-
-
-def judge_all(store: Store, run: Path) -> None:
-    """Zero-shot, probe and written reports."""
-    model = load(run)
-    judge(model, store, TASKS, run)
-    save_generation(generate(model, store, JUDGED, beams=3, seed=0), run / "reports")
-
-
-def table(runs: Path) -> str:
-    """Means and ranges over the seeds, as Markdown."""
-    folders = sorted(run for run in runs.iterdir() if (run / "results.jsonl").exists())
-    results = pd.concat([read_results(run).assign(run=run.name) for run in folders])
-    macro = results[results["metric"] == "auroc_macro"]
-    lines = ["| task | classes | zero-shot | linear probe |", "|---|---|---|---|"]
-    for name, least in TASKS.items():
-        mine = macro[macro["task"] == name]
-        cells = [cell(mine.loc[mine["fraction"] == fraction, "value"]) for fraction in (0, 100)]
-        classes = "all" if least == 1 else f"with at least {least} positives"
-        lines.append(f"| {name} | {classes} | {cells[0]} | {cells[1]} |")
-    seconds = [json.loads((run / "seconds.json").read_text()) for run in folders]
-    written = pd.concat([read_results(run / "reports").assign(run=run.name) for run in folders])
-    lines += ["", "| reports | BLEU-4 | ROUGE-L |", "|---|---|---|"]
-    for method, rows in written.groupby("method", sort=False):
-        cells = [cell(rows.loc[rows["metric"] == metric, "value"]) for metric in ("bleu4", "rouge_l")]
-        lines.append(f"| {method} | {cells[0]} | {cells[1]} |")
-    minutes = ", ".join(f"{second / 60:.1f}" for second in seconds)
-    lines += ["", f"{len(folders)} seeds: mean (least to most). CPU minutes of both stages: {minutes}."]
-    return "\n".join(lines)
+def table(folder: Path = ROWS) -> str:
+    """Return means and ranges over the seeds as Markdown."""
+    results = read_runs(folder)
+    values = results.groupby(["task", "metric", "fraction"])["value"].apply(list)
+    areas = [
+        (
+            name,
+            "all" if least == 1 else f"with at least {least} positives",
+            *(mean_cell(values[name, "auroc_macro", fraction]) for fraction in (0, 100)),
+        )
+        for name, least in TASKS.items()
+    ]
+    written = results[results["task"] == TASK].groupby(["method", "metric"], sort=False)["value"].apply(list)
+    reports = [
+        (method, *(mean_cell(written[method, metric]) for metric in ("bleu4", "rouge_l")))
+        for method in written.index.unique("method")
+    ]
+    clock, seconds = read_times(folder)
+    minutes = ", ".join(f"{time / 60:.1f}" for time in seconds["melp"])
+    return "\n".join(
+        (
+            markdown_table(("task", "classes", "zero-shot", "linear probe"), areas),
+            markdown_table(("reports", "BLEU-4", "ROUGE-L"), reports),
+            f"{results['run'].nunique()} seeds: mean (least to most). Minutes of training, both stages: "
+            f"{minutes} ({clock}).\n",
+        )
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--seeds", default="0,1,2")
-    parser.add_argument("--out", type=Path, help="Markdown file for the table")
-    parser.add_argument("--table", action="store_true", help="only the table of what is there")
-    arguments = parser.parse_args()
-    if not arguments.table:
-        store = Store(arguments.data)
-        for seed in arguments.seeds.split(","):
-            run = arguments.runs / f"seed-{seed}"
-            train(store, run, int(seed))
-            if not (run / "results.jsonl").exists():
-                judge_all(store, run)
-    text = table(arguments.runs)
-    print(text)
-    if arguments.out:
-        arguments.out.write_text(text + "\n", encoding="utf-8")
+    options = parser(__doc__, data=Path, runs=Path, seeds="0,1,2").parse_args()
+    store = Store(options.data)
+    runs = [options.runs / f"seed-{seed}" for seed in options.seeds.split(",")]
+    for run in runs:
+        seed = run.name.removeprefix("seed-")
+        changes = [f"training.seed={seed}", f"stage1.training.seed={seed}"]
+        train("melp", store, load_recipe("melp", "melp/laptop", changes), run)
+        if not (run / FILE).exists():
+            save_generation(generate(load(run), store, JUDGED, beams=3, seed=0), run / "reports")
+            judge_run(run, store, TASKS)
+    commit_rows(dict.fromkeys(runs, "melp"), ROWS)
+    print(table())
 
 
 if __name__ == "__main__":

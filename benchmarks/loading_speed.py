@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import wfdb
-from processes import processor_seconds
+from _common import processor_seconds
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 

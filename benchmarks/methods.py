@@ -1,36 +1,39 @@
-"""Every method pretrained on the PTB-XL recordings at hand, each with its recipe NAME/laptop, and judged.
+"""Pretrain every method on the PTB-XL recordings at hand, each with its recipe NAME/laptop, and judge it.
 
-    python benchmarks/methods.py --data STORE --runs DIR [--methods simclr,merl] [--seeds 0] [--text FOLDER]
+    python benchmarks/methods.py --data STORE --runs DIR [--methods simclr,merl] [--seeds 0]
     python benchmarks/methods.py --data STORE --runs DIR --methods simclr,crt --supervised
     python benchmarks/methods.py --data STORE --runs DIR --methods melp,merl --begin clocs
-    python benchmarks/methods.py --data STORE --runs DIR --table [--out FILE]
 
-Trained on folds 1-7, weights chosen as the recipe says on fold 8 (no labels), probed on folds 9 and 10 at
-100 %, beside the same network untrained. Methods with text share one language model (DIR/text, made first,
-or --text). With --supervised, each run's network is also trained from scratch with the labels of folds 1-7.
-With --begin, the encoder begins as another method's run of the same seed in DIR left it, and the run is
-called METHOD+OTHER. Runs that are there are not done again.
+Trains on folds 1-7, selects weights as the recipe says on fold 8 (no labels) and probes on folds 9 and 10 at
+100 %, together with the same network untrained. Methods with text share one language model (DIR/text,
+trained first). With --supervised, each run's network is also trained from random weights with the labels of
+folds 1-7. With --begin, the encoder starts with the weights of another method's run of the same seed in DIR,
+and the run is named METHOD+OTHER. Completed runs are not repeated. The rows of all runs in DIR go to
+benchmarks/results/methods.json; `benchmarks/tables.py` writes the table.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import time
+from collections import defaultdict
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from ptb_xl_judging import JUDGED, SELECTING, TRAINED, cell, score_tables
+from _common import RESULTS, parser
+from _ptb_xl import JUDGED, SELECTING, TRAINED, seconds_of, train
 
 from melp.data.store import Store
-from melp.evaluation.comparison import Difference, compare
+from melp.evaluation.comparison import compare
 from melp.evaluation.effective_rank import effective_rank
 from melp.evaluation.finetune import finetune, untrained
 from melp.evaluation.judging import divide, patients_of, save
 from melp.evaluation.probe import probe, probe_features
-from melp.evaluation.results import PREDICTIONS, RESULTS, read_results
+from melp.evaluation.results import RESULTS as FILE
+from melp.evaluation.results import read_predictions, read_results
+from melp.evaluation.tables import change_cell, markdown_table, mean_cell
 from melp.hub import load
 from melp.hub.folder import CONFIG
 from melp.methods import get_method, list_methods
@@ -38,198 +41,154 @@ from melp.plots.curves import read_log
 from melp.recipes import load_recipe
 from melp.tasks import get_task
 from melp.training.callbacks import LOG
-from melp.training.pretrain import pretrain, pretrain_text
+from melp.training.pretrain import pretrain_text
 from melp.training.texts import texts_of
 
+ROWS = RESULTS / "methods.json"
 TASK = "ptbxl-super"
-SUMMARY = "summary.json"
-SECONDS = "seconds.json"
-SUPERVISED = "supervised"
-"""Folder in a run's, of its network trained from scratch with labels."""
+SUMMARY, SUPERVISED, UNTRAINED = "summary.json", "supervised", "untrained"
+"""In a run: a file of numbers, the folder of its network trained with labels, and of untrained networks."""
 ENDS = 20
 """Steps whose losses are averaged at the beginning and at the end."""
-UNTRAINED = "untrained"
-"""Names of untrained networks begin with it."""
 DRAWS = (0, 1, 2)
 """Seeds of the untrained networks whose mean a method is compared with."""
 
 
-def train(name: str, seed: int, store: Store, out: Path, text: Path, begin: Path | None) -> None:
-    """The run of a method and seed; the processor's time that it took is kept beside it."""
-    if (out / SECONDS).exists():
-        return
+def pretrain(name: str, seed: str, store: Store, run: Path, runs: Path, begin: Path | None) -> None:
+    """Pretrain a method; the seconds of the run that it starts from count too."""
     changes = [f"training.seed={seed}", *([f"method.init_from={begin}"] if begin else [])]
     recipe = load_recipe(name, f"{name}/laptop", changes)
     if "text" in get_method(name).needs:
         stage1 = load_recipe("melp", "melp/laptop").stage1
-        pretrain_text(*texts_of([store.path], stage1.data), stage1, text)
-        recipe.text = str(text)
-    start = time.process_time()
-    pretrain(name, store, recipe, out)
-    before = _seconds(begin) if begin else 0.0
-    (out / SECONDS).write_text(json.dumps(before + time.process_time() - start))
+        pretrain_text(*texts_of([store.path], stage1.data), stage1, runs / "text")
+        recipe.text = str(runs / "text")
+    train(name, store, recipe, run, seconds_of(begin) if begin else 0)
 
 
-def judge(store: Store, run: Path) -> None:
-    """Probes of the run and of its network untrained; how its loss fell, how its embeddings spread."""
+def judge_with_untrained(store: Store, run: Path) -> None:
+    """Probe a run and its network untrained; write how the loss fell and how the embeddings spread."""
     model, task = load(run), get_task(TASK)
     part = divide(task, store, JUDGED, TRAINED)
-    ids = part.judged.union(part.trained, sort=False)
-    features = probe_features(model, store, ids)
+    features = probe_features(model, store, part.judged.union(part.trained, sort=False))
     judged = probe(model, store, task, folds=JUDGED, train_folds=TRAINED, features=features)
     for seed in DRAWS:
-        bare = untrained(model, run / f"{UNTRAINED}-{seed}", seed)
-        judged += probe(bare, store, task, folds=JUDGED, train_folds=TRAINED)
+        network = untrained(model, run / f"{UNTRAINED}-{seed}", seed)
+        judged += probe(network, store, task, folds=JUDGED, train_folds=TRAINED)
     save(judged, run)
-    rank = effective_rank(features.loc[part.judged].to_numpy())
-    summary = {**_losses(run), "rank": rank, "dim": features.shape[1]}
+    losses = [value for _, value in read_log(run / LOG)["loss"].train]
+    summary = {
+        "first_loss": float(np.mean(losses[:ENDS])),
+        "last_loss": float(np.mean(losses[-ENDS:])),
+        "rank": effective_rank(features.loc[part.judged].to_numpy()),
+        "dim": features.shape[1],
+    }
     (run / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
 
 
 def supervise(store: Store, run: Path) -> None:
-    """The run's network trained from scratch with labels; fold 8 selects the weights."""
-    out = run / SUPERVISED
-    if not (out / RESULTS).exists():
-        judged = finetune(
-            load(run),
-            store,
-            get_task(TASK),
-            out,
-            scratch=True,
-            folds=JUDGED,
-            train_folds=TRAINED,
-            validation_folds=SELECTING,
-        )
-        save([judged], out)
+    """Train the run's network from random weights with labels; fold 8 selects the weights."""
+    out, sides = run / SUPERVISED, {"folds": JUDGED, "train_folds": TRAINED, "validation_folds": SELECTING}
+    if not (out / FILE).exists():
+        save([finetune(load(run), store, get_task(TASK), out, scratch=True, **sides)], out)
 
 
-def _losses(run: Path) -> dict[str, float]:
-    """Of the last stage, in which the weights are made that are probed."""
-    values = [value for _, value in read_log(run / LOG)["loss"].train]
-    return {"first_loss": float(np.mean(values[:ENDS])), "last_loss": float(np.mean(values[-ENDS:]))}
+def row_of(run: Path, supervised: dict[str, float]) -> dict[str, Any]:
+    """Return the areas, losses, rank and seconds of a run."""
+    summary, config = (json.loads((run / name).read_text()) for name in (SUMMARY, CONFIG))
+    areas = macro(run)
+    bare = areas.index.map(is_untrained)
+    return {
+        "method": run.name.rpartition("-")[0],
+        "seconds": seconds_of(run),
+        "probe": areas[~bare].mean(),
+        "untrained": areas[bare].mean(),
+        "supervised": supervised.get(network(run)),
+        "reading": config["method"].get("probe", "frames"),
+        **summary,
+    }
 
 
-def rows(runs: Path) -> pd.DataFrame:
-    """A row a run: method, areas, losses, rank, seconds."""
-    found: list[dict[str, Any]] = []
-    trained = [results.parent for results in runs.glob(f"*/{SUPERVISED}/{RESULTS}")]
-    upper = {_network(out.parent): _macro(out) for out in trained}
-    for summary in sorted(runs.glob(f"*/{SUMMARY}")):
-        run = summary.parent
-        values = json.loads(summary.read_text())
-        row: dict[str, Any] = {"method": _method(run), "seconds": _seconds(run)}
-        row |= {"probe": _macro(run), "untrained": _macro(run, untrained=True)}
-        row |= {"supervised": upper.get(_network(run))}
-        row |= {"rank": values["rank"], "dim": values["dim"], "reading": _reading(run)}
-        found.append(row | {key: values[key] for key in ("first_loss", "last_loss")})
-    return pd.DataFrame(found)
-
-
-def gains(store: Store, runs: Path) -> dict[str, Difference]:
-    """How far each method is ahead of its untrained network, over all its seeds."""
-    part = divide(get_task(TASK), store, JUDGED, TRAINED)
-    tables: dict[str, tuple[list[pd.DataFrame], list[pd.DataFrame]]] = {}
-    for file in sorted(runs.glob(f"*/{PREDICTIONS}")):
-        trained_and_not = tables.setdefault(_method(file.parent), ([], []))
-        for (checkpoint,), table in score_tables(file.parent, ["checkpoint"]).items():
-            trained_and_not[_is_untrained(checkpoint)].append(table)
-    labels, patients = part.labels.loc[part.judged], patients_of(store, part.judged)
-    return {name: compare(*both, labels, patients) for name, both in tables.items()}
-
-
-def _method(run: Path) -> str:
-    return run.name.rpartition("-")[0]
-
-
-def _macro(folder: Path, untrained: bool = False) -> float:
+def macro(folder: Path) -> pd.Series[float]:
+    """Return macro AUROCs by checkpoint."""
     results = read_results(folder)
-    macro = results[(results["metric"] == "auroc_macro") & (results["task"] == TASK)]
-    return float(macro.loc[macro["checkpoint"].map(_is_untrained) == untrained, "value"].mean())
+    chosen = results[(results["metric"] == "auroc_macro") & (results["task"] == TASK)]
+    return chosen.set_index("checkpoint")["value"]
 
 
-def _is_untrained(checkpoint: str) -> bool:
+def is_untrained(checkpoint: str) -> bool:
     return Path(checkpoint).name.startswith(UNTRAINED)
 
 
-def _network(run: Path) -> str:
-    """What two runs have in common whose networks are the same when they begin."""
+def network(run: Path) -> str:
+    """Return a key that is equal for runs whose networks are equal before training."""
     config = json.loads((run / CONFIG).read_text())
     options = {key: config["method"][key] for key in ("encoder", "encoder_options")}
     return json.dumps([options, config["preprocessing"]], sort_keys=True)
 
 
-def _seconds(run: Path) -> float:
-    return float(json.loads((run / SECONDS).read_text()))
+def gains(store: Store, runs: list[Path]) -> dict[str, dict[str, Any]]:
+    """Return how far each method is ahead of its untrained network, over all its seeds."""
+    part = divide(get_task(TASK), store, JUDGED, TRAINED)
+    labels, patients = part.labels.loc[part.judged], patients_of(store, part.judged)
+    tables: dict[str, tuple[list[pd.DataFrame], list[pd.DataFrame]]] = defaultdict(lambda: ([], []))
+    for run in runs:
+        for cell, scores, _ in read_predictions(run):
+            tables[run.name.rpartition("-")[0]][is_untrained(cell.checkpoint)].append(scores)
+    return {name: asdict(compare(*both, labels, patients)) for name, both in tables.items()}
 
 
-def _reading(run: Path) -> str:
-    return str(json.loads((run / CONFIG).read_text())["method"].get("probe", "frames"))
-
-
-def table(frame: pd.DataFrame, gains: dict[str, Difference]) -> str:
-    """Methods by their mean area, as Markdown."""
-    head = ("method", "reads", "probe", "untrained", "gain", "supervised", "loss, first to last")
-    lines = [
-        "| " + " | ".join((*head, "effective rank", "seeds", "CPU seconds")) + " |",
-        "|---" * 10 + "|",
-    ]
-    best_first = frame.groupby("method")["probe"].mean().sort_values(ascending=False).index
-    for name in best_first:
-        mine = frame[frame["method"] == name]
-        gain = gains[name]
-        falls = f"{mine['first_loss'].mean():.3g} to {mine['last_loss'].mean():.3g}"
-        rank = f"{mine['rank'].mean():.0f} of {mine['dim'].iloc[0]}"
-        upper = cell(mine["supervised"].dropna().drop_duplicates())
-        ahead = f"{gain.difference:+.3f} ({gain.lo:+.3f} to {gain.hi:+.3f})"
-        areas = f"{cell(mine['probe'])} | {mine['untrained'].mean():.3f} | {ahead} | {upper}"
-        lines.append(
-            f"| {name} | {mine['reading'].iloc[0]} | {areas} | {falls} | {rank} | {len(mine)} "
-            f"| {mine['seconds'].mean():.0f} |"
+def table(file: Path = ROWS) -> str:
+    """Return the methods by their mean area, as Markdown."""
+    committed = json.loads(file.read_text())
+    runs = pd.DataFrame(committed["runs"]).groupby("method")
+    rows = []
+    for name in runs["probe"].mean().sort_values(ascending=False).index:
+        own, gain = runs.get_group(name), committed["gains"][name]
+        rows.append(
+            (
+                name,
+                own["reading"].iloc[0],
+                mean_cell(own["probe"]),
+                f"{own['untrained'].mean():.3f}",
+                change_cell(gain["difference"], gain["lo"], gain["hi"]),
+                mean_cell(own["supervised"].dropna().drop_duplicates()),
+                f"{own['first_loss'].mean():.3g} to {own['last_loss'].mean():.3g}",
+                f"{own['rank'].mean():.0f} of {own['dim'].iloc[0]}",
+                len(own),
+                f"{own['seconds'].mean():.0f}",
+            )
         )
-    lines += [
-        "",
+    names = ("method", "reads", "probe", "untrained", "gain", "supervised", "loss, first to last")
+    note = (
         f"{TASK}, macro AUROC of a linear probe on folds 9 and 10; with several seeds mean (least to most). "
-        "It reads the network's vector (frames) or the means of all its stages. Untrained: the same network, "
-        f"mean of {len(DRAWS)}; the gain over it has its 95 % interval over patients. Supervised: the same "
-        f"network trained from scratch with all labels. Losses: means over {ENDS} steps. CPU seconds: "
-        "pretraining on one thread.",
-    ]
-    return "\n".join(lines) + "\n"
+        "The probe reads the network's vector (frames) or the means of all its stages (stages). Untrained: "
+        f"the same network, mean of {len(DRAWS)}; the gain over it has its 95 % interval over patients. "
+        "Supervised: the same network trained from random weights with all labels. Losses: means over "
+        f"{ENDS} steps. CPU seconds: pretraining on one thread.\n"
+    )
+    return markdown_table((*names, "effective rank", "seeds", "CPU seconds"), rows) + "\n" + note
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--methods", default=",".join(list_methods()))
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--text", type=Path, help="language model that is there already")
-    parser.add_argument(
-        "--supervised", action="store_true", help="each network from scratch with labels, too"
-    )
-    parser.add_argument("--begin", help="method whose runs in DIR the encoders begin with")
-    parser.add_argument("--table", action="store_true", help="only the table of what is there")
-    parser.add_argument("--out", type=Path, help="Markdown file for the table; its rows go beside it as JSON")
-    arguments = parser.parse_args()
-    store = Store(arguments.data)
-    if not arguments.table:
-        for name in arguments.methods.split(","):
-            for seed in arguments.seeds.split(","):
-                begin = arguments.runs / f"{arguments.begin}-{seed}" if arguments.begin else None
-                run = arguments.runs / f"{name}{f'+{arguments.begin}' if begin else ''}-{seed}"
-                train(name, int(seed), store, run, arguments.text or arguments.runs / "text", begin)
-                if not (run / SUMMARY).exists():
-                    judge(store, run)
-                if arguments.supervised:
-                    supervise(store, run)
-    frame = rows(arguments.runs)
-    text = table(frame, gains(store, arguments.runs))
-    if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
-        frame.to_json(arguments.out.with_suffix(".json"), orient="records", indent=1)
-    print(text)
+    options = parser(__doc__, data=Path, runs=Path, methods=",".join(list_methods()), seeds="0", begin="")
+    options.add_argument("--supervised", action="store_true", help="also train each network with labels")
+    arguments = options.parse_args()
+    store, suffix = Store(arguments.data), f"+{arguments.begin}" if arguments.begin else ""
+    for name in arguments.methods.split(","):
+        for seed in arguments.seeds.split(","):
+            begin = arguments.runs / f"{arguments.begin}-{seed}" if suffix else None
+            run = arguments.runs / f"{name}{suffix}-{seed}"
+            pretrain(name, seed, store, run, arguments.runs, begin)
+            if not (run / SUMMARY).exists():
+                judge_with_untrained(store, run)
+            if arguments.supervised:
+                supervise(store, run)
+    runs = [file.parent for file in sorted(arguments.runs.glob(f"*/{SUMMARY}"))]
+    trained = [run for run in runs if (run / SUPERVISED / FILE).exists()]
+    upper = {network(run): macro(run / SUPERVISED).mean() for run in trained}
+    found = {"gains": gains(store, runs), "runs": [row_of(run, upper) for run in runs]}
+    ROWS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    print(table())
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import Any
 
 import pyarrow
 import torch
-from processes import memory_of, processor_seconds
+from _common import memory_of, processor_seconds
 from simulated_store import make_store, phrases
 from torch.utils.data import DataLoader
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import torch
-from processes import memory_of
+from _common import memory_of
 from simulated_store import RECORD, make_store, phrases
 
 from melp.data.batches import Steps, StoreBatches

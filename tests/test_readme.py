@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -101,9 +100,3 @@ def test_links_and_files_that_are_named() -> None:
     text = (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
     for target in re.findall(r"\]\((?!http)([^)#]+)", text) + re.findall(r"`(src/[^`*A-Z]+)`", text):
         assert (ROOT / target).exists(), target
-
-
-def test_numbers_are_those_of_the_result_files() -> None:
-    script = ROOT / "benchmarks" / "into_pages.py"
-    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

@@ -111,14 +111,13 @@ def config_hash(*parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def read_results(folder: Path) -> pd.DataFrame:
-    """All cells in `folder`; empty where there are none yet.
+def read_results(folder: Path, name: str = RESULTS) -> pd.DataFrame:
+    """Return all results in `folder/name`; empty if the file does not exist.
 
     Raises:
         MelpError: a line is not a result.
     """
-    path = folder / RESULTS
-    return pd.DataFrame(_lines(path))
+    return pd.DataFrame(_lines(folder / name))
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,90 @@
+"""Options, times, memory and result files of the benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from melp.evaluation.tables import markdown_table
+
+RESULTS = Path(__file__).parent / "results"
+"""The committed results."""
+
+Seconds = dict[str, Float[np.ndarray, " round"]]
+"""Processor seconds of each side in each round."""
+
+
+def parser(description: str, **values: Any) -> argparse.ArgumentParser:
+    """Return a parser with one option per value: a default, a type (required), or None (an optional path)."""
+    options = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, value in values.items():
+        required = isinstance(value, type)
+        kind = value if required else Path if value is None else type(value)
+        default = None if required else value
+        options.add_argument(f"--{name.replace('_', '-')}", type=kind, default=default, required=required)
+    return options
+
+
+def publish(out: Path | None, *paragraphs: str) -> None:
+    """Print the paragraphs of a result, and write them to a file if there is one."""
+    text = "\n\n".join(paragraph.strip() for paragraph in paragraphs) + "\n"
+    print(text, end="")
+    if out:
+        out.write_text(text, encoding="utf-8")
+
+
+def processor_time(work: Callable[[], object]) -> float:
+    """Return the processor seconds of `work`, over all its threads."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def in_turns(sides: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
+    """Time every side once per round, so that all share the load of the machine."""
+    seconds = [[processor_time(work) for work in sides.values()] for _ in range(rounds)]
+    return dict(zip(sides, np.array(seconds).T, strict=True))
+
+
+def speed_table(records: int, seconds: Seconds, statistic: Callable[..., float] = np.median) -> str:
+    """Return records per second of each side, and how many times as fast as the first it is."""
+    spent = {name: float(statistic(values)) for name, values in seconds.items()}
+    first = next(iter(spent.values()))
+    rows = [(name, f"{records / own:,.0f}", f"{first / own:.1f}") for name, own in spent.items()]
+    return markdown_table(("reader", "records/s", "ratio"), rows)
+
+
+def memory_of(process: int | str = "self") -> dict[str, float]:
+    """Return megabytes of a process: `private`, `proportional`, `resident`, and the `peak` of the last.
+
+    Resident memory counts every mapped page, also pages shared with other processes; proportional memory
+    counts a share of these; private memory counts only pages that are free again when the process ends.
+    """
+    folder = Path(f"/proc/{process}")
+    lines = [line for name in ("smaps_rollup", "status") for line in (folder / name).read_text().splitlines()]
+    megabytes = {
+        name: int(rest.split()[0]) / 1000
+        for name, _, rest in (line.partition(":") for line in lines)
+        if rest.endswith(" kB")
+    }
+    return {
+        "private": megabytes["Private_Clean"] + megabytes["Private_Dirty"],
+        "proportional": megabytes["Pss"],
+        "resident": megabytes["Rss"],
+        "peak": megabytes["VmHWM"],
+    }
+
+
+def processor_seconds(process: int | str = "self") -> float:
+    """Return the processor seconds of a process, over all its threads."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

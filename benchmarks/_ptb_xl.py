@@ -1,0 +1,70 @@
+"""Runs on the PTB-XL recordings at hand: folds, training, judging, committed rows."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from melp.data.store import Store
+from melp.evaluation.judging import Judged, save
+from melp.evaluation.probe import probe
+from melp.evaluation.results import read_results
+from melp.evaluation.zero_shot import zero_shot
+from melp.hub import load
+from melp.recipes import Recipe
+from melp.tasks import get_task
+from melp.training.pretrain import pretrain
+
+TRAINED, SELECTING, JUDGED = tuple(range(1, 8)), (8,), (9, 10)
+SECONDS, TIMES = "seconds.json", "training_time.json"
+CLOCK = "CPU time on one thread"
+
+
+def train(name: str, store: Store, recipe: Recipe, run: Path, before: float = 0) -> None:
+    """Pretrain a method unless its run is complete; CPU seconds, with those `before`, go to the run."""
+    if (run / SECONDS).exists():
+        return
+    start = time.process_time()
+    pretrain(name, store, recipe, run)
+    (run / SECONDS).write_text(json.dumps(before + time.process_time() - start))
+
+
+def seconds_of(run: Path) -> float:
+    """Return the CPU seconds of a run's training."""
+    return float(json.loads((run / SECONDS).read_text()))
+
+
+def judge_run(run: Path, store: Store, tasks: Mapping[str, int]) -> None:
+    """Judge a run by linear probes, and by zero-shot if it has a space shared with text.
+
+    `tasks` maps names to the fewest positives of a class that counts. Results and predictions go to the run.
+    """
+    model = load(run)
+    judged: list[Judged] = []
+    for name, least in tasks.items():
+        task = get_task(name)
+        if model.config["method"]["global_weight"]:
+            judged.append(zero_shot(model, store, task, folds=JUDGED, min_positives=least))
+        judged += probe(model, store, task, folds=JUDGED, train_folds=TRAINED, min_positives=least)
+    save(judged, run)
+
+
+def commit_rows(runs: Mapping[Path, str], folder: Path) -> None:
+    """Copy the results of runs and the times of their trainings, by group, to a folder of committed rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    times: dict[str, list[float]] = {}
+    for run, group in runs.items():
+        results = pd.concat([read_results(run), read_results(run / "reports")]).assign(checkpoint=run.name)
+        results.to_json(folder / f"{run.name}.jsonl", orient="records", lines=True, double_precision=15)
+        times.setdefault(group, []).append(seconds_of(run))
+    (folder / TIMES).write_text(json.dumps({"clock": CLOCK, "seconds": times}, indent=1) + "\n")
+
+
+def read_times(folder: Path) -> tuple[str, dict[str, list[float]]]:
+    """Return the clock and the seconds of the trainings behind committed rows, by group."""
+    times = json.loads((folder / TIMES).read_text())
+    return times["clock"], times["seconds"]

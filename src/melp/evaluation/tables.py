@@ -1,0 +1,44 @@
+"""Markdown tables of results, and the numbers in their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from melp.evaluation.results import read_results
+
+__all__ = ["change_cell", "markdown_table", "mean_cell", "read_runs"]
+
+
+def read_runs(folder: Path) -> pd.DataFrame:
+    """Return the results of all runs in a folder, one `RUN.jsonl` each, with the column `run`."""
+    files = sorted(folder.glob("*.jsonl"))
+    return pd.concat([read_results(folder, file.name).assign(run=file.stem) for file in files])
+
+
+def mean_cell(values: Sequence[float] | pd.Series[float]) -> str:
+    """Return the mean, with the range if there are several values: "0.850 (0.840 to 0.860)"."""
+    if not len(values):
+        return "-"
+    mean = f"{np.mean(values):.3f}"
+    return mean if len(values) == 1 else f"{mean} ({min(values):.3f} to {max(values):.3f})"
+
+
+def change_cell(change: float, low: float, high: float) -> str:
+    """Return a difference with its interval: "+0.010 (-0.002 to +0.021)"."""
+    return f"{change:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def markdown_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table.
+
+    Columns of numbers are aligned to the right, and integers have thousands separators.
+    """
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    columns = list(zip(*cells, strict=True)) or [()] * len(names)
+    numeric = [any(column) and not any(cell.strip("+-,.0123456789") for cell in column) for column in columns]
+    rule = ["---:" if right else "---" for right in numeric]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [list(names), rule, *cells])
