@@ -45,7 +45,7 @@ def main() -> None:
 
 def page(counted: Mapping[str, Counted], indices: Mapping[str, pd.DataFrame], agreed: int = 0) -> str:
     """The page; `agreed` is how many numbers are those of another count."""
-    checked = f"{agreed:,} numbers of this page, all those of the files, were also counted by other code.\n\n"
+    checked = f"{agreed:,} numbers on this page (all counts of the published files) were verified with independent code.\n\n"
     parts = {
         "checked": checked if agreed else "",
         "sizes": sizes(counted),

@@ -79,7 +79,7 @@ def test_commands_and_python(site: Site, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_names() -> None:
-    table = PAGE.partition("## Corpora")[2].partition("## Getting")[0]
+    table = PAGE.partition("## Corpora")[2].partition("## Download")[0]
     listed = re.findall(
         r"`([a-z0-9-]+)`", "".join(line.split("|")[1] for line in table.splitlines() if "|" in line)
     )
