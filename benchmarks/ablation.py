@@ -18,8 +18,7 @@ from melp.data.store import Store
 from melp.evaluation.results import RESULTS as FILE
 from melp.evaluation.tables import markdown_table, mean_cell, read_runs
 from melp.recipes import load_recipe
-from melp.training.pretrain import pretrain_text
-from melp.training.texts import texts_of
+from melp.training.pretrain_text import pretrain_text, texts_of
 
 ROWS = RESULTS / "ablation"
 LOSSES = ("global", "caption", "local")

@@ -41,8 +41,7 @@ from melp.plots.curves import read_log
 from melp.recipes import load_recipe
 from melp.tasks import get_task
 from melp.training.callbacks import LOG
-from melp.training.pretrain import pretrain_text
-from melp.training.texts import texts_of
+from melp.training.pretrain_text import pretrain_text, texts_of
 
 ROWS = RESULTS / "methods.json"
 TASK = "ptbxl-super"

@@ -32,7 +32,7 @@ from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
 from melp.text.sources import Sentences
 from melp.text.tokenizer import ReportEncoder
-from melp.training.texts import reports_of
+from melp.training.pretrain_text import reports_of
 
 WIDTH, BATCH = 128, 64
 TOWERS = {

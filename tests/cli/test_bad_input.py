@@ -272,8 +272,8 @@ def test_judgements_that_cannot_be_made(
 
 
 OUTS = [
-    ("pretrain melp --data {store} --recipe melp/tiny", "not empty, and no training to be taken up"),
-    ("text pretrain --data {store} --recipe text/laptop", "not empty, and no training to be taken up"),
+    ("pretrain melp --data {store} --recipe melp/tiny", "not empty, and no training to resume"),
+    ("text pretrain --data {store} --recipe text/laptop", "not empty, and no training to resume"),
     ("data build synthetic --records 3 --rate 100", "exists and is no store"),
 ]
 
@@ -295,7 +295,7 @@ def test_what_lies_in_the_way_is_left_alone(
 def test_a_training_with_other_settings_is_left_alone(run: Run, places: dict[str, str]) -> None:
     weights = Path(places["model"], "model.safetensors")
     before = weights.read_bytes()
-    message = "holds a training with another method.beats; wanted the same settings or a new folder"
+    message = "a training with another method.beats found, wanted the same settings or a new folder"
     settings = ("training.epochs=1", "stage1.training.max_steps=5", "method.beats=5")
     refused(run(*fill(TINY, places), *settings, "--out", places["model"]), message)
     assert weights.read_bytes() == before

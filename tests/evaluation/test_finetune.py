@@ -122,7 +122,7 @@ def test_it_is_not_done_twice_and_judges_alike(trained: Path, tiny_run: Path, sy
         task.labels(store.index).index
     )
     other = replace(QUICK, encoder_rate=0.5)
-    with pytest.raises(MelpError, match="another training"):
+    with pytest.raises(MelpError, match=r"a training with another encoder_rate found"):
         finetune(model, store, task, trained, other, progress=False)
 
 

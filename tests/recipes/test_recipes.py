@@ -12,7 +12,7 @@ from melp.methods import get_method, list_methods
 from melp.recipes import list_recipes, load_recipe, load_text_recipe
 from melp.signal.preprocessing import Preprocessing
 from melp.training.config import OptimiserConfig, TrainingConfig
-from melp.training.pretrain import TextRecipe
+from melp.training.recipe import TextRecipe
 
 
 @pytest.mark.parametrize("name", list_recipes())

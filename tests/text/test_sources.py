@@ -22,8 +22,7 @@ from melp.recipes import load_text_recipe
 from melp.text.sources import Sentences, Texts, each_report, read_texts, write_corpus
 from melp.text.tokenizer import train_tokenizer
 from melp.training.config import DataConfig
-from melp.training.pretrain import pretrain_text
-from melp.training.texts import reports_of, texts_of
+from melp.training.pretrain_text import pretrain_text, reports_of, texts_of
 from small_ptb_xl import make_tree
 
 

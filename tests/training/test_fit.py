@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from melp.errors import MelpError
-from melp.training.callbacks import CHECKPOINT, LOG
+from melp.training.callbacks import LOG
 from melp.training.config import OptimiserConfig, TrainingConfig
 from melp.training.fit import fit, loader
 from melp.training.module import PretrainingModule
+from melp.training.run_folder import CHECKPOINT
 
 RECORDS, STEPS = 20, 15
 OPTIMISER = OptimiserConfig(lr=0.05, warmup=0.2)

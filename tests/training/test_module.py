@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from melp.errors import MelpError
 from melp.signal.preprocessing import Preprocessing
 from melp.training.config import DataConfig, OptimiserConfig, TrainingConfig
-from melp.training.fit import InTurn
+from melp.training.fit import ValidationSampler
 from melp.training.module import PretrainingModule, rate_factor
 
 
@@ -99,7 +99,7 @@ def test_a_loss_that_is_not_finite_ends_the_training() -> None:
 @pytest.mark.parametrize("count", [2, 9, 16, 17, 40])
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_validation_shows_every_record_once_and_each_rank_as_many_batches(count: int, ranks: int) -> None:
-    parts = [list(InTurn(count, 4, rank, ranks)) for rank in range(ranks)]
+    parts = [list(ValidationSampler(count, 4, rank, ranks)) for rank in range(ranks)]
     assert len({len(part) for part in parts}) == 1, "a rank that waits for a batch that never comes hangs"
     rows = [row for part in parts for batch in part for row, _ in batch]
     assert len(rows) == len(set(rows)) >= count - max(1, ranks - 1)
@@ -107,7 +107,7 @@ def test_validation_shows_every_record_once_and_each_rank_as_many_batches(count:
     for step in zip(*parts, strict=True):
         assert sum(len(batch) for batch in step) >= 2, "a contrast needs something to contrast with"
     if ranks == 1:
-        again = InTurn(count, 4, 0, 1)
+        again = ValidationSampler(count, 4, 0, 1)
         assert list(again) == parts[0] and len(again) == len(parts[0])
 
 

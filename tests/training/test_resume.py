@@ -17,8 +17,9 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub.folder import WEIGHTS
 from melp.recipes import load_recipe
-from melp.training.callbacks import CHECKPOINT, LOG
+from melp.training.callbacks import LOG
 from melp.training.pretrain import pretrain
+from melp.training.run_folder import CHECKPOINT
 
 OPTIONS = [
     "training.epochs=6",

@@ -18,7 +18,9 @@ from melp.hub.folder import WEIGHTS
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of, progress
 from melp.recipes import load_recipe
 from melp.training.callbacks import LOG
-from melp.training.pretrain import RECIPE, Recipe, pretrain
+from melp.training.pretrain import pretrain
+from melp.training.recipe import Recipe
+from melp.training.run_folder import RECIPE
 
 SMALL = ["method.encoder=resnet18_narrow", "method.encoder_options={widths: [4], blocks: [1], strides: [4]}"]
 OPTIONS = [

@@ -21,8 +21,7 @@ def pretrain(
 ) -> None:
     """Train a language model by masking; method.text=OUT then uses it."""
     from melp.recipes import load_text_recipe
-    from melp.training.pretrain import pretrain_text
-    from melp.training.texts import texts_of
+    from melp.training.pretrain_text import pretrain_text, texts_of
 
     settings = load_text_recipe(recipe, options or [])
     train, validation = texts_of(data.split(","), settings.data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,14 +20,14 @@ from melp.evaluation.embed import map_rows, rows_of
 from melp.evaluation.judging import Judged, Split, check_sides, divide, in_folds, judge_cell
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model, load
-from melp.hub.folder import CONFIG, WEIGHTS, save_classifier
+from melp.hub.folder import save_classifier
 from melp.hub.records import write_records
 from melp.nn.classifier import Classifier
 from melp.tasks import Task
-from melp.training.callbacks import CHECKPOINT, is_finished
 from melp.training.config import OptimiserConfig, TrainingConfig
 from melp.training.fit import fit, step_counts
 from melp.training.module import PretrainingModule
+from melp.training.run_folder import is_finished, start_run
 
 __all__ = ["SCRATCH", "FineTuneRecipe", "finetune", "untrained"]
 
@@ -117,7 +116,7 @@ def finetune(
         progress: whether to show a progress bar.
 
     Raises:
-        MelpError: `out` holds another training, or nothing is left to train on or to judge.
+        MelpError: `out` contains another training, or nothing is left to train on or to judge.
     """
     recipe = recipe or FineTuneRecipe()
     part = divide(task, store, folds, train_folds)
@@ -132,8 +131,8 @@ def finetune(
         "subset": seed,
         **asdict(recipe),
     }
-    _begin(out, settings)
-    if not _finished(out):
+    start_run(out, settings, "finetune.json")
+    if not is_finished(out):
         classifier = _classifier(model, task, recipe, scratch)
         _train(classifier, model, store, training, held_out, recipe, settings, out, progress)
     return _judge(load(out), store, task, part, fraction, seed, min_positives)
@@ -206,19 +205,3 @@ def _judge(
     return judge_cell(
         model, store, task, part, scores, fraction=fraction, seed=seed, min_positives=min_positives
     )
-
-
-def _begin(out: Path, settings: Mapping[str, Any]) -> None:
-    """Notes what is trained in `out`, or sees that it is what is trained there already."""
-    file = out / "finetune.json"
-    text = json.dumps(settings, indent=2) + "\n"
-    if file.is_file() and file.read_text(encoding="utf-8") != text:
-        raise MelpError(f"{out}: holds another training; wanted the same settings or a new folder")
-    if not file.is_file() and out.exists() and any(out.iterdir()):
-        raise MelpError(f"{out}: not empty, and no training to be taken up; wanted a new folder")
-    out.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
-
-
-def _finished(out: Path) -> bool:
-    return all((out / name).is_file() for name in (CONFIG, WEIGHTS, CHECKPOINT)) and is_finished(out)

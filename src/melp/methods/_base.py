@@ -41,9 +41,9 @@ class Batch(TypedDict):
     """Number of the statement of each word piece; -1 for special tokens and padding."""
     report: NotRequired[Int[Tensor, "batch report_token"]]
     """Word pieces of the whole report, if the statements shown differ from it."""
-    shown: NotRequired[Int[Tensor, "batch statement"]]
+    shown_statements: NotRequired[Int[Tensor, "batch statement"]]
     """Numbers of the statements shown; 0 is padding."""
-    said: NotRequired[Int[Tensor, "batch report_statement"]]
+    all_statements: NotRequired[Int[Tensor, "batch report_statement"]]
     """Numbers of all statements of the report; 0 is padding."""
 
 

@@ -27,7 +27,8 @@ from melp.quickstart.steps import NOTES, Steps, digest
 from melp.recipes import load_recipe
 from melp.signal.preprocessing import Preprocessing
 from melp.tasks import Task, get_task
-from melp.training.pretrain import Recipe, pretrain
+from melp.training.pretrain import pretrain
+from melp.training.recipe import Recipe
 
 __all__ = ["quickstart"]
 

@@ -15,7 +15,7 @@ from yaml import YAMLError
 from melp.errors import MelpError
 from melp.evaluation.finetune import FineTuneRecipe
 from melp.methods import get_method, recipe_folders
-from melp.training.pretrain import Recipe, TextRecipe
+from melp.training.recipe import Recipe, TextRecipe
 
 
 def list_recipes() -> list[str]:

@@ -1,4 +1,4 @@
-"""What happens around the steps: log, choice of weights, checkpoint for resuming, progress bar."""
+"""Lightning callbacks: log, choice of the weights that are kept, checkpoint for resuming, progress bar."""
 
 from __future__ import annotations
 
@@ -6,43 +6,29 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import lightning
-import torch
 from rich.progress import TimeElapsedColumn
 from torch import Tensor
 
 from melp.errors import MelpError
 from melp.hub.folder import write_text
 from melp.progress import progress_bar
+from melp.training.run_folder import CHECKPOINT
 
 LOG = "log.jsonl"
-CHECKPOINT = "last.ckpt"
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether the training whose checkpoint lies in a folder is done.
-
-    Raises:
-        MelpError: the checkpoint is damaged.
-    """
-    try:
-        return bool(torch.load(folder / CHECKPOINT, weights_only=True, mmap=True).get("finished"))
-    except (RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        raise MelpError(f"{folder / CHECKPOINT}: cannot be read; remove it to begin anew") from error
 
 
 class Log(lightning.Callback):
-    """Writes a line a step to `log.jsonl`, and one for each look at the validation data."""
+    """Write one line per step and per validation run to `log.jsonl`."""
 
     def __init__(self, folder: Path, flush_every: int = 50) -> None:
         self.file, self.flush_every = folder / LOG, flush_every
-        self._waiting: list[dict[str, Any]] = []
+        self._buffer: list[dict[str, Any]] = []
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Cuts off lines of steps that a killed training did after its last checkpoint."""
+        """Remove the lines of steps that a killed training did after its last checkpoint."""
         if trainer.is_global_zero:
             lines = self.file.read_text().splitlines(keepends=True) if self.file.exists() else []
             kept = [
@@ -53,44 +39,44 @@ class Log(lightning.Callback):
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Keeps the step's scalars."""
-        self._waiting.append(
+        """Buffer the scalars of the step."""
+        self._buffer.append(
             {"step": pl_module.step, **{name: value.detach() for name, value in outputs.items()}}
         )
-        if len(self._waiting) >= self.flush_every:
+        if len(self._buffer) >= self.flush_every:
             self._flush(trainer)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Writes the validation means."""
-        self._waiting.append({"step": pl_module.step, **trainer.callback_metrics})
+        """Write the means over the validation data."""
+        self._buffer.append({"step": pl_module.step, **trainer.callback_metrics})
         self._flush(trainer)
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Writes the lines of all steps that the checkpoint holds."""
+        """Write the buffered lines, so that the log has all steps of the checkpoint."""
         self._flush(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Writes what is left."""
+        """Write the buffered lines."""
         self._flush(trainer)
 
     def _flush(self, trainer: Any) -> None:
         lines = [
             {name: value.item() if isinstance(value, Tensor) else value for name, value in line.items()}
-            for line in self._waiting
+            for line in self._buffer
         ]
-        self._waiting = []
+        self._buffer = []
         if trainer.is_global_zero and lines:
             with self.file.open("a") as stream:
                 stream.writelines(json.dumps(line) + "\n" for line in lines)
 
 
 class Select(lightning.Callback):
-    """Saves the model with the least validation scalar, or the last; stops when it no longer falls.
+    """Save the model with the lowest validation scalar, or the last one; stop when the scalar stops falling.
 
     Args:
-        scalar: a name under `validation/`, or `last`.
-        patience: looks without improvement before stopping; 0 is never.
-        save: writes the model folder.
+        scalar: a scalar that the method returns, or `last`.
+        patience: number of validation runs without improvement before stopping; 0 means never.
+        save: function that writes the model folder.
     """
 
     def __init__(self, scalar: str, patience: int, save: Callable[[], None]) -> None:
@@ -98,22 +84,22 @@ class Select(lightning.Callback):
         self.best, self.waited, self.step = math.inf, 0, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed training must know."""
+        """Return the state that a checkpoint needs."""
         return {"best": self.best, "waited": self.waited, "step": self.step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes it up again."""
+        """Restore the state of a checkpoint."""
         self.best, self.waited, self.step = state_dict["best"], state_dict["waited"], state_dict["step"]
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Ends at the first step where there will be nothing to select by."""
+        """Raise at the first step if the method does not return the scalar."""
         if self.scalar != "last" and self.scalar not in outputs:
             raise MelpError(f"training.select: {self.scalar!r} found, wanted last, {', '.join(outputs)}")
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Compares with the best so far."""
+        """Save the model if the scalar is the lowest so far."""
         if self.scalar == "last":
             return
         value = float(trainer.callback_metrics[f"validation/{self.scalar}"])
@@ -127,37 +113,37 @@ class Select(lightning.Callback):
             trainer.should_stop = True
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Saves the last weights where they are wanted, or where nothing else was ever saved."""
+        """Save the last weights if they are to be kept, or if nothing has been saved."""
         if (self.scalar == "last" or not self.step) and trainer.is_global_zero:
             self.save()
 
 
 class Resume(lightning.Callback):
-    """Writes `last.ckpt` after each look at the validation data and at the end.
+    """Write `last.ckpt` after each validation run and at the end.
 
     Args:
-        folder: where to.
-        every: steps between two checkpoints where there is no validation data.
+        folder: where the checkpoint is written.
+        every: steps between two checkpoints if there is no validation data.
     """
 
     def __init__(self, folder: Path, every: int = 0) -> None:
         self.file, self.every = folder / CHECKPOINT, every
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        """Saves what the step before left: at its own end, the method has not yet followed it."""
+        """Save the state after the previous step, whose `after_step` is now done."""
         if self.every and pl_module.global_step and pl_module.step % self.every == 0:
             self._save(trainer)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Saves."""
+        """Save."""
         self._save(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Saves."""
+        """Save."""
         self._save(trainer)
 
     def on_save_checkpoint(self, trainer: Any, pl_module: Any, checkpoint: dict[str, Any]) -> None:
-        """Notes whether there is anything left to do."""
+        """Record whether the training is finished."""
         checkpoint["finished"] = trainer.should_stop or pl_module.step >= pl_module.steps
 
     def _save(self, trainer: Any) -> None:
@@ -168,14 +154,14 @@ class Resume(lightning.Callback):
 
 
 class ProgressBar(lightning.Callback):
-    """One line on stderr: step, loss, time left."""
+    """Show step, loss and remaining time on stderr."""
 
     def __init__(self, title: str, total: int) -> None:
         self.title, self.total = title, total
         self.bar = progress_bar("loss {task.fields[loss]}", TimeElapsedColumn())
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Shows the bar."""
+        """Show the bar."""
         if trainer.is_global_zero:
             self.task = self.bar.add_task(self.title, total=self.total, completed=pl_module.step, loss="-")
             self.bar.start()
@@ -183,16 +169,16 @@ class ProgressBar(lightning.Callback):
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves it."""
+        """Advance the bar every ten steps."""
         if trainer.is_global_zero and pl_module.step % 10 == 0:
             self.bar.update(self.task, completed=pl_module.step, loss=f"{outputs['loss'].item():.3f}")
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Ends it."""
+        """Complete the bar."""
         if trainer.is_global_zero:
             self.bar.update(self.task, completed=pl_module.step)
             self.bar.stop()
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
-        """Gives the terminal back."""
+        """Restore the terminal."""
         self.bar.stop()

@@ -1,4 +1,4 @@
-"""One training of one module over one dataset, resumable at any step."""
+"""The training loop: Lightning's Trainer, resumable at any step."""
 
 from __future__ import annotations
 
@@ -7,39 +7,48 @@ import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import lightning
 import torch
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from melp.data.batches import Sample, Steps
 from melp.errors import MelpError
-from melp.training.callbacks import CHECKPOINT, Log, ProgressBar, Resume, Select
+from melp.training.callbacks import Log, ProgressBar, Resume, Select
 from melp.training.config import PRECISIONS, TrainingConfig
 from melp.training.module import PretrainingModule
+from melp.training.run_folder import CHECKPOINT
 
-Batches = Dataset[dict[str, Tensor]]
+
+class Batches(Protocol):
+    """A dataset that returns whole batches."""
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+
+    def __getitems__(self, samples: list[Sample]) -> dict[str, Tensor]:
+        """Return the batch of these samples."""
 
 
-def least_for_validation(ranks: int) -> int:
-    """Records of a validation batch, at the least: a contrast needs something to contrast with."""
+def smallest_validation_batch(ranks: int) -> int:
+    """Return the smallest number of records in a validation batch: two for a contrast, one per rank."""
     return max(2, ranks)
 
 
-class InTurn:
-    """Every record once, in a fixed order, for validation; the ranks share each batch, as their losses do.
+class ValidationSampler:
+    """Sample every validation record once, in a fixed order; the ranks share each batch.
 
-    A last batch with fewer records than a contrast needs, or than ranks, is left out.
+    A last batch that is too small for a contrast or for the ranks is left out.
     """
 
     def __init__(self, count: int, batch_size: int, rank: int, ranks: int) -> None:
         order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
-        size = batch_size * ranks
-        whole = [order[start : start + size] for start in range(0, count, size)]
-        self.batches = [batch[rank::ranks] for batch in whole if len(batch) >= least_for_validation(ranks)]
+        size, smallest = batch_size * ranks, smallest_validation_batch(ranks)
+        batches = [order[start : start + size] for start in range(0, count, size)]
+        self.batches = [batch[rank::ranks] for batch in batches if len(batch) >= smallest]
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -49,7 +58,7 @@ class InTurn:
 
 
 class PretrainingData(lightning.LightningDataModule):
-    """Training batches from the step at which the training stands, and validation batches."""
+    """Provide training batches from the current step on, and validation batches."""
 
     def __init__(
         self, train: Batches, validation: Batches | None, config: TrainingConfig, steps: int
@@ -63,10 +72,10 @@ class PretrainingData(lightning.LightningDataModule):
         return loader(dataset, sampler, self.config.workers, pinned=on_gpu)
 
     def train_dataloader(self) -> Any:
-        """Batches of the steps that are still to be done."""
+        """Return the batches of the remaining steps."""
         assert self.trainer is not None
         steps = Steps(
-            len(self.train),  # type: ignore[arg-type]
+            len(self.train),
             self.config.batch_size,
             self.config.seed,
             last=self.steps,
@@ -77,12 +86,12 @@ class PretrainingData(lightning.LightningDataModule):
         return self._loader(self.train, steps)
 
     def val_dataloader(self) -> Any:
-        """Every validation record once."""
+        """Return batches that contain every validation record once."""
         assert self.trainer is not None
         if self.validation is None:
             return []
-        sampler = InTurn(
-            len(self.validation),  # type: ignore[arg-type]
+        sampler = ValidationSampler(
+            len(self.validation),
             self.config.batch_size,
             self.trainer.global_rank,
             self.trainer.world_size,
@@ -93,33 +102,32 @@ class PretrainingData(lightning.LightningDataModule):
 def loader(
     dataset: Batches, sampler: Iterable[list[Sample]], workers: int, pinned: bool = False
 ) -> DataLoader[dict[str, Tensor]]:
-    """The batches of a sampler, made by a dataset in `workers` processes, each two batches ahead.
+    """Return a loader of the batches of a sampler; each worker prepares two batches ahead.
 
-    What is in them depends on the samples alone, so they are the same for any number of workers, and a
-    resumed training need not know which were made ahead of the step at which it ended.
+    A batch depends on its samples only: it is the same for any number of workers and after a resumption.
 
     Args:
-        dataset: has `__getitems__`, which makes a whole batch.
+        dataset: returns whole batches.
         sampler: the samples of each batch.
-        workers: processes, which stay from one pass to the next; 0 is this one.
-        pinned: whether batches come in memory from which a GPU takes them while it works.
+        workers: number of processes, which persist between passes; 0 loads in this process.
+        pinned: whether batches are in pinned memory, for asynchronous copies to a GPU.
     """
     return DataLoader(
-        dataset,
+        dataset,  # type: ignore[arg-type]
         batch_sampler=sampler,
-        collate_fn=_as_it_is,
+        collate_fn=_identity,
         num_workers=workers,
         persistent_workers=workers > 0,
         pin_memory=pinned,
     )
 
 
-def _as_it_is(batch: Any) -> Any:
+def _identity(batch: Any) -> Any:
     return batch
 
 
 def step_counts(count: int, config: TrainingConfig) -> tuple[int, int]:
-    """Steps of the whole training and of an epoch, for `count` records."""
+    """Return the number of steps of the training and of an epoch, for `count` records."""
     per_epoch = Steps(count, config.batch_size, config.seed, 0, ranks=config.ranks).per_epoch
     return config.max_steps or config.epochs * per_epoch, per_epoch
 
@@ -134,25 +142,25 @@ def fit(
     title: str,
     progress: bool = True,
 ) -> None:
-    """Train, from the last checkpoint in `folder` if there is one.
+    """Train a module, resuming from the checkpoint in `folder` if there is one.
 
     Args:
-        module: what is trained; `module.steps` is the length.
-        train: training batches.
-        validation: validation batches; without them, or with too few records, the last weights are kept.
+        module: the module; `module.steps` is the length of the training.
+        train: training data.
+        validation: validation data; without them, or with too few records, the last weights are kept.
         config: length, batches, precision.
-        folder: where the log and the checkpoint go.
-        save: writes the model folder; called for the weights that are to be kept.
-        title: of the progress bar.
-        progress: whether to show one.
+        folder: where the log and the checkpoint are written.
+        save: function that writes the model folder; called for the weights that are to be kept.
+        title: title of the progress bar.
+        progress: whether to show a progress bar.
 
     Raises:
-        MelpError: no such accelerator here, or no such scalar to select by.
+        MelpError: the accelerator is not available, or the method does not return the scalar to select by.
         KeyboardInterrupt: stopped by the user.
     """
-    _quiet()
-    interval = config.validate_every or step_counts(len(train), config)[1]  # type: ignore[arg-type]
-    if validation is not None and len(validation) < least_for_validation(config.ranks):  # type: ignore[arg-type]
+    _silence_lightning()
+    interval = config.validate_every or step_counts(len(train), config)[1]
+    if validation is not None and len(validation) < smallest_validation_batch(config.ranks):
         validation = None
     callbacks: list[lightning.Callback] = [
         Log(folder),
@@ -163,13 +171,11 @@ def fit(
         callbacks.append(ProgressBar(title, module.steps))
     trainer = _trainer(config, module.optimiser_config.clip, interval, validation is not None, callbacks)
     data = PretrainingData(train, validation, config, module.steps)
-    checkpoint = folder / CHECKPOINT
+    checkpoint = str(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
     try:
-        trainer.fit(
-            module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True
-        )
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stopped:
-        # Lightning makes exit code 1 of Ctrl-C, and leaves the process deaf to it.
+        # Lightning turns Ctrl-C into exit code 1, and the process ignores Ctrl-C from then on.
         if not isinstance(stopped.__context__, KeyboardInterrupt):
             raise
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -203,8 +209,8 @@ def _trainer(
         raise MelpError(f"training.accelerator: {config.accelerator!r} found; {why}") from error
 
 
-def _quiet() -> None:
-    """Lightning's advice is for people who write loops."""
+def _silence_lightning() -> None:
+    """Silence Lightning's advice, which is for authors of training loops."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")

@@ -1,4 +1,4 @@
-"""The one LightningModule that trains every method, stage 1 included."""
+"""The LightningModule that trains every method, and the language model of stage 1."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from melp.training.config import OptimiserConfig
 
 
 class PretrainingModule(lightning.LightningModule):
-    """Feeds batches to a method and its loss to AdamW.
+    """Train a method with AdamW.
 
     Args:
-        method: takes a batch, gives `loss` and further scalars; see `melp.methods._base.Method`.
+        method: maps a batch to `loss` and further scalars; see `melp.methods._base.Method`.
         optimiser: rates and schedule.
-        steps: length of the schedule.
-        seed: of dropout.
-        preprocessing: applied on the device to `signal` (microvolt), which becomes `ecg`; None without ECGs.
-        rate: Hz of `signal`.
+        steps: length of the training in optimiser steps.
+        seed: seed of dropout.
+        preprocessing: turns `signal` (microvolt) into `ecg` on the device; None for batches without ECGs.
+        rate: sampling rate of `signal`, in Hz.
     """
 
     def __init__(
@@ -44,16 +44,16 @@ class PretrainingModule(lightning.LightningModule):
 
     @property
     def step(self) -> int:
-        """Optimiser steps done since the training began, over all its resumptions."""
+        """Optimiser steps done, including those before a resumption."""
         return self.first_step + self.global_step
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds the step, in place of Lightning's loops, whose counters know of whole epochs only."""
+        """Store the step, and drop Lightning's loop counters, which cannot resume within an epoch."""
         checkpoint["step"] = self.step
         checkpoint.pop("loops", None)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Takes the step up again."""
+        """Restore the step."""
         self.first_step = checkpoint["step"]
 
     def prepare(self, batch: Mapping[str, Tensor]) -> Mapping[str, Tensor | int]:
@@ -64,11 +64,11 @@ class PretrainingModule(lightning.LightningModule):
         return {**batch, "ecg": ecg, "step": self.step, "steps": self.steps}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Makes dropout a function of (seed, step, rank), so that a resumed step is as it would be."""
+        """Seed dropout with (seed, step, rank), so that a resumed step draws the same numbers."""
         torch.manual_seed(int(combine(self.seed, self.step, self.global_rank)))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Loss and scalars of a batch."""
+        """Return the loss and further scalars of a batch."""
         scalars: dict[str, Tensor] = self.method(self.prepare(batch))
         if not torch.isfinite(scalars["loss"]):
             raise MelpError(
@@ -77,20 +77,20 @@ class PretrainingModule(lightning.LightningModule):
         return scalars
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Logs the mean of every scalar over the validation batches."""
+        """Log the mean of every scalar over the validation batches."""
         scalars = self.method(self.prepare(batch))
         size = len(batch["key"])
         for name, value in scalars.items():
             self.log(f"validation/{name}", value, batch_size=size, sync_dist=True)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Lets the method follow the step."""
+        """Call the `after_step` of the method."""
         after_step = getattr(self.method, "after_step", None)
         if after_step is not None:
             after_step(self.step, self.steps)
 
     def configure_optimizers(self) -> Any:
-        """AdamW, its rate set anew at every step."""
+        """Return AdamW and its schedule, which changes the rate at every step."""
         config = self.optimiser_config
         groups = getattr(self.method, "param_groups", self._all_parameters)()
         for group in groups:
@@ -109,7 +109,7 @@ class PretrainingModule(lightning.LightningModule):
 
 
 def rate_factor(step: int, steps: int, config: OptimiserConfig) -> float:
-    """Learning rate at a step as a share of the peak: linear warm-up, then cosine or line down to `final`."""
+    """Return the learning rate at a step, as a share of the peak: linear warm-up, then decay to `final`."""
     warmup = config.warmup * steps
     if step < warmup:
         return (step + 1) / (warmup + 1)
