@@ -22,8 +22,8 @@ from melp.data.store import Store
 from melp.ecg import ECG
 from melp.simulator.conditions import CONDITIONS, compatible, draw_conditions
 from melp.simulator.patient import patient_of
-from melp.simulator.phrases import PHRASES, T_INVERSION
-from melp.simulator.wording import write
+from melp.simulator.phrases import FINDINGS, T_INVERSION
+from melp.simulator.report import write_report
 from melp.tasks import get_task
 
 
@@ -104,8 +104,8 @@ def test_every_class_of_the_task_is_drawn_and_every_condition_has_words() -> Non
     entries = list(list_entries(None, Options(records=1500, seed=0)).entries)
     counts = {name: sum(name in entry.labels for entry in entries) for name in get_task("synthetic").classes}
     assert min(counts.values()) > 25 and len(counts) >= 20
-    assert set(PHRASES) == set(CONDITIONS) - {"NORM"}
-    assert all(len({*machine, *doctor}) >= 2 for machine, doctor in PHRASES.values())
+    assert set(FINDINGS) == set(CONDITIONS) - {"NORM"}
+    assert all(len({*machine, *doctor}) >= 2 for machine, doctor in FINDINGS.values())
 
 
 def test_statements_are_controlled_and_say_what_is_there() -> None:
@@ -113,14 +113,14 @@ def test_statements_are_controlled_and_say_what_is_there() -> None:
     for code in CONDITIONS:
         for seed in range(15):
             made = clean(code, seed=seed, rate=100)
-            report = write(frozenset({code}), made, np.random.default_rng([seed, 1]))
+            report = write_report(frozenset({code}), made, np.random.default_rng([seed, 1]))
             for statement in report:
                 assert statement == statement.lower().strip() and statement
                 assert not statement.endswith(".") and "{" not in statement
             own = (
                 T_INVERSION[made.territory]
                 if code == "INVT"
-                else PHRASES.get(code, (("normal", "no definite"),))
+                else FINDINGS.get(code, (("normal", "no definite"),))
             )
             words = [phrase for style in own for phrase in style]
             limits = "within normal limits" if code == "NORM" else words[0]

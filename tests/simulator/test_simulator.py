@@ -51,7 +51,7 @@ def test_projection_is_dowers() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([100.0, 257.0, 500.0]))
-def test_render_equals_the_sum_over_waves(seed: int, rate: float) -> None:
+def test_render_equals_a_loop_over_waves(seed: int, rate: float) -> None:
     rng = np.random.default_rng(seed)
     start = rng.uniform(-1, 3, 6)
     waves = Waves(
@@ -62,8 +62,8 @@ def test_render_equals_the_sum_over_waves(seed: int, rate: float) -> None:
     for begin, end, rise, fall, vector in zip(
         waves.start, waves.stop, waves.rise, waves.fall, waves.vector, strict=True
     ):
-        for sample, now in enumerate(time):
-            distance = (now - begin) / rise if now < begin else (now - end) / fall if now > end else 0.0
+        for sample, at in enumerate(time):
+            distance = (at - begin) / rise if at < begin else (at - end) / fall if at > end else 0.0
             slow[:, sample] += vector * np.exp(-0.5 * distance**2)
     reach = np.exp(-8.0) * np.abs(waves.vector).sum()
     np.testing.assert_allclose(render(waves, rate, len(time)), slow, atol=reach)
@@ -74,25 +74,25 @@ def test_render_equals_the_sum_over_waves(seed: int, rate: float) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_normal_ecg(seed: int) -> None:
-    made = clean("NORM", seed=seed)
-    assert 0.12 <= pr_interval(made) <= 0.205
-    assert 0.07 <= qrs_duration(made) <= 0.11
-    assert -30 <= median_axis(made) <= 100
-    assert qrs(made, "aVR").sum() < 0
-    ratio = [qrs(made, f"V{k}").max() / -qrs(made, f"V{k}").min() for k in (1, 3, 5)]
+    recording = clean("NORM", seed=seed)
+    assert 0.12 <= pr_interval(recording) <= 0.205
+    assert 0.07 <= qrs_duration(recording) <= 0.11
+    assert -30 <= median_axis(recording) <= 100
+    assert qrs(recording, "aVR").sum() < 0
+    ratio = [qrs(recording, f"V{k}").max() / -qrs(recording, f"V{k}").min() for k in (1, 3, 5)]
     assert ratio[0] < 1 < ratio[2]
     assert ratio[0] < ratio[1] < ratio[2], "R grows from V1 to V5"
-    assert all(abs(st_level(made, lead)) < 0.1 for lead in LEADS)
-    assert -qrs(made, "V1").min() + qrs(made, "V5").max() < 4.0
-    assert 59 <= made.rate <= 101
-    assert periods(made).std() / periods(made).mean() < 0.06
+    assert all(abs(st_level(recording, lead)) < 0.1 for lead in LEADS)
+    assert -qrs(recording, "V1").min() + qrs(recording, "V5").max() < 4.0
+    assert 59 <= recording.rate <= 101
+    assert periods(recording).std() / periods(recording).mean() < 0.06
 
 
-def test_axis_as_reported_is_the_axis_of_the_signal() -> None:
+def test_reported_axis_is_that_of_the_signal() -> None:
     for seed in SEEDS:
         for code in ("NORM", "LAFB", "RVH"):
-            made = clean(code, seed=seed)
-            difference = (median_axis(made) - made.axis + 180) % 360 - 180
+            recording = clean(code, seed=seed)
+            difference = (median_axis(recording) - recording.axis + 180) % 360 - 180
             assert abs(difference) < 12
 
 
@@ -145,14 +145,14 @@ def test_preexcitation_is_short_pr_and_wide_qrs(seed: int) -> None:
 
 
 def test_pacing_spikes_come_before_each_beat() -> None:
-    made = clean("PACE", seed=1)
-    steep = np.linalg.norm(np.diff(made.signal, 2, axis=1), axis=0)
+    recording = clean("PACE", seed=1)
+    steep = np.linalg.norm(np.diff(recording.signal, 2, axis=1), axis=0)
     spikes = np.flatnonzero(steep > 0.25 * steep.max())
-    for beat in made.beats[made.beats > 100]:
+    for beat in recording.beats[recording.beats > 100]:
         assert ((spikes < beat) & (spikes > beat - 0.16 * RATE)).any()
-    assert set(made.kinds) == {"/"}
-    beats = made.beats[made.beats > 75]
-    assert (made.signal[LEAD["V1"], beats] - made.signal[LEAD["V1"], beats - 75]).max() < -0.3
+    assert set(recording.kinds) == {"/"}
+    beats = recording.beats[recording.beats > 75]
+    assert (recording.signal[LEAD["V1"], beats] - recording.signal[LEAD["V1"], beats - 75]).max() < -0.3
 
 
 # Muscle.
@@ -167,11 +167,11 @@ TERRITORY = {
 @pytest.mark.parametrize("territory", TERRITORY)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_st_elevation_by_territory_with_reciprocal_leads(territory: str, seed: int) -> None:
-    made = clean(f"STEMI_{territory}", seed=seed)
+    recording = clean(f"STEMI_{territory}", seed=seed)
     raised, lowered = TERRITORY[territory]
-    assert min(st_level(made, lead) for lead in raised) > 0.1
-    assert max(st_level(made, lead) for lead in lowered) < -0.005
-    assert made.signal.shape == (12, 5000)
+    assert min(st_level(recording, lead) for lead in raised) > 0.1
+    assert max(st_level(recording, lead) for lead in lowered) < -0.005
+    assert recording.signal.shape == (12, 5000)
 
 
 @pytest.mark.parametrize(
@@ -184,11 +184,11 @@ def test_st_elevation_by_territory_with_reciprocal_leads(territory: str, seed: i
 )
 @pytest.mark.parametrize("seed", SEEDS)
 def test_q_waves_by_territory(code: str, leads: tuple[str, ...], kept: tuple[str, ...], seed: int) -> None:
-    made = clean(code, seed=seed)
+    recording = clean(code, seed=seed)
 
     def q_wave(lead: str) -> float:
-        """Area (mV s) of what is negative before R becomes positive, within the first 45 ms."""
-        return float(-qrs(made, lead)[: round(0.045 * RATE)].clip(max=0).sum() / RATE)
+        """Return the negative area (mV s) of the first 45 ms of the QRS."""
+        return float(-qrs(recording, lead)[: round(0.045 * RATE)].clip(max=0).sum() / RATE)
 
     assert min(q_wave(lead) for lead in leads) > 0.003
     assert max(q_wave(lead) for lead in kept) < min(q_wave(lead) for lead in leads)
@@ -197,8 +197,10 @@ def test_q_waves_by_territory(code: str, leads: tuple[str, ...], kept: tuple[str
 @pytest.mark.parametrize("seed", SEEDS)
 def test_voltages(seed: int) -> None:
     def sokolow(code: str) -> float:
-        made = clean(code, seed=seed)
-        return float(-qrs(made, "V1").min() + max(qrs(made, "V5").max(), qrs(made, "V6").max()))
+        recording = clean(code, seed=seed)
+        return float(
+            -qrs(recording, "V1").min() + max(qrs(recording, "V5").max(), qrs(recording, "V6").max())
+        )
 
     assert sokolow("LVH") > 3.0
     assert sokolow("LVH") > 1.25 * sokolow("NORM")
@@ -213,9 +215,9 @@ def test_voltages(seed: int) -> None:
 def test_st_depression_and_t_inversion(seed: int) -> None:
     assert max(st_level(clean("ISC", seed=seed), lead) for lead in ("II", "V5")) < -0.05
     assert st_level(clean("ISC", seed=seed), "aVR") > 0.05
-    made = clean("INVT", seed=seed)
-    lead = {"anterior": "V2", "inferior": "III", "lateral": "aVL"}[made.territory]
-    t_wave = median_beat(made)[LEAD[lead], round(0.62 * RATE) : round(0.95 * RATE)]
+    recording = clean("INVT", seed=seed)
+    lead = {"anterior": "V2", "inferior": "III", "lateral": "aVL"}[recording.territory]
+    t_wave = median_beat(recording)[LEAD[lead], round(0.62 * RATE) : round(0.95 * RATE)]
     assert t_wave.min() < -0.1
     assert -t_wave.min() > t_wave.max()
 
@@ -223,8 +225,8 @@ def test_st_depression_and_t_inversion(seed: int) -> None:
 @pytest.mark.parametrize(("code", "low", "high"), [("NORM", 0.36, 0.465), ("LNGQT", 0.47, 0.6)])
 def test_qt_interval_by_the_tangent(code: str, low: float, high: float) -> None:
     for seed in SEEDS:
-        made = clean(code, seed=seed)
-        beat = median_beat(made, after=0.75)
+        recording = clean(code, seed=seed)
+        beat = median_beat(recording, after=0.75)
         peak = round(0.45 * RATE)
         before, after = qrs_bounds(beat, peak)
         wave = beat[LEAD["V4"], peak + after + 20 :]
@@ -233,5 +235,5 @@ def test_qt_interval_by_the_tangent(code: str, low: float, high: float) -> None:
         steepest = top + int(slope[top : top + 60].argmin())
         end = steepest - (wave[steepest] - wave[top + 90 :].min()) / slope[steepest]
         qt = (before + after + 20 + end) / RATE
-        corrected = qt + 0.154 * (1 - periods(made).mean())
+        corrected = qt + 0.154 * (1 - periods(recording).mean())
         assert low < corrected < high

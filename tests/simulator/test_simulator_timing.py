@@ -19,13 +19,12 @@ from melp.simulator.rhythm import complete_block, mobitz_two, wenckebach
 
 
 def test_atrial_fibrillation_is_irregular_at_any_rate() -> None:
-    made = [clean("AFIB", seed=seed) for seed in range(40)]
-    assert min(periods(one).std() / periods(one).mean() for one in made) > 0.08
-    rates = np.array([one.rate for one in made])
+    recordings = [clean("AFIB", seed=seed) for seed in range(40)]
+    assert min(periods(recording).std() / periods(recording).mean() for recording in recordings) > 0.08
+    rates = np.array([recording.rate for recording in recordings])
     assert (rates < 70).any() and (rates > 100).any()
-    for one in made:
-        order = np.diff(periods(one))
-        assert np.abs(order).mean() > 0.05
+    for recording in recordings:
+        assert np.abs(np.diff(periods(recording))).mean() > 0.05
 
 
 def test_flutter_waves_fall_in_inferior_leads_and_rise_in_v1() -> None:
@@ -40,9 +39,9 @@ def test_flutter_waves_fall_in_inferior_leads_and_rise_in_v1() -> None:
 
 def test_flutter_conducts_whole_numbers_of_waves() -> None:
     for seed in SEEDS:
-        made = clean("AFLT", seed=seed)
+        recording = clean("AFLT", seed=seed)
         fits = [
-            np.abs(periods(made) / wave - np.round(periods(made) / wave)).max()
+            np.abs(periods(recording) / wave - np.round(periods(recording) / wave)).max()
             for wave in np.arange(0.187, 0.2505, 0.0005)
         ]
         assert min(fits) < 0.05
@@ -83,8 +82,8 @@ def test_complete_block_dissociates() -> None:
 
 def test_premature_beats() -> None:
     for seed in SEEDS:
-        made = clean("PVC", seed=seed)
-        kinds, rr = np.array(made.kinds), periods(made)
+        recording = clean("PVC", seed=seed)
+        kinds, rr = np.array(recording.kinds), periods(recording)
         usual = np.median(rr)
         for beat in np.flatnonzero(kinds == "V")[0:]:
             if 0 < beat < len(rr) and set(kinds[beat - 1 : beat + 2]) == {"N", "V"}:
@@ -93,9 +92,9 @@ def test_premature_beats() -> None:
         assert "V" in kinds
         kinds = "".join(clean("BIGU", seed=seed).kinds)
         assert kinds in ("NV" * 20)[: len(kinds)] or kinds in ("VN" * 20)[: len(kinds)]
-        made = clean("PAC", seed=seed)
-        early = np.flatnonzero(np.array(made.kinds) == "A")
-        assert len(early) and (periods(made)[early - 1] < 0.92 * np.median(periods(made))).all()
+        recording = clean("PAC", seed=seed)
+        early = np.flatnonzero(np.array(recording.kinds) == "A")
+        assert len(early) and (periods(recording)[early - 1] < 0.92 * np.median(periods(recording))).all()
 
 
 @pytest.mark.parametrize(("code", "low", "high"), [("STACH", 100, 150), ("SBRAD", 38, 60), ("3AVB", 27, 63)])

@@ -25,38 +25,10 @@ from melp.augment.random import normal, uniform
 from melp.augment.time import span
 from melp.ecg import LEADS
 from melp.errors import MelpError
+from melp.signal.electrodes import ELECTRODES, electrodes_to_leads
 
-ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 MAINS = (50.0, 60.0)
-"""Hz."""
-
-_THIRD = 1 / 3
-_LIMB = {
-    "I": (-1.0, 1.0, 0.0),
-    "II": (-1.0, 0.0, 1.0),
-    "III": (0.0, -1.0, 1.0),
-    "aVR": (1.0, -0.5, -0.5),
-    "aVL": (-0.5, 1.0, -0.5),
-    "aVF": (-0.5, -0.5, 1.0),
-}
-
-
-def leads_of_electrodes(leads: Sequence[str] = LEADS) -> Float[Tensor, "lead 9"]:
-    """The matrix from the potentials of `ELECTRODES` to leads.
-
-    Einthoven: I = LA - RA, II = LL - RA, III = LL - LA. Goldberger: aVR = RA - (LA + LL)/2 and so on.
-    Wilson: V1 = its electrode less the mean of RA, LA and LL, and so on.
-
-    Raises:
-        MelpError: a lead is none of the twelve.
-    """
-    if unknown := [lead for lead in leads if lead not in LEADS]:
-        raise MelpError(f"augmentation: lead {unknown[0]!r} found, wanted leads among {', '.join(LEADS)}")
-    rows = []
-    for lead in leads:
-        chest = [float(lead == electrode) for electrode in ELECTRODES[3:]]
-        rows.append([*_LIMB.get(lead, (-_THIRD, -_THIRD, -_THIRD)), *chest])
-    return torch.tensor(rows)
+"""Power-line frequencies in Hz."""
 
 
 def add_to_electrodes(
@@ -79,7 +51,8 @@ def add_to_electrodes(
             f"augmentation: {ecg.shape[1]} leads found, wanted {len(leads)}: {', '.join(leads)} "
             "(noise of electrodes must know which leads these are)"
         )
-    return ecg + (leads_of_electrodes(leads).to(noise.device) @ noise).to(ecg.dtype)
+    matrix = torch.from_numpy(electrodes_to_leads(leads))
+    return ecg + (matrix.to(noise) @ noise).to(ecg.dtype)
 
 
 def baseline_wander(

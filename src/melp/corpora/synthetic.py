@@ -11,10 +11,10 @@ from jaxtyping import Int
 
 from melp.corpora import Entry, Listing, Options
 from melp.ecg import ECG, LEADS
-from melp.simulator.conditions import codes_of, draw_conditions
+from melp.simulator.conditions import draw_conditions, statement_codes
 from melp.simulator.patient import Patient, patient_of
 from melp.simulator.recording import simulate
-from melp.simulator.wording import write
+from melp.simulator.report import write_report
 
 DEFAULT_RECORDS = 2000
 _SEX = ("male", "female")
@@ -49,8 +49,8 @@ def record(index: int, seed: int, rate: float = 500, seconds: float = 10) -> Syn
     made = simulate(conditions, patient, heart, rate, seconds, noise)
     return SyntheticRecord(
         ecg=ECG(made.signal, float(rate), LEADS, {}),
-        codes=codes_of(conditions),
-        statements=tuple(write(conditions, made, words)),
+        codes=statement_codes(conditions),
+        statements=tuple(write_report(conditions, made, words)),
         beats=made.beats,
         kinds=made.kinds,
         patient=_patient_id(patient, seed),
@@ -96,7 +96,7 @@ def _entry(index: int, options: Options) -> Entry:
         id=f"synthetic-{options.seed}-{index:07d}",
         patient=_patient_id(patient, options.seed),
         fold=patient.fold,
-        labels=codes_of(conditions),
+        labels=statement_codes(conditions),
         age=float(patient.age),
         sex=_SEX[patient.sex],
         source={"index": index, "seed": options.seed, "rate": options.rate, "seconds": options.seconds},

@@ -1,6 +1,7 @@
-"""A simulator of 12-lead ECGs: a dipole over the beat, its timing, the conditions and what is said of them.
+"""A simulator of 12-lead ECGs: a heart vector over the beat, its timing, the conditions and their report.
 
-One file an idea: `dipole` (waves and leads), `heart` (the normal beat), `conduction` and `myocardium` (what
-changes it), `rhythm` and `ectopy` (timing), `atria` (fibrillation, flutter), `noise`, `conditions` (the
-catalogue and what goes together), `patient`, `recording` (all of it), `phrases` and `wording` (the report).
+* `dipole`: waves of the heart vector and their projection to leads; `heart`: the normal beat
+* `conduction`, `myocardium`: changes of the beat; `rhythm`, `ectopy`: its timing; `atria`: f and F waves
+* `conditions`: the catalogue, and which conditions can occur together; `patient`; `noise`
+* `recording`: all of these combined to one ECG; `report` and `phrases`: its report
 """

@@ -1,4 +1,4 @@
-"""Atria that never rest: the waves of fibrillation and of flutter."""
+"""Continuous atrial activity: the waves of fibrillation and of flutter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _tone(rng: np.random.Generator, time: Float[np.ndarray, " time"], low: float
 
 
 def fibrillatory_waves(rng: np.random.Generator, time: Float[np.ndarray, " time"]) -> Dipole:
-    """f waves, 300 to 480 per minute, wandering in rate and height, greatest in V1."""
+    """Return f waves: 300 to 480 per minute, of varying rate and height, largest in V1."""
     rate = rng.uniform(5.0, 8.0)
     drift = 2.0 * _tone(rng, time, 0.3, 0.7) + 1.2 * _tone(rng, time, 0.9, 1.8)
     phase = 2 * np.pi * (rate * time + rng.random()) + drift
@@ -27,7 +27,14 @@ def fibrillatory_waves(rng: np.random.Generator, time: Float[np.ndarray, " time"
 def flutter_waves(
     rng: np.random.Generator, time: Float[np.ndarray, " time"], begin: float, period: float
 ) -> Dipole:
-    """F waves of the common, counter-clockwise kind: a saw that falls slowly in II, III, aVF; up in V1."""
+    """Return F waves of the common, counter-clockwise type: sawtooth in II, III, aVF, positive in V1.
+
+    Args:
+        rng: draws the height.
+        time: s.
+        begin: onset of one wave (s).
+        period: duration of a wave (s).
+    """
     phase = 2 * np.pi * (time - begin) / period
     saw = sum(np.sin(k * phase) * 0.9**k / k for k in range(1, 5))
     peak = sum(np.cos(k * (phase - 1.2)) * 0.62**k for k in range(1, 5))

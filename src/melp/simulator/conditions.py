@@ -1,4 +1,4 @@
-"""The catalogue: which conditions there are, what they change, and which can be had together."""
+"""The catalogue of conditions: what they change, and which can occur together."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ Change = Callable[[Heart, np.random.Generator], None]
 
 @dataclass(frozen=True)
 class Condition:
-    """A finding: one of a `group` at most is had at a time; `age` is typical; `change` acts on the heart.
+    """A condition that an ECG can show.
 
-    Conditions without `change` act on timing or noise.
+    Attributes:
+        group: at most one condition of a group occurs at a time.
+        age: typical age in years.
+        change: changes the heart; None for conditions that affect timing or noise.
     """
 
     group: str
@@ -26,7 +29,7 @@ class Condition:
     change: Change | None = None
 
 
-# In the order in which changes act: conduction sets the beat, the muscle alters it, voltage comes last.
+# In the order of application: conduction defines the beat, the muscle changes it, voltage comes last.
 CONDITIONS: dict[str, Condition] = {
     "NORM": Condition("normal", 45),
     "STACH": Condition("rhythm", 50),
@@ -71,7 +74,7 @@ _ACUTE = _STEMI | {"ISC", "INVT"}
 _MUSCLE = _CHAMBER | _INFARCT | _ACUTE | {"LVOLT"}
 _SINUS = {"STACH", "SBRAD", "SARRH"}
 
-# What a condition cannot be had with, or would hide: read in both directions.
+# Conditions that cannot occur together, or of which one hides the other; each pair is listed once.
 EXCLUDES: dict[str, Set[str]] = {
     "NORM": set(CONDITIONS),
     "PACE": set(CONDITIONS) - {"ARTEFACT"},
@@ -97,11 +100,11 @@ EXCLUDES: dict[str, Set[str]] = {
 }
 
 _NOT_PLAIN_SINUS = _SINUS | {"AFIB", "AFLT", "PACE", "3AVB"}
-# Conditions told apart more finely than by PTB-XL, and a pattern of beats that are a finding by themselves.
+# The coarser codes of PTB-XL, and the finding that a pattern consists of.
 _IMPLIED = {"2AVB_I": "2AVB", "2AVB_II": "2AVB", "BIGU": "PVC"}
 
-# Normal ECGs are common; what goes with little else would come too seldom.
-_OFTEN = {
+# Normal ECGs are common; conditions that exclude most others would be too rare.
+_FREQUENCY = {
     "NORM": 3.0,
     "PACE": 1.7,
     "3AVB": 1.7,
@@ -113,20 +116,20 @@ _OFTEN = {
 }
 
 
-def compatible(one: str, other: str) -> bool:
-    """Whether two conditions can be had together, each still to be seen."""
-    if CONDITIONS[one].group == CONDITIONS[other].group:
+def compatible(first: str, second: str) -> bool:
+    """Return whether two conditions can occur together and both be visible."""
+    if CONDITIONS[first].group == CONDITIONS[second].group:
         return False
-    return other not in EXCLUDES.get(one, set()) and one not in EXCLUDES.get(other, set())
+    return second not in EXCLUDES.get(first, set()) and first not in EXCLUDES.get(second, set())
 
 
 def draw_conditions(rng: np.random.Generator, age: float) -> frozenset[str]:
-    """One condition that is typical at `age`, often with one or two others that go with it."""
+    """Draw a condition that is typical at `age`, often with one or two compatible ones."""
     names = list(CONDITIONS)
-    weight = np.array([np.exp(-0.5 * ((age - CONDITIONS[name].age) / 30) ** 2) for name in names])
-    weight *= [_OFTEN.get(name, 1.0) for name in names]
-    chosen = [names[rng.choice(len(names), p=weight / weight.sum())]]
-    # Proposed from all and taken where it fits: what goes with little mostly stays alone.
+    weights = np.array([np.exp(-0.5 * ((age - CONDITIONS[name].age) / 30) ** 2) for name in names])
+    weights *= [_FREQUENCY.get(name, 1.0) for name in names]
+    chosen = [names[rng.choice(len(names), p=weights / weights.sum())]]
+    # Incompatible proposals are rejected, so a condition that excludes most others mostly occurs alone.
     for proposed in rng.integers(len(names), size=rng.integers(4)):
         if all(compatible(names[proposed], other) for other in chosen):
             chosen.append(names[proposed])
@@ -134,11 +137,11 @@ def draw_conditions(rng: np.random.Generator, age: float) -> frozenset[str]:
 
 
 def is_sinus(conditions: Set[str]) -> bool:
-    """Whether the rhythm is a sinus rhythm of usual rate and regularity, conducted or not."""
+    """Return whether the rhythm is a sinus rhythm of normal rate and regularity, conducted or not."""
     return not conditions & _NOT_PLAIN_SINUS
 
 
-def codes_of(conditions: Set[str]) -> tuple[str, ...]:
-    """The statement codes of a record: its conditions, and what PTB-XL's coarser codes say of them."""
+def statement_codes(conditions: Set[str]) -> tuple[str, ...]:
+    """Return the statement codes of a record: its conditions and the coarser codes of PTB-XL for them."""
     implied = {_IMPLIED[code] for code in conditions if code in _IMPLIED}
     return tuple(sorted(conditions | implied | ({"SR"} if is_sinus(conditions) else set())))

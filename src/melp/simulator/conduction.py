@@ -1,4 +1,4 @@
-"""Conduction within the ventricles: bundle branches, fascicles, a bypass, a pacing wire, ectopic beats."""
+"""Conduction in the ventricles: bundle branches, fascicles, preexcitation, pacing and ectopic beats."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from melp.simulator.heart import Complex, Heart
 
 
 def _jitter(rows: list[list[float]], rng: np.random.Generator, spread: float = 0.12) -> np.ndarray:
-    """A table of QRS waves with each vector's length varied."""
+    """Return a table of QRS waves with a random factor on the length of each vector."""
     table = np.array(rows)
     table[:, 2:] *= rng.lognormal(0, spread, (len(table), 1))
     return table
 
 
 def _discordant(beat: Complex, rng: np.random.Generator) -> Complex:
-    """Repolarisation that follows an abnormal depolarisation: ST and T against the QRS."""
+    """Set the repolarisation after an abnormal depolarisation: ST and T opposite to the QRS."""
     beat.st = -0.12 * rng.uniform(0.7, 1.3) * beat.area()
     beat.t = -0.55 * rng.uniform(0.8, 1.2) * beat.area()
     return beat
 
 
 def left_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
-    """No septal q; slow, notched, to the left and back; ST and T opposed (V1 rS or QS, V6 broad R)."""
+    """No septal q; QRS slow, notched, to the left and back; ST and T opposite (V1 rS or QS, V6 broad R)."""
     rows = [
         [0.16, 0.075, 0.22, 0.10, rng.uniform(-0.18, 0.02)],
         [0.34, 0.100, 0.52, 0.26, 1.08],
@@ -36,7 +36,7 @@ def left_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
 
 
 def right_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
-    """The left ventricle as before, then slowly the right one, to the right and front (R' in V1, S in V6)."""
+    """The left ventricle as normal, then slowly the right one, to the right and front (R' in V1, S in V6)."""
     beat = heart.conducted
     duration = rng.uniform(0.125, 0.155)
     left = beat.qrs.copy()
@@ -57,7 +57,7 @@ def left_anterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> No
         [0.63, 0.090, 0.08, -0.46, 0.52],
         [0.80, 0.090, -0.22, -0.32, 0.22],
     ]
-    _replace_left(heart, np.array(rows), rng)
+    _replace_qrs(heart, np.array(rows), rng)
 
 
 def left_posterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> None:
@@ -69,33 +69,35 @@ def left_posterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> N
         [0.65, 0.090, -0.42, 0.55, 0.46],
         [0.81, 0.090, -0.34, 0.20, 0.20],
     ]
-    _replace_left(heart, np.array(rows), rng)
+    _replace_qrs(heart, np.array(rows), rng)
 
 
-def _replace_left(heart: Heart, rows: np.ndarray, rng: np.random.Generator) -> None:
+def _replace_qrs(heart: Heart, rows: np.ndarray, rng: np.random.Generator) -> None:
     beat = heart.conducted
     rows[:, 2:] *= rng.lognormal(0, 0.1, (len(rows), 1)) * rng.uniform(0.9, 1.2)
     heart.conducted = Complex(rows, rng.uniform(0.092, 0.108), beat.st, beat.t)
 
 
 def preexcitation(heart: Heart, rng: np.random.Generator) -> None:
-    """A bypass: short PR, a slurred start (delta wave), wide QRS, T opposed to the delta wave."""
+    """Accessory pathway: short PR, slurred upstroke (delta wave), wide QRS, T opposite to the delta wave."""
     heart.pr = rng.uniform(0.085, 0.112)
     pathways = ([0.30, 0.30, -0.52], [0.32, -0.45, -0.40], [0.60, -0.25, 0.34], [0.50, 0.42, 0.25])
-    way = np.array(pathways[rng.integers(len(pathways))]) * rng.uniform(0.85, 1.2)
+    pathway = np.array(pathways[rng.integers(len(pathways))]) * rng.uniform(0.85, 1.2)
     beat = heart.conducted
     duration = rng.uniform(0.125, 0.15)
     late = beat.qrs[1:].copy()
     late[:, :2] *= beat.duration / duration
     late[:, 0] += 1 - late[-1, 0] - 2 * late[-1, 1]
-    # Ever higher waves in a row, which sum to a slur up to where the normal way takes over.
-    delta = np.array([[at, 0.095, *(height * way)] for at, height in ((0.2, 0.3), (0.33, 0.4), (0.46, 0.5))])
+    # Waves of increasing height sum to a slur, up to where normal conduction takes over.
+    delta = np.array(
+        [[at, 0.095, *(height * pathway)] for at, height in ((0.2, 0.3), (0.33, 0.4), (0.46, 0.5))]
+    )
     table = np.vstack([delta, late])
-    heart.conducted = Complex(table, duration, -0.14 * way, beat.t * 0.6 - 0.42 * way)
+    heart.conducted = Complex(table, duration, -0.14 * pathway, beat.t * 0.6 - 0.42 * pathway)
 
 
 def pacing(heart: Heart, rng: np.random.Generator) -> None:
-    """A wire in the right ventricle: a spike, then a broad QRS to the left, back and (apex) up."""
+    """A pacing lead in the right ventricle: a spike, then a broad QRS to the left, back and (apex) up."""
     apex = rng.uniform(0.35, 1.0)
     rows = [
         [0.18, 0.085, 0.15, -0.35 * apex, 0.28],
@@ -110,12 +112,12 @@ def pacing(heart: Heart, rng: np.random.Generator) -> None:
 
 
 def ventricular_escape(heart: Heart, rng: np.random.Generator) -> None:
-    """A slow rhythm from below the block: broad where it comes from the ventricle."""
+    """Replace the conducted beats by broad ones: an escape rhythm that originates in the ventricle."""
     heart.conducted = ventricular_ectopic(rng, voltage=0.75)
 
 
 def ventricular_ectopic(rng: np.random.Generator, voltage: float = 1.0) -> Complex:
-    """A beat from the right (as left bundle branch block) or left ventricle, wide, T opposed."""
+    """Draw a wide beat with opposite T, from the right (like left bundle branch block) or left ventricle."""
     if rng.random() < 0.6:
         rows = [[0.2, 0.095, 0.40, 0.2, 0.20], [0.45, 0.12, 1.0, 0.3, 1.05], [0.72, 0.11, 0.70, 0.1, 0.60]]
     else:

@@ -1,4 +1,4 @@
-"""The heart as one dipole: waves of a vector in time, and their projection to twelve leads."""
+"""The heart as one dipole: its vector over time as a sum of waves, and the projection to twelve leads."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ DOWER: Float[np.ndarray, "8 3"] = np.array(
         [0.831, 0.076, 0.230],
     ]
 )
-REACH = 4.0  # a flank is cut where it has fallen to exp(-8) of its height
+REACH = 4.0  # standard deviations; a flank ends where it has fallen to exp(-8) of its height
 
 
 @dataclass(frozen=True)
 class Waves:
-    """Waves of the dipole: flat from `start` to `stop`, with half a Gaussian on either side.
+    """Waves of the dipole: flat from `start` to `stop`, with half a Gaussian on each side.
 
-    A wave whose start is its stop is a Gaussian, symmetric where `rise` equals `fall`. Times and widths
-    (standard deviations) in seconds, vectors in mV along X, Y, Z.
+    If `start` equals `stop` the wave is a Gaussian, which is symmetric if `rise` equals `fall`. Times and
+    widths (standard deviations) are in seconds, vectors in mV along X, Y, Z.
     """
 
     start: Float[np.ndarray, " wave"]
@@ -43,7 +43,7 @@ class Waves:
 
     @classmethod
     def join(cls, parts: Sequence[Waves]) -> Waves:
-        """All waves of `parts` in one."""
+        """Concatenate the waves of `parts`."""
         names = ("start", "stop", "rise", "fall", "vector")
         return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -51,12 +51,12 @@ class Waves:
 def gaussians(
     centre: Float[np.ndarray, " wave"], width: Float[np.ndarray, " wave"], vector: Float[np.ndarray, "wave 3"]
 ) -> Waves:
-    """Symmetric waves at `centre` (s) of standard deviation `width` (s)."""
+    """Return symmetric waves at `centre` (s) with standard deviation `width` (s)."""
     return Waves(centre, centre, width, width, vector)
 
 
 def render(waves: Waves, rate: float, length: int) -> Float[np.ndarray, "3 {length}"]:
-    """The sum of `waves` at the times 0, 1/rate, ... as X, Y, Z in mV."""
+    """Return the sum of `waves` at times 0, 1/rate, ... as X, Y, Z in mV."""
     first = np.ceil((waves.start - REACH * waves.rise) * rate).astype(int).clip(0, length)
     last = np.floor((waves.stop + REACH * waves.fall) * rate).astype(int).clip(-1, length - 1)
     counts = (last - first + 1).clip(0)
@@ -74,33 +74,28 @@ def render(waves: Waves, rate: float, length: int) -> Float[np.ndarray, "3 {leng
 def project(
     dipole: Float[np.ndarray, "3 time"], matrix: Float[np.ndarray, "8 3"] = DOWER
 ) -> Float[np.ndarray, "8 time"]:
-    """The leads I, II, V1-V6 (mV) that see `dipole` (mV)."""
-    # Written out, not a BLAS call, so that the bytes depend on no thread count.
+    """Project `dipole` (mV) to the leads I, II, V1-V6 (mV)."""
+    # Not a BLAS call, whose bytes would depend on the number of threads.
     return sum(matrix[:, axis, None] * dipole[axis] for axis in range(3))
 
 
 def twelve_leads(independent: Float[np.ndarray, "8 time"]) -> Float[np.ndarray, "12 time"]:
-    """The twelve standard leads of I, II, V1-V6, by Einthoven's and Goldberger's definitions."""
+    """Derive the twelve standard leads from I, II, V1-V6 by Einthoven's and Goldberger's definitions."""
     one, two = independent[0], independent[1]
     limb = np.stack([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2])
     return np.concatenate([limb, independent[2:]])
 
 
 def rotation(frontal: float, horizontal: float, sagittal: float) -> Float[np.ndarray, "3 3"]:
-    """A turn of the heart in its chest, each angle in degrees.
+    """Return the matrix that rotates the heart in the chest; angles in degrees.
 
     `frontal` turns from left to feet (a more vertical axis), `horizontal` from left to back (later R
     progression), `sagittal` from feet to back.
     """
-    turn = np.eye(3)
-    for angle, (here, there) in zip((frontal, horizontal, sagittal), ((0, 1), (0, 2), (1, 2)), strict=True):
+    matrix = np.eye(3)
+    for angle, axes in zip((frontal, horizontal, sagittal), ((0, 1), (0, 2), (1, 2)), strict=True):
         cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
         step = np.eye(3)
-        step[here, here], step[here, there], step[there, here], step[there, there] = (
-            cosine,
-            -sine,
-            sine,
-            cosine,
-        )
-        turn = step @ turn
-    return turn
+        step[np.ix_(axes, axes)] = [[cosine, -sine], [sine, cosine]]
+        matrix = step @ matrix
+    return matrix

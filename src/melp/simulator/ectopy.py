@@ -1,4 +1,4 @@
-"""Premature beats: what they replace, and the pause after them."""
+"""Premature beats: they replace beats of the basic rhythm and are followed by a pause."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from melp.simulator.heart import Heart
 from melp.simulator.rhythm import Timeline
 
 
-def _chosen(line: Timeline, rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """One to five beats inside the recording, no two of them neighbours."""
+def _draw_beats(line: Timeline, rng: np.random.Generator, seconds: float) -> np.ndarray:
+    """Draw one to five beats inside the recording that are not neighbours."""
     inside = np.flatnonzero((line.qrs > 0.9) & (line.qrs < seconds - 1.2))
-    picked = rng.permutation(inside)[: rng.integers(1, 6)]
-    picked = np.sort(picked)
-    return picked[np.diff(picked, prepend=-9) > 1]
+    beats = np.sort(rng.permutation(inside)[: rng.integers(1, 6)])
+    return beats[np.diff(beats, prepend=-9) > 1]
 
 
 def ventricular(line: Timeline, beats: np.ndarray, rng: np.random.Generator) -> Timeline:
-    """Beats come early from the ventricle; P waves keep time, so that the pause is compensatory."""
+    """Make `beats` ventricular and premature; P waves keep their times, so the pause is compensatory."""
     qrs, kind = line.qrs.copy(), line.kind.copy()
     coupling = rng.uniform(0.52, 0.66) + rng.normal(0, 0.01, len(beats))
     period = np.minimum(qrs[beats] - qrs[beats - 1], np.median(np.diff(qrs)))
@@ -29,19 +28,19 @@ def ventricular(line: Timeline, beats: np.ndarray, rng: np.random.Generator) -> 
 
 
 def premature_ventricular(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """One to five ventricular premature beats of one origin."""
-    return ventricular(line, _chosen(line, rng, seconds), rng)
+    """Insert one to five ventricular premature beats of the same origin."""
+    return ventricular(line, _draw_beats(line, rng, seconds), rng)
 
 
 def bigeminy(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """Every second beat a ventricular premature one."""
+    """Make every second beat a ventricular premature beat."""
     beats = np.arange(1 + int(rng.integers(2)), len(line.qrs), 2)
     return ventricular(line, beats, rng)
 
 
 def premature_atrial(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """One to five P waves come early from elsewhere in the atria and reset the sinus node."""
-    beats = _chosen(line, rng, seconds)
+    """Make one to five P waves premature, from an ectopic atrial focus; they reset the sinus node."""
+    beats = _draw_beats(line, rng, seconds)
     p, qrs, kind = line.p.copy(), line.qrs.copy(), line.kind.copy()
     for beat in beats:
         period = p[beat] - p[beat - 1]
@@ -53,7 +52,7 @@ def premature_atrial(line: Timeline, heart: Heart, rng: np.random.Generator, sec
         kind[beat] = "A"
     ectopic = np.zeros(len(p), bool)
     ectopic[beats] = True
-    turned = heart.p.copy()
-    turned[:, 2:] = heart.p[:, 2:] @ np.diag([rng.choice([-0.8, 0.9]), rng.choice([-0.9, 0.5]), 1.2])
-    heart.ectopic_p = turned
+    ectopic_p = heart.p.copy()
+    ectopic_p[:, 2:] = heart.p[:, 2:] @ np.diag([rng.choice([-0.8, 0.9]), rng.choice([-0.9, 0.5]), 1.2])
+    heart.ectopic_p = ectopic_p
     return replace(line, p=p[~ectopic], ectopic_p=p[ectopic], qrs=qrs, kind=kind)

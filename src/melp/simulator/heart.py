@@ -1,4 +1,4 @@
-"""A heart: the vectors of its P wave, QRS, ST and T, and its intervals."""
+"""The heart: vectors of its P wave, QRS, ST and T, and its intervals."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from melp.simulator.dipole import Vector, Waves, gaussians
 
 QrsVectors = Float[np.ndarray, "wave 5"]
 
-# Rows: centre and standard deviation in parts of the duration, then X Y Z in mV.
-# Septum from left to right and to the front; apex and free walls; base, late, to the back and up.
+# Rows: centre and standard deviation as fractions of the duration, then X Y Z in mV.
+# Septum (from left to right and to the front), apex and free walls, base (late, to the back and up).
 NORMAL_QRS: QrsVectors = np.array(
     [
         [0.17, 0.075, -0.11, -0.07, -0.27],
@@ -22,7 +22,7 @@ NORMAL_QRS: QrsVectors = np.array(
         [0.81, 0.090, -0.16, -0.12, 0.22],
     ]
 )
-# Right atrium to the front and down, then left atrium to the left and back; centre and width in seconds.
+# Right atrium (to the front and down), left atrium (to the left and back); centre and width in seconds.
 NORMAL_P: QrsVectors = np.array(
     [
         [0.038, 0.017, 0.028, 0.068, -0.034],
@@ -34,9 +34,10 @@ NORMAL_T = np.array([0.36, 0.21, -0.22])
 
 @dataclass
 class Complex:
-    """One kind of ventricular beat: its depolarisation over `duration` seconds, and what follows.
+    """One type of ventricular beat: its depolarisation over `duration` seconds, and its repolarisation.
 
-    `st` and `t` are the vectors (mV) of the ST segment and of the T wave; `sharpness` divides the width of T.
+    `st` and `t` are the vectors (mV) of the ST segment and of the T wave; `sharpness` divides the width of T;
+    `spike` is the vector of a pacing spike.
     """
 
     qrs: QrsVectors
@@ -47,26 +48,26 @@ class Complex:
     spike: Vector = field(default_factory=lambda: np.zeros(3))
 
     def scaled(self, gain: float) -> Complex:
-        """The same beat with other voltages."""
+        """Return the beat with its voltages multiplied by `gain`."""
         qrs = self.qrs.copy()
         qrs[:, 2:] *= gain
         return replace(self, qrs=qrs, st=self.st * gain, t=self.t * gain)
 
     def area(self) -> Vector:
-        """The mean QRS vector: what a secondary T wave is opposed to."""
+        """Return the mean QRS vector; a secondary T wave is opposite to it."""
         return np.asarray((self.qrs[:, 1:2] * self.qrs[:, 2:]).sum(0) / self.qrs[:, 1].sum())
 
     def loop(self) -> Float[np.ndarray, "101 3"]:
-        """The QRS vector (mV) at hundredths of the duration."""
+        """Return the QRS vector (mV) at hundredths of the duration."""
         distance = (np.linspace(0, 1, 101)[:, None] - self.qrs[:, 0]) / self.qrs[:, 1]
         return np.asarray(np.exp(-0.5 * distance**2) @ self.qrs[:, 2:])
 
     def peak(self) -> float:
-        """Seconds from the onset to the greatest vector: where annotations stand."""
+        """Return the seconds from the onset to the largest vector, where a beat is annotated."""
         return float(np.linalg.norm(self.loop(), axis=1).argmax() / 100 * self.duration)
 
     def depolarisation(self, onsets: Float[np.ndarray, " beat"], gain: Float[np.ndarray, " beat"]) -> Waves:
-        """QRS waves of beats that begin at `onsets` (s)."""
+        """Return the QRS waves of beats that begin at `onsets` (s)."""
         count = len(self.qrs)
         centre = (onsets[:, None] + self.qrs[:, 0] * self.duration).ravel()
         width = np.tile(self.qrs[:, 1] * self.duration, len(onsets))
@@ -79,7 +80,7 @@ class Complex:
         qt: Float[np.ndarray, " beat"],
         gain: Float[np.ndarray, " beat"],
     ) -> Waves:
-        """ST segments and T waves; T ends, by the tangent to its falling flank, `qt` after the onset."""
+        """Return ST segments and T waves; T ends `qt` after the onset by the tangent to its falling flank."""
         rise, fall = 0.14 * qt / self.sharpness, 0.085 * qt / self.sharpness
         peak = onsets + qt - 2 * fall
         junction = np.minimum(onsets + 0.93 * self.duration, peak)
@@ -90,9 +91,9 @@ class Complex:
 
 @dataclass
 class Heart:
-    """What the conditions change: beats as conducted, ectopic beats, P waves, intervals in seconds.
+    """All that conditions change: conducted and ectopic beats, P waves, and intervals in seconds.
 
-    `territory` names where T waves are inverted, for the report.
+    `territory` is that of inverted T waves, for the report.
     """
 
     conducted: Complex
@@ -104,23 +105,23 @@ class Heart:
     territory: str = ""
 
     def qt(self, rr: Float[np.ndarray, " beat"]) -> Float[np.ndarray, " beat"]:
-        """QT of beats after a heart period `rr`, by the Framingham study's line.
+        """Return the QT interval of beats after RR intervals `rr`, by the Framingham formula.
 
         Sagie et al., An improved method for adjusting the QT interval for heart rate (Am J Cardiol
-        70:797, 1992): QT = QTc - 0.154 (1 - RR). A wide QRS lengthens QT by what it is wider.
+        70:797, 1992): QT = QTc - 0.154 (1 - RR). A wide QRS lengthens QT by the excess over 0.1 s.
         """
         wide = max(0.0, self.conducted.duration - 0.1)
         return np.clip(self.qtc + wide - 0.154 * (1 - rr), 0.22, 0.78)
 
 
 def atrial(p: QrsVectors, onsets: Float[np.ndarray, " beat"]) -> Waves:
-    """P waves that begin at `onsets` (s)."""
+    """Return P waves that begin at `onsets` (s)."""
     centre = (onsets[:, None] + p[:, 0]).ravel()
     return gaussians(centre, np.tile(p[:, 1], len(onsets)), np.tile(p[:, 2:], (len(onsets), 1)))
 
 
 def normal_heart(rng: np.random.Generator) -> Heart:
-    """A healthy heart with its own voltages, loop, intervals and T wave."""
+    """Draw a healthy heart: its voltages, QRS loop, intervals and T wave."""
     qrs = NORMAL_QRS.copy()
     qrs[:, 2:] *= rng.lognormal(0, 0.14, (len(qrs), 1))
     qrs[:, 0] += rng.normal(0, 0.008, len(qrs))

@@ -1,4 +1,4 @@
-"""The muscle: hypertrophy, injury, scar, ischaemia, and what else changes voltages and repolarisation."""
+"""The heart muscle: hypertrophy, injury, scar, ischaemia and other changes of voltage and repolarisation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from melp.simulator.heart import Heart
 
-# Where a territory lies as seen from the middle of the heart (X left, Y feet, Z back).
+# Direction from the centre of the heart to each territory (X left, Y feet, Z back).
 TERRITORIES = {
     "anterior": np.array([0.22, -0.30, -0.93]),
     "inferior": np.array([0.0, 0.97, 0.24]),
@@ -15,7 +15,7 @@ TERRITORIES = {
 
 
 def left_hypertrophy(heart: Heart, rng: np.random.Generator) -> None:
-    """High voltages to the left and back; strain: ST and T opposed in the lateral leads."""
+    """High voltages to the left and back; strain: ST and T opposite to QRS in the lateral leads."""
     beat = heart.conducted
     beat.qrs[1, 2:] *= 1.3
     beat.qrs[2, 2:] *= rng.uniform(1.8, 2.2)
@@ -46,7 +46,7 @@ def right_hypertrophy(heart: Heart, rng: np.random.Generator) -> None:
 
 
 def injury(heart: Heart, rng: np.random.Generator, territory: str) -> None:
-    """Transmural ischaemia: ST and a broad T towards the territory, so depressed in the leads opposite."""
+    """Transmural ischaemia: ST and a broad T towards the territory, and so depressed in opposite leads."""
     towards = TERRITORIES[territory]
     height = rng.uniform(0.22, 0.42)
     heart.conducted.st = heart.conducted.st + height * towards
@@ -55,7 +55,7 @@ def injury(heart: Heart, rng: np.random.Generator, territory: str) -> None:
 
 
 def scar(heart: Heart, rng: np.random.Generator, territory: str) -> None:
-    """An old infarct: the first 40 ms point away (Q), later forces are lost, T points away."""
+    """An old infarct: the first 40 ms point away (Q), R voltage is lost, T points away."""
     beat, away = heart.conducted, -TERRITORIES[territory]
     depth = rng.uniform(0.7, 1.0)
     share = 0.095 / beat.duration
@@ -73,13 +73,13 @@ def scar(heart: Heart, rng: np.random.Generator, territory: str) -> None:
 
 
 def subendocardial_ischaemia(heart: Heart, rng: np.random.Generator) -> None:
-    """ST depressed in I, II and V4 to V6, raised in aVR."""
+    """ST depression in I, II and V4 to V6, ST elevation in aVR."""
     heart.conducted.st = rng.uniform(0.14, 0.27) * np.array([-0.85, -0.50, 0.12])
     heart.conducted.t = heart.conducted.t * rng.uniform(0.3, 0.7)
 
 
 def t_inversion(heart: Heart, rng: np.random.Generator) -> None:
-    """Deep symmetric T waves away from a territory, ST on the line."""
+    """Deep symmetric T waves that point away from a territory, ST isoelectric."""
     heart.territory = str(rng.choice(list(TERRITORIES)))
     away = -TERRITORIES[heart.territory]
     heart.conducted.t = heart.conducted.t + away * (

@@ -1,4 +1,4 @@
-"""Patients: who they are, how their hearts lie, and which fold they belong to."""
+"""Patients: age, sex, fold, and the position of the heart in the chest."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from jaxtyping import Float
 
 from melp.simulator.dipole import DOWER, rotation
 
-BLOCK = 10  # so many records in a row share so many patients, one of each fold
+BLOCK = 10  # consecutive records that share at most as many patients, one of each fold
 
 
 @dataclass(frozen=True)
 class Patient:
-    """`age` in years, `sex` 0 male and 1 female, `fold` 1 to 10, `matrix` from dipole to leads."""
+    """A patient: `age` in years, `sex` 0 (male) or 1 (female), `fold` 1 to 10, `matrix` from dipole to leads."""
 
     number: int
     age: int
@@ -25,27 +25,29 @@ class Patient:
 
 
 def patient_of(index: int, seed: int) -> Patient:
-    """The patient of record `index`: one in six records is a further one of a patient.
+    """Return the patient of record `index`; one record in six is a repeated one of its patient.
 
-    Depends on nothing but `index` and `seed`. Records of a patient lie in one block of ten.
+    The result depends on `index` and `seed` only. All records of a patient are in one block of ten.
     """
     block, slot = divmod(index, BLOCK)
     draws = np.random.default_rng([seed, 1, block])
     folds = draws.permutation(BLOCK) + 1
-    again = draws.random(BLOCK) < 0.18
+    repeated = draws.random(BLOCK) < 0.18
     earlier = (draws.random(BLOCK) * np.arange(BLOCK)).astype(int)
-    if again[slot]:
+    if repeated[slot]:
         slot = int(earlier[slot])
-    return _make(block * BLOCK + slot, int(folds[slot]), np.random.default_rng([seed, 2, block, slot]))
+    return _draw_patient(
+        block * BLOCK + slot, int(folds[slot]), np.random.default_rng([seed, 2, block, slot])
+    )
 
 
-def _make(number: int, fold: int, rng: np.random.Generator) -> Patient:
+def _draw_patient(number: int, fold: int, rng: np.random.Generator) -> Patient:
     age = int(np.clip(rng.normal(60, 17), 18, 94))
     sex = int(rng.integers(2))
-    # With age the heart lies flatter.
+    # With age the heart lies more horizontally.
     frontal = np.clip(rng.normal(0, 10) - 0.25 * (age - 55), -22, 22)
     turn = rotation(float(frontal), float(np.clip(rng.normal(0, 7), -14, 14)), float(rng.normal(0, 4)))
-    # Electrodes sit a little differently on each chest.
+    # Electrode positions vary between patients.
     torso = DOWER * rng.lognormal(0, 0.06, DOWER.shape) * rng.lognormal(0, 0.08, (8, 1))
     voltage = float(rng.lognormal(-0.06 * sex, 0.1))
     return Patient(number, age, sex, fold, torso @ turn, voltage)

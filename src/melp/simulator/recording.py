@@ -1,4 +1,4 @@
-"""One recording: heart, timing, atria and noise put together."""
+"""One recording: heart, timing, atria and noise combined."""
 
 from __future__ import annotations
 
@@ -23,15 +23,19 @@ _ECTOPY = {
     "BIGU": ectopy.bigeminy,
     "PAC": ectopy.premature_atrial,
 }
-_VENTRICULAR = ("V", "e")
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A simulated ECG, with what a reader would measure.
+    """A simulated ECG and its measurements.
 
-    `signal` in mV, `beats` the samples of the R waves, `kinds` their WFDB annotation symbols, `axis` in
-    degrees, `rate` of the ventricles per minute, `territory` that of inverted T waves.
+    Attributes:
+        signal: mV.
+        beats: samples of the R waves.
+        kinds: WFDB annotation symbol of each beat.
+        axis: degrees.
+        rate: ventricular rate per minute.
+        territory: that of inverted T waves, or empty.
     """
 
     signal: Float[np.ndarray, "12 time"]
@@ -50,7 +54,7 @@ def simulate(
     seconds: float,
     noise: np.random.Generator | None = None,
 ) -> Recording:
-    """A recording of `seconds` at `rate` (Hz) of a patient with `conditions`; without `noise` a clean one."""
+    """Simulate `seconds` at `rate` (Hz) of a patient with `conditions`; without `noise` the ECG is clean."""
     heart = normal_heart(rng)
     heart.conducted = heart.conducted.scaled(patient.voltage)
     for code, condition in CONDITIONS.items():
@@ -65,15 +69,16 @@ def simulate(
     if "e" in line.kind:
         ventricular_escape(heart, rng)
     time = np.arange(round(seconds * rate)) / rate
-    dipole = render(_waves(heart, line, rng, rate), rate, len(time)) + _restless(line, rng, time)
+    dipole = render(_waves(heart, line, rng, rate), rate, len(time)) + _atrial_waves(line, rng, time)
     leads = project(dipole, patient.matrix)
     if noise is not None:
-        made = artefacts if "ARTEFACT" in conditions else electrode_noise
-        leads = leads + independent_leads(made(noise, time))
+        draw_noise = artefacts if "ARTEFACT" in conditions else electrode_noise
+        leads = leads + independent_leads(draw_noise(noise, time))
     return _describe(leads, heart, line, patient, rate)
 
 
-def _restless(line: Timeline, rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
+def _atrial_waves(line: Timeline, rng: np.random.Generator, time: np.ndarray) -> np.ndarray:
+    """Return the waves of fibrillation or flutter, or zeros."""
     if line.fibrillating:
         return fibrillatory_waves(rng, time)
     if line.flutter:
@@ -82,7 +87,7 @@ def _restless(line: Timeline, rng: np.random.Generator, time: np.ndarray) -> np.
 
 
 def _waves(heart: Heart, line: Timeline, rng: np.random.Generator, rate: float) -> Waves:
-    """All waves of the recording; voltages swing a little with breathing and from beat to beat."""
+    """Return all waves; voltages vary slightly with breathing and from beat to beat."""
     breath = np.sin(2 * np.pi * (rng.uniform(0.18, 0.3) * line.qrs + rng.random()))
     gain = 1 + rng.uniform(0.01, 0.06) * breath + rng.normal(0, 0.012, len(line.qrs))
     qt = heart.qt(line.periods())
@@ -90,13 +95,13 @@ def _waves(heart: Heart, line: Timeline, rng: np.random.Generator, rate: float) 
     parts = [atrial(heart.p, line.p)]
     if heart.ectopic_p is not None:
         parts.append(atrial(heart.ectopic_p, line.ectopic_p))
-    for beat, which in ((heart.conducted, ~ectopic), (heart.ectopic, ectopic)):
-        if beat is not None and which.any():
-            parts.append(beat.depolarisation(line.qrs[which], gain[which]))
-            parts.append(beat.repolarisation(line.qrs[which], qt[which], gain[which]))
+    for beat, selected in ((heart.conducted, ~ectopic), (heart.ectopic, ectopic)):
+        if beat is not None and selected.any():
+            parts.append(beat.depolarisation(line.qrs[selected], gain[selected]))
+            parts.append(beat.repolarisation(line.qrs[selected], qt[selected], gain[selected]))
     if heart.conducted.spike.any():
         paced = line.qrs[line.kind == "/"] - 0.012
-        # A spike is shorter than a sample; what the recorder's filter leaves of it is about a sample wide.
+        # A spike is shorter than a sample; the recorder's filter widens it to about one sample.
         width = np.full(len(paced), max(0.001, 0.35 / rate))
         parts.append(gaussians(paced, width, np.tile(heart.conducted.spike, (len(paced), 1))))
     return Waves.join(parts)
@@ -109,9 +114,9 @@ def _describe(leads: np.ndarray, heart: Heart, line: Timeline, patient: Patient,
     inside = (beats >= 0) & (beats < signal.shape[1])
     mean = twelve_leads((patient.matrix @ heart.conducted.area())[:, None])
     axis = np.degrees(np.arctan2(mean[5, 0] * 2 / np.sqrt(3), mean[0, 0]))
-    # A reader counts beats, in an irregular rhythm over the whole strip.
-    seen = line.qrs[inside]
-    per_minute = 60 / np.diff(seen).mean() if len(seen) > 1 else 60.0
+    # The mean over the whole recording, also of an irregular rhythm.
+    onsets = line.qrs[inside]
+    per_minute = 60 / np.diff(onsets).mean() if len(onsets) > 1 else 60.0
     return Recording(
         signal,
         beats[inside],

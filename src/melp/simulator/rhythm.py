@@ -1,4 +1,4 @@
-"""Timing: when the atria and the ventricles begin to beat, and who conducts to whom."""
+"""Timing: onsets of atrial and ventricular beats, and the conduction between them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from jaxtyping import Bool, Float
 from melp.simulator.heart import Heart
 
 Times = Float[np.ndarray, " beat"]
-LEAD_IN = 2.5  # seconds simulated before the recording begins, so that it may begin anywhere in a beat
+LEAD_IN = 2.5  # seconds simulated before the recording, which can so begin anywhere in a beat
 
 
 @dataclass(frozen=True)
 class Timeline:
     """Onsets (s) of P waves, of ectopic P waves and of QRS complexes, with the kind of each QRS.
 
-    Kinds are the symbols of WFDB annotations: N conducted, A atrial premature, V ventricular premature,
-    e escape from the ventricle, j escape from the junction, / paced. `flutter` is the onset and length (s) of
-    one flutter wave; `fibrillating` says that the atria fibrillate.
+    Kinds are WFDB annotation symbols: N conducted, A atrial premature, V ventricular premature,
+    e ventricular escape, j junctional escape, / paced. `flutter` is the onset and duration (s) of one flutter
+    wave; `fibrillating` is True in atrial fibrillation.
     """
 
     p: Times
@@ -31,13 +31,13 @@ class Timeline:
     fibrillating: bool = False
 
     def periods(self) -> Times:
-        """The heart period before each QRS, drawn to what is usual in the record, for QT lags behind."""
+        """Return the RR interval before each QRS, smoothed towards the median: QT adapts slowly."""
         rr = np.diff(self.qrs, prepend=2 * self.qrs[0] - self.qrs[1])
         return 0.7 * np.median(rr) + 0.3 * rr.clip(0.3, 1.6)
 
 
 def sinus_onsets(rate: float, rng: np.random.Generator, seconds: float, arrhythmia: bool = False) -> Times:
-    """P waves of the sinus node at `rate` per minute, faster on breathing in."""
+    """Return onsets of P waves at `rate` per minute, faster during inspiration."""
     period = 60 / rate
     count = int((seconds + 2 * LEAD_IN) / period * 1.3) + 4
     breathing = rng.uniform(0.18, 0.3)
@@ -55,7 +55,7 @@ def _conduct(p: Times, pr: Times | float, passes: Bool[np.ndarray, " beat"] | No
 
 
 def sinus(codes: Set[str], heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """Each P wave conducted; sinus tachycardia, bradycardia and arrhythmia by `codes`."""
+    """Sinus rhythm, tachycardia, bradycardia or arrhythmia by `codes`; each P wave is conducted."""
     rate = rng.triangular(60, 72, 99)
     if "STACH" in codes:
         rate = rng.triangular(104, 112, 145)
@@ -68,7 +68,7 @@ def sinus(codes: Set[str], heart: Heart, rng: np.random.Generator, seconds: floa
 
 
 def wenckebach(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """Second degree, Mobitz I: PR grows by ever less, then a P wave is not conducted, and again."""
+    """Second degree, Mobitz I: PR grows by decreasing steps until a P wave is not conducted."""
     p = sinus_onsets(rng.uniform(65, 110), rng, seconds)
     cycle = int(rng.integers(3, 6))
     place = (np.arange(len(p)) + rng.integers(cycle)) % cycle
@@ -86,7 +86,7 @@ def mobitz_two(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeli
 
 
 def complete_block(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """Third degree: P waves at their rate, an escape rhythm at its own, neither heeding the other."""
+    """Third degree: P waves and an escape rhythm, independent of each other."""
     p = sinus_onsets(rng.uniform(68, 110), rng, seconds)
     junctional = rng.random() < 0.4
     rate = rng.uniform(38, 60) if junctional else rng.uniform(30, 48)
@@ -95,7 +95,7 @@ def complete_block(heart: Heart, rng: np.random.Generator, seconds: float) -> Ti
 
 
 def fibrillation(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """No P waves; periods without order (gamma distributed, as of many impulses sieved by the AV node)."""
+    """No P waves; random RR intervals (gamma distributed, like many impulses filtered by the AV node)."""
     rate = float(np.clip(rng.lognormal(np.log(84), 0.28), 48, 150))
     spread = rng.uniform(0.17, 0.27)
     shape = 1 / spread**2
@@ -106,7 +106,7 @@ def fibrillation(heart: Heart, rng: np.random.Generator, seconds: float) -> Time
 
 
 def flutter(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """Atria at 240 to 320 per minute; every second to fifth wave conducted, in step or by turns."""
+    """Atria at 240 to 320 per minute; every second to fifth wave is conducted, at a fixed or varying ratio."""
     period = 60 / rng.uniform(240, 320)
     count = int((seconds + 2 * LEAD_IN) / period) + 12
     ratio = int(rng.choice([2, 3, 4, 4, 5]))
@@ -119,7 +119,7 @@ def flutter(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
 
 
 def paced(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """A pacemaker in the ventricle: following each P wave, or at its own steady rate beside the P waves."""
+    """Ventricular pacing that follows each P wave, or has a fixed rate independent of the P waves."""
     if rng.random() < 0.6:
         heart.pr = rng.uniform(0.15, 0.2)
         p = sinus_onsets(rng.triangular(60, 75, 105), rng, seconds)
@@ -131,8 +131,8 @@ def paced(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
 
 
 def timeline(codes: Set[str], heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """The timing that `codes` ask for, sinus rhythm where they ask for none."""
-    rules = {
+    """Return the timing of the rhythm among `codes`, by default sinus rhythm."""
+    rhythms = {
         "AFIB": fibrillation,
         "AFLT": flutter,
         "PACE": paced,
@@ -140,7 +140,7 @@ def timeline(codes: Set[str], heart: Heart, rng: np.random.Generator, seconds: f
         "2AVB_II": mobitz_two,
         "3AVB": complete_block,
     }
-    for code, rule in rules.items():
+    for code, rhythm in rhythms.items():
         if code in codes:
-            return rule(heart, rng, seconds)
+            return rhythm(heart, rng, seconds)
     return sinus(codes, heart, rng, seconds)

@@ -1,6 +1,7 @@
-"""Reports: the statements a machine or a doctor would write about a recording.
+"""Reports: the statements that a machine or a clinician would write about a recording.
 
-Wording follows the controlled English of translated reports: lower case, no full stop, a finding a statement.
+The wording follows the controlled English of translated reports: lower case, no full stop, one finding a
+statement.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from melp.simulator.phrases import (
     AXIS,
     CLOSING,
     DESCRIPTIONS,
+    FINDINGS,
     HEDGES,
-    PHRASES,
     RATE,
     SINUS,
     T_INVERSION,
@@ -29,17 +30,17 @@ _MILD = {"STACH", "SBRAD", "SARRH", "PAC", "ARTEFACT"}
 
 
 class _Writer:
-    """Draws one of several phrases, in a record's style."""
+    """Draws phrases in the style of one report: a machine's or a clinician's."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
         self.machine = bool(rng.random() < 0.5)
 
     def pick(self, phrases: Phrases) -> str:
-        # Nobody keeps to one style: one in six phrases is the other's.
+        # Styles are mixed: one phrase in six has the other style.
         machine = self.machine ^ (self.rng.random() < 0.16)
-        own = phrases[0] if machine else phrases[1]
-        return own[self.rng.integers(len(own))]
+        candidates = phrases[0] if machine else phrases[1]
+        return candidates[self.rng.integers(len(candidates))]
 
     def chance(self, probability: float) -> bool:
         return bool(self.rng.random() < probability)
@@ -50,7 +51,7 @@ class _Writer:
 
 def _rhythm(writer: _Writer, conditions: Set[str], recording: Recording) -> list[str]:
     named = [code for code in CONDITIONS if code in conditions and CONDITIONS[code].group in _RHYTHM]
-    statements = [writer.pick(PHRASES[code]) for code in named]
+    statements = [writer.pick(FINDINGS[code]) for code in named]
     if is_sinus(conditions):
         statements = [writer.pick(SINUS)]
     if "AFIB" in conditions and writer.chance(0.4):
@@ -67,12 +68,12 @@ def _axis(writer: _Writer, conditions: Set[str], recording: Recording) -> list[s
 
 
 def _finding(writer: _Writer, code: str, recording: Recording) -> list[str]:
-    phrase = writer.pick(PHRASES[code])
+    phrase = writer.pick(FINDINGS[code])
     if code == "INVT":
         phrase = writer.pick(T_INVERSION[recording.territory])
     elif CONDITIONS[code].group in _HEDGED and writer.chance(0.2):
-        # The first phrase is a noun that a hedge fits.
-        phrase = writer.hedge(PHRASES[code][0][0])
+        # The first phrase is a noun, to which a hedge can be added.
+        phrase = writer.hedge(FINDINGS[code][0][0])
     statements = [phrase]
     if code in DESCRIPTIONS and writer.chance(0.3):
         statements.insert(int(writer.rng.integers(2)), writer.pick(DESCRIPTIONS[code]))
@@ -87,16 +88,16 @@ def _closing(writer: _Writer, conditions: Set[str]) -> list[str]:
     return [writer.pick(CLOSING["abnormal"])] if writer.chance(0.35) else []
 
 
-def write(conditions: Set[str], recording: Recording, rng: np.random.Generator) -> list[str]:
-    """The report of `recording`, which shows `conditions`, as a list of statements."""
+def write_report(conditions: Set[str], recording: Recording, rng: np.random.Generator) -> list[str]:
+    """Return the report of `recording`, which shows `conditions`, as a list of statements."""
     writer = _Writer(rng)
     rhythm = _rhythm(writer, conditions, recording)
     groups: dict[str, list[str]] = {"ectopy": [], "quality": [], "findings": []}
     for code in CONDITIONS:
         group = CONDITIONS[code].group
         if code in conditions and group not in _RHYTHM | {"normal"}:
-            where = group if group in groups else "findings"
-            groups[where] += _finding(writer, code, recording)
+            section = group if group in groups else "findings"
+            groups[section] += _finding(writer, code, recording)
     axis, closing = _axis(writer, conditions, recording), _closing(writer, conditions)
     ectopy_first = writer.chance(0.5)
     head = groups["ectopy"] + rhythm if ectopy_first else rhythm + groups["ectopy"]
