@@ -14,7 +14,7 @@ BLOCK = 10  # consecutive records that share at most as many patients, one of ea
 
 @dataclass(frozen=True)
 class Patient:
-    """A patient: `age` in years, `sex` 0 (male) or 1 (female), `fold` 1 to 10, `matrix` from dipole to leads."""
+    """A patient: `age` (years), `sex` (0 male, 1 female), `fold` (1 to 10), `matrix` from dipole to leads."""
 
     number: int
     age: int

@@ -1,4 +1,4 @@
-"""The phrases of simulated reports, from `phrases.tsv`: those that a machine prints and a clinician writes."""
+"""The phrases of simulated reports, as a machine prints and a clinician writes them, from `phrases.tsv`."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def fibrillation(heart: Heart, rng: np.random.Generator, seconds: float) -> Time
 
 
 def flutter(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
-    """Atria at 240 to 320 per minute; every second to fifth wave is conducted, at a fixed or varying ratio."""
+    """Atria at 240 to 320 per minute; every second to fifth wave conducted, at a fixed or varying ratio."""
     period = 60 / rng.uniform(240, 320)
     count = int((seconds + 2 * LEAD_IN) / period) + 12
     ratio = int(rng.choice([2, 3, 4, 4, 5]))
