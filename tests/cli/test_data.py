@@ -60,9 +60,9 @@ def test_build_info_verify(run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("ptb-xl", "--raw", "{tmp}/empty"), "not PTB-XL, it holds no ptbxl_database.csv"),
-        (("ptb-xl", "--raw", "{tmp}/nowhere"), "not PTB-XL, it holds no ptbxl_database.csv"),
-        (("ptb-xl",), "ptb-xl: no folder given, wanted --raw with the folder of PTB-XL"),
+        (("ptb-xl", "--raw", "{tmp}/empty"), "not ptb-xl, it holds no ptbxl_database.csv"),
+        (("ptb-xl", "--raw", "{tmp}/nowhere"), "nowhere: no such folder"),
+        (("ptb-xl",), "ptb-xl: no folder given, wanted --raw with the folder of ptb-xl"),
         (("ptb-xl", "--raw", "{tmp}/raw"), "ptb-xl: 2 of 4 recordings are missing on disk; --allow-missing"),
         (("ptb-xl", "--raw", "{tmp}/raw", "--allow-missing", "--strict"), "0 samples, the header says 5000"),
         (("ptb-xl", "--raw", "{tmp}/raw", "--rate", "0"), "--rate: 0, wanted more than 0"),

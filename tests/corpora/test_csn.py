@@ -59,7 +59,7 @@ def test_what_is_not_the_corpus(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match=f"not csn, it holds no {NAMES}"):
         list_entries(tmp_path, Options())
     (tmp_path / NAMES).write_text("Acronym,Code\nSB,1\n")
-    with pytest.raises(MelpError, match=f"{NAMES}: not a table with the columns"):
+    with pytest.raises(MelpError, match=f"{NAMES}: no column AcronymName, Snomed_CT"):
         list_entries(tmp_path, Options())
     tree = make_csn(tmp_path / "empty", {})
     with pytest.raises(MelpError, match="no recording of csn is there"):

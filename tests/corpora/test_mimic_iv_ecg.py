@@ -175,10 +175,10 @@ def test_what_is_not_mimic(tmp_path: Path, good: list[np.ndarray]) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("subject_id,study_id\n1,2\n", r"record_list.csv: not as published \(.*path"),
+        ("subject_id,study_id\n1,2\n", "record_list.csv: no column path"),
         ("subject_id,study_id,path\n1,2,\n", r"record_list.csv: empty cells in column path"),
-        ("subject_id,study_id,path\nx,2,a\n", r"record_list.csv: not as published"),
-        ("", r"record_list.csv: not as published"),
+        ("subject_id,study_id,path\nx,2,a\n", "record_list.csv: not a CSV table"),
+        ("", "record_list.csv: not a CSV table"),
     ],
 )
 def test_tables_that_are_not_as_published(tmp_path: Path, content: str, message: str) -> None:

@@ -61,7 +61,7 @@ def test_a_record_without_its_signal_file_is_missing(tmp_path: Path) -> None:
 def test_what_is_not_ptb_xl(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="ptb-xl: no folder given, wanted --raw"):
         list_entries(None, Options())
-    with pytest.raises(MelpError, match=r"not PTB-XL, it holds no ptbxl_database.csv"):
+    with pytest.raises(MelpError, match=r"not ptb-xl, it holds no ptbxl_database.csv"):
         list_entries(tmp_path, Options())
     (tmp_path / "ptbxl_database.csv").write_text("ecg_id,report\n1,x\n")
     with pytest.raises(MelpError, match="no column patient_id, age, sex, scp_codes"):

@@ -21,6 +21,7 @@ from melp.corpora._records import corpus_folder
 from melp.corpora.downloads.sources import Zenodo
 from melp.ecg import ECG
 from melp.errors import MelpError
+from melp.io.tables import read_csv
 
 _TABLE = "exams.csv"
 _LABELS = (*CLASSES, "normal_ecg")
@@ -44,7 +45,7 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
             (while the entries are taken) no tracing is there.
     """
     raw = corpus_folder(raw, "code-15", _TABLE)
-    return Listing(_entries(raw, _read_table(raw / _TABLE)))
+    return Listing(_entries(raw, _read_exams(raw / _TABLE)))
 
 
 def load(entry: Entry) -> ECG:
@@ -52,16 +53,8 @@ def load(entry: Entry) -> ECG:
     return load_tracing(Path(entry.source["file"]), entry.source["row"], _USUAL)
 
 
-def _read_table(file: Path) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(file, usecols=lambda name: name in _COLUMNS)
-        absent = [column for column in _COLUMNS if column not in table.columns]
-        if absent:
-            raise MelpError(f"{file}: no column {', '.join(absent)}")
-        table["exam_id"] = table["exam_id"].astype("int64")
-        table["patient_id"] = table["patient_id"].astype("int64")
-    except (ValueError, UnicodeDecodeError) as error:
-        raise MelpError(f"{file}: not the table of CODE-15 ({str(error).splitlines()[0]})") from error
+def _read_exams(file: Path) -> pd.DataFrame:
+    table = read_csv(file, _COLUMNS, dtype={"exam_id": "int64", "patient_id": "int64"})
     for column in ("is_male", *_LABELS):
         table[column] = table[column].astype(str).str.strip().str.lower().isin(("true", "1", "1.0"))
     return table

@@ -19,6 +19,7 @@ from melp.corpora._records import corpus_folder
 from melp.corpora.downloads.sources import Zenodo
 from melp.ecg import ECG
 from melp.errors import MelpError
+from melp.io.tables import read_csv
 
 _TRACINGS = "ecg_tracings.hdf5"
 _GOLD = "annotations/gold_standard.csv"
@@ -41,8 +42,8 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
     file = corpus_folder(raw, "code-test", _TRACINGS) / _TRACINGS
     with open_hdf5(file) as opened:
         count = count_tracings(opened, file)
-    gold = _read_table(raw / _GOLD, CLASSES, count)
-    attributes = _read_table(raw / _ATTRIBUTES, ("age", "sex"), count)
+    gold = _read_rows(raw / _GOLD, CLASSES, count)
+    attributes = _read_rows(raw / _ATTRIBUTES, ("age", "sex"), count)
     return Listing(_entries(file, gold, attributes))
 
 
@@ -51,16 +52,8 @@ def load(entry: Entry) -> ECG:
     return load_tracing(Path(entry.source["file"]), entry.source["row"], _USUAL)
 
 
-def _read_table(file: Path, columns: tuple[str, ...], count: int) -> pd.DataFrame:
-    if not file.is_file():
-        raise MelpError(f"{file}: no such file, wanted the table of the test set of CODE")
-    try:
-        table = pd.read_csv(file)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise MelpError(f"{file}: not a CSV table ({str(error).splitlines()[0]})") from error
-    absent = [column for column in columns if column not in table.columns]
-    if absent:
-        raise MelpError(f"{file}: no column {', '.join(absent)}")
+def _read_rows(file: Path, columns: tuple[str, ...], count: int) -> pd.DataFrame:
+    table = read_csv(file, columns)
     if len(table) != count:
         raise MelpError(f"{file}: {len(table)} rows, wanted {count}, one a tracing")
     return table

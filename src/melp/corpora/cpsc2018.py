@@ -12,7 +12,6 @@ different folds.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from melp.corpora._headers import with_description
 from melp.corpora._records import corpus_folder, list_records
 from melp.ecg import ECG
 from melp.errors import MelpError
+from melp.io.tables import read_csv
 
 _REFERENCE = "REFERENCE.csv"
 # By their numbers in REFERENCE.csv, from 1.
@@ -78,14 +78,10 @@ def labels(row: Sequence[str]) -> tuple[str, ...]:
 def _read_references(raw: Path) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for file in sorted(raw.rglob(_REFERENCE)):
-        try:
-            with file.open(encoding="utf-8-sig", newline="") as stream:
-                rows = [row for row in csv.reader(stream) if row]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise MelpError(f"{file}: not a CSV table ({error})") from error
-        if not rows or rows[0][:2] != ["Recording", "First_label"]:
+        table = read_csv(file, dtype=str, keep_default_na=False).fillna("")
+        if list(table.columns[:2]) != ["Recording", "First_label"]:
             raise MelpError(f"{file}: wanted the columns Recording, First_label, Second_label, Third_label")
-        found.update({row[0].strip(): labels(row) for row in rows[1:]})
+        found.update({row[0].strip(): labels(row) for row in table.itertuples(index=False, name=None)})
     return found
 
 

@@ -21,7 +21,6 @@ recordings with a code that has no acronym; here neither happens.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -33,6 +32,7 @@ from melp.corpora._records import corpus_folder, list_records
 from melp.corpora.downloads.sources import Source
 from melp.ecg import ECG
 from melp.errors import MelpError
+from melp.io.tables import read_csv
 
 _NAMES = "ConditionNames_SNOMED-CT.csv"
 _RECORDS = "WFDBRecords"
@@ -65,14 +65,9 @@ def acronyms(table: str) -> dict[str, str]:
     Raises:
         MelpError: the file is not that table.
     """
-    found: dict[str, str] = {}
-    try:
-        with Path(table).open(encoding="utf-8-sig", newline="") as stream:
-            for row in csv.DictReader(stream):
-                found.setdefault(row["Snomed_CT"].strip(), row["AcronymName"].strip())
-    except (KeyError, AttributeError, UnicodeDecodeError, csv.Error) as error:
-        raise MelpError(f"{table}: not a table with the columns AcronymName and Snomed_CT") from error
-    return found
+    rows = read_csv(Path(table), ("AcronymName", "Snomed_CT"), dtype=str, keep_default_na=False)
+    rows = rows.apply(lambda column: column.str.strip()).drop_duplicates("Snomed_CT")
+    return dict(zip(rows["Snomed_CT"], rows["AcronymName"], strict=True))
 
 
 def _entries(raw: Path) -> Iterator[Entry]:

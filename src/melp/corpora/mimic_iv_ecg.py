@@ -9,8 +9,7 @@ holds NaN (-32768 in the file) or nothing but zeros; further, where every lead i
 
 Folds: by patient; 2 % are kept for tests (10), 2 % of the others for validation (9).
 
-The two tables are held as Arrow columns, statements as numbers of a dictionary: measured over 800,035 rows, a
-process needs 0.46 GB while they are read, 0.25 GB then.
+The two tables stay in memory, the reports as categories: 800,000 simulated rows take 0.14 GB.
 
 Differences: MELP splits 98/2 into training and validation and has no test split. It joins the statements to
 one text and cleans its two ends alone, so that `***` and remarks of the machine on itself stay within it.
@@ -21,11 +20,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow import csv
+import pandas as pd
 
 from melp.corpora import Entry, Listing, Options
 from melp.corpora._folds import held_out_fold
@@ -33,6 +29,7 @@ from melp.corpora._records import corpus_folder
 from melp.corpora.downloads.sources import Source
 from melp.ecg import ECG, BadRecordError
 from melp.errors import MelpError
+from melp.io.tables import read_csv
 from melp.reports.machine import count_words, machine_statements
 
 _RECORDS = "record_list.csv"
@@ -72,22 +69,20 @@ def load(entry: Entry) -> ECG:
 
 
 def _entries(raw: Path) -> Iterator[Entry]:
-    whole, text = pa.int64(), pa.string()
-    records = _read_table(raw / _RECORDS, {"subject_id": whole, "study_id": whole, "path": text})
-    repeated = pa.dictionary(pa.int32(), text)
-    reports = _read_table(raw / _MEASUREMENTS, {"study_id": whole} | dict.fromkeys(_REPORTS, repeated))
-    rows = pc.index_in(records["study_id"], value_set=reports["study_id"])
-    reports, found = reports.select(_REPORTS), False
+    records = _read_table(raw / _RECORDS, {"subject_id": "int64", "study_id": "int64", "path": "str"})
+    # The machines have few wordings, which a category stores once.
+    types = {"study_id": "int64"} | dict.fromkeys(_REPORTS, "category")
+    reports = _read_table(raw / _MEASUREMENTS, types).drop_duplicates("study_id").set_index("study_id")
+    reports = reports.reindex(records["study_id"])
+    found = False
     for start in range(0, len(records), _BATCH):
-        part = records.slice(start, _BATCH)
-        lines = reports.take(rows.slice(start, _BATCH))
-        # A dictionary's values are turned into Python's one by one, in thirty times the time.
-        said = (column.cast(text) for column in lines.columns)
-        columns = (part["subject_id"], part["study_id"], part["path"], *said)
-        for subject, study, path, *report in zip(*(column.to_pylist() for column in columns), strict=True):
+        batch = slice(start, start + _BATCH)
+        columns = [records[name].iloc[batch].tolist() for name in ("subject_id", "study_id", "path")]
+        columns += [reports[name].iloc[batch].astype(object).tolist() for name in _REPORTS]
+        for subject, study, path, *report in zip(*columns, strict=True):
             source = _recording(raw, path)
             found = found or source is not None
-            yield _entry(str(subject), str(study), [line for line in report if line], source)
+            yield _entry(str(subject), str(study), [line for line in report if isinstance(line, str)], source)
     if not found:
         raise MelpError(f"{raw}: none of the {len(records)} recordings is there")
 
@@ -111,21 +106,10 @@ def _recording(raw: Path, path: str) -> str | None:
     return stem if there else None
 
 
-def _read_table(file: Path, types: Mapping[str, Any]) -> pa.Table:
-    """The columns named in `types`, each in one piece."""
-    try:
-        table = csv.read_csv(
-            file,
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                include_columns=list(types), column_types=types, strings_can_be_null=True, null_values=[""]
-            ),
-        )
-    except (pa.ArrowInvalid, KeyError) as error:
-        raise MelpError(f"{file}: not as published ({str(error.args[0]).splitlines()[0][:200]})") from error
-    empty = [
-        name for name, kind in types.items() if table[name].null_count and not pa.types.is_dictionary(kind)
-    ]
+def _read_table(file: Path, types: Mapping[str, str]) -> pd.DataFrame:
+    """The columns in `types`; only the categories may have empty cells."""
+    table = read_csv(file, types, dtype=dict(types), keep_default_na=False, na_values=[""])
+    empty = [name for name, kind in types.items() if kind != "category" and table[name].hasnans]
     if empty:
         raise MelpError(f"{file}: empty cells in column {', '.join(empty)}")
-    return table.unify_dictionaries().combine_chunks()
+    return table

@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 
 from melp.corpora import Entry, Listing, Options
+from melp.corpora._records import corpus_folder
 from melp.corpora.downloads.sources import Source
 from melp.ecg import ECG
 from melp.errors import MelpError
+from melp.io.tables import read_csv
 
 SOURCE = Source("ptb-xl", "1.0.3", ("ptbxl_database.csv", "scp_statements.csv"), "records500/")
 
@@ -38,8 +40,8 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
         MelpError: `raw` is not the folder of PTB-XL, or (while the entries are taken) holds none of its
             recordings.
     """
-    table = _read_table(raw)
-    assert raw is not None
+    raw = corpus_folder(raw, "ptb-xl", _TABLE)
+    table = read_csv(raw / _TABLE, _COLUMNS)
     return Listing(_entries(raw, table, options.rate), _TRAINING_FOLDS)
 
 
@@ -83,22 +85,6 @@ def labels(scp_codes: str) -> tuple[str, ...]:
     if not isinstance(codes, dict) or not all(isinstance(code, str) for code in codes):
         raise ValueError(f"scp_codes {scp_codes[:60]!r}, wanted {{'CODE': likelihood, ...}}")
     return tuple(code.rstrip("_") for code in codes)
-
-
-def _read_table(raw: Path | None) -> pd.DataFrame:
-    if raw is None:
-        raise MelpError("ptb-xl: no folder given, wanted --raw with the folder of PTB-XL")
-    file = raw / _TABLE
-    if not file.is_file():
-        raise MelpError(f"{raw}: not PTB-XL, it holds no {_TABLE}")
-    try:
-        table = pd.read_csv(file)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise MelpError(f"{file}: not a CSV table ({str(error).splitlines()[0]})") from error
-    absent = [column for column in _COLUMNS if column not in table.columns]
-    if absent:
-        raise MelpError(f"{file}: no column {', '.join(absent)}")
-    return table
 
 
 def _recording(raw: Path, row: Any, rate: float) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from melp.errors import MelpError
+from melp.io.tables import read_csv
 from melp.tasks import Task
 
 __all__ = ["SPLITS", "LabelFile", "read_published"]
@@ -69,10 +70,7 @@ def _find(folder: Path, name: str) -> Path:
 
 
 def _read(path: Path, task: Task) -> LabelFile:
-    try:
-        table = pd.read_csv(path, low_memory=False)
-    except (OSError, ValueError) as error:
-        raise MelpError(f"{path}: not a CSV table ({str(error).splitlines()[0]})") from error
+    table = read_csv(path, low_memory=False)
     column = next((name for name in _RECORD if name in table.columns), None)
     if column is None:
         raise MelpError(f"{path}: no column {' or '.join(_RECORD)}, wanted a published label file")
