@@ -67,4 +67,6 @@ def test_leads_that_are_read_together_cannot_be_told_apart() -> None:
 
 def test_sizes_that_are_none_are_named(workshop: Workshop) -> None:
     with pytest.raises(MelpError, match=r"encoder cnn: .*found, not sizes of one"):
+        workshop.method("clocs", ("encoder_options={kernel: none}",))
+    with pytest.raises(MelpError, match="encoder cnn: option 'depth' found, wanted one of channels, dropout"):
         workshop.method("clocs", ("encoder_options={depth: 3}",))

@@ -173,5 +173,5 @@ def test_a_probe_reads_the_three_class_tokens() -> None:
 def test_wrong_options_are_named() -> None:
     with pytest.raises(MelpError, match=r"method\.most_dropped: 0\.2 found, wanted 0\.3 to 0\.99"):
         crt(most_dropped=0.2)
-    with pytest.raises(MelpError, match="'resnet18' found, wanted a crt encoder"):
+    with pytest.raises(MelpError, match="'resnet18' found, wanted one of crt_base, crt_narrow"):
         CRT(CRTConfig(encoder="resnet18"), Inputs())

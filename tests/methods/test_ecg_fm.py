@@ -141,7 +141,7 @@ def test_cools_and_adds_up() -> None:
 
 
 def test_what_it_is_not_for() -> None:
-    with pytest.raises(MelpError, match="wanted a wav2vec2 encoder"):
+    with pytest.raises(MelpError, match="wanted one of wav2vec2_base, wav2vec2_large"):
         ECGFM(ECGFMConfig(encoder="resnet18_narrow"), Inputs())
     with pytest.raises(MelpError, match="half a recording has 6 frames"):
         small(samples=200)

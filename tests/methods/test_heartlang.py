@@ -159,7 +159,7 @@ def test_each_stage_trains_its_own() -> None:
         assert method.train().quantiser.training is first and method.encoder.training
     with pytest.raises(MelpError, match=r"method\.stage: 'words' found, wanted one of codebook, sentences"):
         heartlang(stage="words")
-    with pytest.raises(MelpError, match="'resnet18' found, wanted a heartlang encoder"):
+    with pytest.raises(MelpError, match="'resnet18' found, wanted one of heartlang_base, heartlang_narrow"):
         heartlang(encoder="resnet18", encoder_options={})
 
 

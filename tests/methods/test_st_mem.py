@@ -8,6 +8,7 @@ from melp.errors import MelpError
 from melp.losses.masked_patches import masked_patch_loss
 from melp.methods._base import Inputs
 from melp.methods.st_mem import STMEM, STMEMConfig
+from melp.nn.transformer import Transformer
 
 SMALL = {"patch": 10, "dim": 16, "layers": 1, "heads": 2, "feedforward": 32}
 
@@ -78,7 +79,7 @@ def test_a_hidden_patch_is_not_seen() -> None:
 def test_drawn_patches_stand_in_the_order_of_time() -> None:
     method = small(crop=0)
     # Without decoder layers, a place's patch is a function of its own token and position.
-    method.decoder = torch.nn.ModuleList()
+    method.decoder = Transformer()
     order, keep = method._order(batch(1)["key"], 3, 10)
     encoded = torch.randn(1, 3, keep + 2, 16)
     drawn = method._draw(encoded, order)
@@ -98,5 +99,5 @@ def test_crops_begin_anywhere() -> None:
 
 
 def test_wants_its_own_kind_of_encoder() -> None:
-    with pytest.raises(MelpError, match="wanted an st_mem encoder"):
+    with pytest.raises(MelpError, match="wanted one of st_mem_base, st_mem_narrow"):
         STMEM(STMEMConfig(encoder="resnet18_narrow"), Inputs())

@@ -8,7 +8,9 @@ import torch.nn.functional as F
 
 from melp.errors import MelpError
 from melp.nn import build_encoder, list_encoders
+from melp.nn.clocs import SmallCNN
 from melp.nn.resnet import ResNet1dConfig
+from melp.nn.vit import ViT1d
 
 
 @pytest.mark.parametrize(
@@ -20,6 +22,7 @@ from melp.nn.resnet import ResNet1dConfig
         ("resnet18_narrow", 1000, 63),
         ("vit_narrow", 1000, 100),
         ("st_mem_narrow", 1000, 20),
+        ("cnn", 2500, 10),
         ("heartlang_narrow", 1000, 40),
     ],
 )
@@ -102,15 +105,23 @@ def test_wav2vec2_convolutions_see_their_own_16_samples_only() -> None:
     )
 
 
-SMALL = ["wav2vec2_tiny", "resnet18_narrow", "resnet50", "vit_narrow", "st_mem_narrow", "heartlang_narrow"]
+SMALL = [
+    "cnn",
+    "wav2vec2_tiny",
+    "resnet18_narrow",
+    "resnet50",
+    "vit_narrow",
+    "st_mem_narrow",
+    "heartlang_narrow",
+]
 
 
 @pytest.mark.parametrize("vector", [False, True])
 @pytest.mark.parametrize("name", SMALL)
 def test_every_parameter_has_a_gradient_in_bfloat16(name: str, vector: bool) -> None:
-    encoder = build_encoder(name, leads=3, ecg_samples=320, ecg_rate=100)
+    encoder = build_encoder(name, leads=3, ecg_samples=400, ecg_rate=100)
     with torch.autocast("cpu", torch.bfloat16):
-        ecg = torch.randn(2, 3, 320)
+        ecg = torch.randn(2, 3, 400)
         loss = (encoder.embed(ecg) if vector else encoder(ecg)).float().square().mean()
     loss.backward()
     for weight in encoder.parameters():
@@ -119,7 +130,7 @@ def test_every_parameter_has_a_gradient_in_bfloat16(name: str, vector: bool) -> 
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("samples", [320, 333, 1000])
+@pytest.mark.parametrize("samples", [400, 413, 1000])
 def test_frame_count_is_that_of_the_frames(name: str, samples: int) -> None:
     encoder = build_encoder(name).train()
     state = {key: value.clone() for key, value in encoder.state_dict().items()}
@@ -134,7 +145,7 @@ def test_frame_count_is_that_of_the_frames(name: str, samples: int) -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_one_ecg_gives_the_same_as_in_a_batch(name: str) -> None:
     encoder = build_encoder(name).eval()
-    ecg = torch.randn(3, 12, 320)
+    ecg = torch.randn(3, 12, 400)
     torch.testing.assert_close(encoder(ecg)[1:2], encoder(ecg[1:2]), rtol=1e-4, atol=1e-5)
     vector = encoder.embed(ecg)
     assert vector.shape == (3, encoder.dim)
@@ -165,6 +176,11 @@ def test_wav2vec2_in_parts() -> None:
     assert torch.equal(frames, encoder.projection(normed))
 
 
+def test_encoders_of_a_class() -> None:
+    assert list_encoders(SmallCNN) == ["cnn"]
+    assert list_encoders(ViT1d) == ["vit_base", "vit_narrow", "vit_small", "vit_tiny"]
+
+
 def test_overrides_and_errors() -> None:
     encoder = build_encoder(
         "resnet18_narrow", leads=2, widths=[8, 16], blocks=(1, 1), strides=(2, 2), kernel=5, dropout=0.1
@@ -174,6 +190,8 @@ def test_overrides_and_errors() -> None:
         build_encoder("resnet")
     with pytest.raises(MelpError, match="encoder resnet18: option 'depth' found, wanted one of blocks"):
         build_encoder("resnet18", depth=3)
+    with pytest.raises(MelpError, match="cnn: recordings of 387 samples found, wanted 388 or more"):
+        build_encoder("cnn")(torch.randn(2, 12, 387))
     with pytest.raises(MelpError, match="4 widths, 4 blocks and 1 strides found"):
         ResNet1dConfig(strides=(1,))
     with pytest.raises(MelpError, match="kernels 4 and 7 found, wanted odd ones"):

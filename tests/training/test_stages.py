@@ -15,7 +15,7 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub import load
 from melp.hub.folder import WEIGHTS
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of, progress
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, progress
 from melp.recipes import load_recipe
 from melp.training.callbacks import LOG
 from melp.training.pretrain import pretrain
@@ -52,7 +52,6 @@ class Staged(Method):
 
     def __init__(self, config: StagedConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         self.codes = nn.Parameter(torch.randn(self.encoder.dim))
         first = config.stage == "codes"
         self.encoder.requires_grad_(not first)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from melp.errors import check_ranges
 from melp.losses.gather import gather
-from melp.methods import Batch, Inputs, Method, ViewsConfig, encoder_of, two_views
+from melp.methods import Batch, Inputs, Method, ViewsConfig, two_views
 from melp.nn.heads import perceptron
 
 
@@ -59,7 +59,6 @@ class VICReg(Method):
 
     def __init__(self, config: VICRegConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         self.projector = perceptron((self.encoder.dim, config.dim, config.dim, config.dim))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:

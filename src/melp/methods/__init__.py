@@ -17,7 +17,7 @@ from melp._lazy import lazy_getattr
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
-    from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of, progress
+    from melp.methods._base import Batch, EncoderConfig, Inputs, Method, progress
     from melp.methods._ema import MovingAverage, rising_momentum
     from melp.methods._views import ViewsConfig, two_views
 
@@ -28,7 +28,6 @@ __all__ = [
     "Method",
     "MovingAverage",
     "ViewsConfig",
-    "encoder_of",
     "get_method",
     "list_methods",
     "progress",
@@ -41,7 +40,7 @@ __all__ = [
 __getattr__ = lazy_getattr(
     __name__,
     {
-        "_base": ("Batch", "EncoderConfig", "Inputs", "Method", "encoder_of", "progress"),
+        "_base": ("Batch", "EncoderConfig", "Inputs", "Method", "progress"),
         "_ema": ("MovingAverage", "rising_momentum"),
         "_views": ("ViewsConfig", "two_views"),
     },

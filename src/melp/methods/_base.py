@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NotRequired, TypedDict, TypeVar
+from typing import Any, ClassVar, NotRequired, TypedDict
 
 import torch
 from jaxtyping import Float, Int
@@ -13,13 +13,9 @@ from torch import Tensor, nn
 
 from melp.ecg import LEADS
 from melp.errors import MelpError, check_choices
-from melp.nn import build_encoder
-from melp.nn.base import Encoder
-from melp.nn.encoders import list_encoders
+from melp.nn import Encoder, build_encoder, list_encoders
 from melp.nn.parameters import decay_groups
 from melp.text.model import LanguageModel
-
-Kind = TypeVar("Kind", bound=Encoder)
 
 
 class Batch(TypedDict):
@@ -67,6 +63,8 @@ class Inputs:
 class EncoderConfig:
     """Options of every method whose encoder can be chosen."""
 
+    encoders: ClassVar[Sequence[str]] = list_encoders()
+    """What the option `encoder` may be."""
     probes: ClassVar[tuple[str, ...]] = ("frames", "stages")
     """What the option `probe` may be."""
 
@@ -79,7 +77,7 @@ class EncoderConfig:
     each of its stages, side by side)."""
 
     def __post_init__(self) -> None:
-        check_choices("method", self, {"encoder": list_encoders(), "probe": self.probes})
+        check_choices("method", self, {"encoder": self.encoders, "probe": self.probes})
 
 
 class Method(nn.Module, ABC):
@@ -96,7 +94,7 @@ class Method(nn.Module, ABC):
             only the parameters of that stage.
         learned_by: abilities (names of methods) that a training leaves without sense where the option named
             beside them, the weight of a loss, is 0.
-        encoder: the ECG encoder.
+        encoder: the ECG encoder, built by `new_encoder`.
     """
 
     paper: ClassVar[str]
@@ -115,10 +113,14 @@ class Method(nn.Module, ABC):
                 f"{type(self).__name__}: no language model found, wanted one (method.text=FOLDER)"
             )
 
+        self.encoder = self.new_encoder(config, inputs)
+
     @staticmethod
     def new_encoder(config: Any, inputs: Inputs) -> Encoder:
-        """The untrained encoder that the options ask for; a classifier of a run is built around it."""
-        return encoder_of(config, inputs)
+        """Build the untrained encoder of the config, for the method or for a classifier."""
+        return build_encoder(
+            config.encoder, inputs.leads, inputs.samples, inputs.rate, **config.encoder_options
+        )
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
@@ -145,23 +147,6 @@ class Method(nn.Module, ABC):
     def param_groups(self) -> list[dict[str, Any]]:
         """Groups for the optimiser, with an optional `lr_factor`; vectors and scalars are not decayed."""
         return decay_groups(parameter for parameter in self.parameters() if parameter.requires_grad)
-
-
-def encoder_of(config: EncoderConfig, inputs: Inputs) -> Encoder:
-    """The untrained encoder that the options ask for."""
-    return build_encoder(config.encoder, inputs.leads, inputs.samples, inputs.rate, **config.encoder_options)
-
-
-def encoder_of_kind(config: EncoderConfig, inputs: Inputs, kind: type[Kind], wanted: str) -> Kind:
-    """The untrained encoder that the options ask for, which has to be of a kind.
-
-    Raises:
-        MelpError: it is another.
-    """
-    encoder = encoder_of(config, inputs)
-    if not isinstance(encoder, kind):
-        raise MelpError(f"method.encoder: {config.encoder!r} found, wanted {wanted} encoder")
-    return encoder
 
 
 def with_rate(groups: list[dict[str, Any]], module: nn.Module, factor: float) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from melp.losses.gradient_reversal import reverse_gradient
 from melp.losses.negative_cosine import negative_cosine
 from melp.losses.patient_agreement import patient_agreement
 from melp.losses.whitening import whiten
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.methods._views import augmentation_of
 from melp.nn.heads import perceptron
 from melp.signal.filters import band_pass
@@ -109,7 +109,6 @@ class ASTCL(Method):
 
     def __init__(self, config: ASTCLConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         width, dim = self.encoder.dim, config.dim
         self.discriminator = perceptron((width, config.discriminator, 1), norm=False)
         self.time_projector, self.patient_projector = (

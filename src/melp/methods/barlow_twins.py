@@ -11,7 +11,7 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.barlow_twins import barlow_twins_loss
 from melp.losses.gather import gather
-from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._base import Batch, Inputs, Method
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import perceptron
 
@@ -58,7 +58,6 @@ class BarlowTwins(Method):
 
     def __init__(self, config: BarlowTwinsConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         self.projector = perceptron((self.encoder.dim, config.dim, config.dim, config.dim))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:

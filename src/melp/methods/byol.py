@@ -11,7 +11,7 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.losses.negative_cosine import negative_cosine
-from melp.methods._base import Batch, Inputs, Method, encoder_of, with_rate
+from melp.methods._base import Batch, Inputs, Method, with_rate
 from melp.methods._ema import MovingAverage, rising_momentum
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import perceptron
@@ -66,7 +66,6 @@ class BYOL(Method):
 
     def __init__(self, config: BYOLConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         self.projector = perceptron((self.encoder.dim, config.hidden, config.dim))
         self.predictor = perceptron((config.dim, config.hidden, config.dim))
         self.target_encoder = MovingAverage(self.encoder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import ClassVar
@@ -14,11 +13,10 @@ from torch import Tensor, nn
 from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.gather import gather
 from melp.losses.patient_contrast import patient_contrast
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.methods._views import halves_of
 from melp.nn.base import Encoder
-from melp.nn.batch_norm import BatchNorm1d
-from melp.nn.encoders import list_encoders
+from melp.nn.clocs import LeadByLead
 
 FORMS = ("cmsc", "cmlc", "cmsmlc")
 
@@ -33,16 +31,15 @@ class CLOCSConfig(EncoderConfig):
     """How leads are read: single (A: one by one, all by the same network) or together (fairseq-signals;
     cmsc only)."""
     encoder: str = "cnn"
-    """cnn (C: three convolutions), or a name of `melp encoders`."""
+    """ECG encoder: a name of `melp encoders` (C: cnn, three convolutions)."""
     dim: int = 256
     """Width of the vectors that are compared (C)."""
     temperature: float = 0.1
     """Of the cosines (C)."""
 
     def __post_init__(self) -> None:
-        choices = {"form": FORMS, "leads": ("single", "together")}
-        choices |= {"encoder": ("cnn", *list_encoders()), "probe": self.probes}
-        check_choices("method", self, choices)
+        super().__post_init__()
+        check_choices("method", self, {"form": FORMS, "leads": ("single", "together")})
         if self.leads == "together" and self.form != "cmsc":
             raise MelpError(f"method.form: {self.form!r} found, wanted cmsc where leads are read together")
         check_ranges("method", self, {}, above=("dim", "temperature"))
@@ -81,7 +78,6 @@ class CLOCS(Method):
 
     def __init__(self, config: CLOCSConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = self.new_encoder(config, inputs)
         self.parts = inputs.leads if config.leads == "single" else 1
         self.projector = nn.Linear(self.encoder.dim // self.parts, config.dim)
         self.register_buffer("pairs", _pairs(config.form, self.parts), persistent=False)
@@ -91,8 +87,8 @@ class CLOCS(Method):
     def new_encoder(config: CLOCSConfig, inputs: Inputs) -> Encoder:
         """A network that reads all leads, or one for single leads that reads each."""
         if config.leads == "together":
-            return _network(config, inputs)
-        return LeadByLead(_network(config, replace(inputs, leads=1)), inputs.leads)
+            return Method.new_encoder(config, inputs)
+        return LeadByLead(Method.new_encoder(config, replace(inputs, leads=1)), inputs.leads)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The contrast between all pairs of views that the form asks for."""
@@ -115,83 +111,3 @@ def _pairs(form: str, leads: int) -> Int[Tensor, "2 pair"]:
     }[form]
     found = [pair for pair in combinations(range(len(views)), 2) if wanted(*(views[view] for view in pair))]
     return torch.tensor(found).t()
-
-
-def _network(config: CLOCSConfig, inputs: Inputs) -> Encoder:
-    if config.encoder != "cnn":
-        return encoder_of(config, inputs)
-    try:
-        return SmallCNN(SmallCNNConfig(**{"leads": inputs.leads, **config.encoder_options}))
-    except (TypeError, ValueError, RuntimeError) as error:
-        sizes = config.encoder_options
-        raise MelpError(f"encoder cnn: {sizes} found, not sizes of one ({error})") from error
-
-
-@dataclass(frozen=True)
-class SmallCNNConfig:
-    """Sizes of a `SmallCNN`; the defaults are the published ones, for single leads."""
-
-    leads: int = 1
-    """Input leads."""
-    channels: Sequence[int] = (4, 16, 32)
-    """Of each convolution."""
-    kernel: int = 7
-    """Of each."""
-    stride: int = 3
-    """Of each; pooling halves the rate further."""
-    dropout: float = 0.1
-    """After each."""
-
-
-class SmallCNN(Encoder):
-    """The published network: convolutions, each with batch norm, ReLU, max-pooling and dropout."""
-
-    def __init__(self, config: SmallCNNConfig) -> None:
-        super().__init__()
-        self.config, self.dim = config, config.channels[-1]
-        layers: list[nn.Module] = []
-        for before, after in zip((config.leads, *config.channels), config.channels, strict=False):
-            conv = nn.Conv1d(before, after, config.kernel, config.stride, bias=False)
-            layers += [conv, BatchNorm1d(after), nn.ReLU(), nn.MaxPool1d(2), nn.Dropout(config.dropout)]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """A frame for each 216 samples, as published."""
-        frames: Tensor = self.layers(ecg).transpose(1, 2)
-        return frames
-
-
-@dataclass(frozen=True)
-class LeadByLeadConfig:
-    """Size of a `LeadByLead`."""
-
-    leads: int = 12
-    """Input leads."""
-
-
-class LeadByLead(Encoder):
-    """An encoder of single leads that reads each lead of an ECG; frames of all leads side by side.
-
-    Args:
-        one: encoder of single leads.
-        leads: how many.
-    """
-
-    def __init__(self, one: Encoder, leads: int) -> None:
-        super().__init__()
-        self.one, self.leads, self.dim = one, leads, leads * one.dim
-        self.config = LeadByLeadConfig(leads)
-
-    def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """Frames of all leads side by side."""
-        frames = self.one(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads))
-        return frames.transpose(1, 2).flatten(2)
-
-    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """Vectors of all leads side by side."""
-        return self.one.embed(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads)).flatten(1)
-
-    def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
-        """Outputs of each stage, of all leads side by side."""
-        outputs = self.one.stages(ecg.flatten(0, 1)[:, None])
-        return [output.unflatten(0, (-1, self.leads)).flatten(1, 2) for output in outputs]

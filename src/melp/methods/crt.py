@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -13,7 +14,8 @@ from melp.augment.random import uniform
 from melp.errors import check_ranges
 from melp.losses.gather import gather, share_of_mean
 from melp.losses.instance_discrimination import instance_discrimination
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind, progress
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method, progress
+from melp.nn import list_encoders
 from melp.nn.crt import MODALITIES, CrossReconstructionTransformer
 from melp.nn.transformer import Transformer, TransformerBlock
 
@@ -21,6 +23,8 @@ from melp.nn.transformer import Transformer, TransformerBlock
 @dataclass(frozen=True)
 class CRTConfig(EncoderConfig):
     """Options of CRT (A: the paper; C: its code)."""
+
+    encoders: ClassVar[Sequence[str]] = list_encoders(CrossReconstructionTransformer)
 
     encoder: str = "crt_base"
     """Cross-reconstruction transformer (A): crt_narrow or crt_base."""
@@ -81,8 +85,7 @@ class CRT(Method):
 
     def __init__(self, config: CRTConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        encoder = encoder_of_kind(config, inputs, CrossReconstructionTransformer, "a crt")
-        self.encoder = encoder
+        encoder = self.encoder
         self.dropped = nn.Parameter(0.02 * torch.randn(encoder.dim))
         self.places = encoder.new_places()
         self.decoder = Transformer(

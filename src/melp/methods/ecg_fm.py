@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,8 +17,9 @@ from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.gather import gather, share_of_count, share_of_mean, sum_over_ranks
 from melp.losses.masked_frames import codebook_disuse, masked_frame_contrast
 from melp.losses.patient_contrast import patient_contrast
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.methods._views import halves_of
+from melp.nn import list_encoders
 from melp.nn.quantiser import GumbelQuantiser
 from melp.nn.wav2vec2 import Wav2Vec2Encoder
 
@@ -27,6 +29,8 @@ _STARTS, _COUNT, _NEGATIVES, _GUMBEL = range(4)  # streams of random numbers
 @dataclass(frozen=True)
 class ECGFMConfig(EncoderConfig):
     """Options of ECG-FM (C: fairseq-signals and ECG-FM's code)."""
+
+    encoders: ClassVar[Sequence[str]] = list_encoders(Wav2Vec2Encoder)
 
     encoder: str = "wav2vec2_base"
     """wav2vec 2.0 encoder (C): wav2vec2_tiny, _small, _base or _large."""
@@ -109,14 +113,13 @@ class ECGFM(Method):
 
     def __init__(self, config: ECGFMConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        encoder = encoder_of_kind(config, inputs, Wav2Vec2Encoder, "a wav2vec2")
+        encoder = self.encoder
         frames = encoder.frame_count(inputs.samples // 2)
         if frames < config.span + 2:
             raise MelpError(
                 f"method.span: {config.span} found, wanted at most {frames - 2}: "
                 f"half a recording has {frames} frames"
             )
-        self.encoder = encoder
         channels = encoder.config.conv_channels
         self.hidden_frame = nn.Parameter(torch.randn(encoder.dim) * encoder.dim**-0.5)
         self.quantiser = GumbelQuantiser(channels, config.dim, config.groups, config.entries)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 from melp.augment.random import uniform
 from melp.errors import check_choices, check_ranges
 from melp.losses.gather import share_of_count
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method
+from melp.nn import list_encoders
 from melp.nn.beat_quantiser import BeatQuantiser
 from melp.nn.codebook import Codebook
 from melp.nn.heartlang import HeartLangEncoder
@@ -27,6 +29,8 @@ _MASK, _REVIVE = 0, 1  # streams of random numbers
 @dataclass(frozen=True)
 class HeartLangConfig(EncoderConfig):
     """Options of HeartLang (A: the paper; C: its code)."""
+
+    encoders: ClassVar[Sequence[str]] = list_encoders(HeartLangEncoder)
 
     stage: str = "sentences"
     """Which stage is trained: codebook, or sentences, before which the codebook is trained (A)."""
@@ -106,8 +110,7 @@ class HeartLang(Method):
 
     def __init__(self, config: HeartLangConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        encoder = encoder_of_kind(config, inputs, HeartLangEncoder, "a heartlang")
-        self.encoder = encoder
+        encoder = self.encoder
         self.hidden_beat = nn.Parameter(0.02 * torch.randn(encoder.dim))
         self.head = nn.Linear(encoder.dim, config.codes)
         sizes = replace(

@@ -18,7 +18,7 @@ from melp.losses.caption import caption_loss
 from melp.losses.contrastive import global_contrastive
 from melp.losses.gather import gather, rows_before, share_of_count
 from melp.losses.local_alignment import LocalAlignment, local_alignment_loss
-from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._base import Batch, Inputs, Method
 from melp.methods._reports import ReportsConfig, matching_reports, read_texts, text_of
 from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
@@ -130,7 +130,6 @@ class MELP(Method):
 
     def __init__(self, config: MELPConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         self.reports, self.text = text_of(config, inputs)
         bert = self.text.bert
         self.local = LocalAlignment(form=config.local_form, aggregation=config.local_aggregation)

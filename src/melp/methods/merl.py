@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.contrastive import global_contrastive
 from melp.losses.gather import gather
-from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._base import Batch, Inputs, Method
 from melp.methods._reports import ReportsConfig, matching_reports, read_texts, text_of
 from melp.nn.heads import perceptron
 from melp.nn.pooling import ClassTokenPooler
@@ -86,7 +86,6 @@ class MERL(Method):
 
     def __init__(self, config: MERLConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         dim = config.dim
         if config.pooling == "attention":
             frames = self.encoder.frame_count(inputs.samples)

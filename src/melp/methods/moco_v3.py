@@ -11,7 +11,7 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.losses.info_nce import info_nce
-from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._base import Batch, Inputs, Method
 from melp.methods._ema import MovingAverage, rising_momentum
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import perceptron
@@ -63,7 +63,6 @@ class MoCoV3(Method):
 
     def __init__(self, config: MoCoV3Config, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         self.projector = perceptron((self.encoder.dim, config.hidden, config.dim), last_norm=True)
         self.predictor = perceptron((config.dim, config.hidden, config.dim), last_norm=True)
         self.momentum_encoder = MovingAverage(self.encoder)

@@ -11,7 +11,7 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.losses.nt_xent import nt_xent
-from melp.methods._base import Batch, Inputs, Method, encoder_of
+from melp.methods._base import Batch, Inputs, Method
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import perceptron
 
@@ -60,7 +60,6 @@ class SimCLR(Method):
 
     def __init__(self, config: SimCLRConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         self.projector = perceptron((self.encoder.dim, config.hidden, config.dim), norm=False)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:

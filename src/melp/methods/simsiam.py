@@ -11,7 +11,7 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.losses.negative_cosine import negative_cosine
-from melp.methods._base import Batch, Inputs, Method, encoder_of, with_rate
+from melp.methods._base import Batch, Inputs, Method, with_rate
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import perceptron
 
@@ -61,7 +61,6 @@ class SimSiam(Method):
 
     def __init__(self, config: SimSiamConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         widths = (self.encoder.dim, config.dim, config.dim, config.dim)
         self.projector = perceptron(widths, last_norm=True)
         self.predictor = perceptron((config.dim, config.bottleneck, config.dim))

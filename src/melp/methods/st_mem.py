@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,7 +15,8 @@ from melp.augment.time import random_crop
 from melp.errors import MelpError, check_ranges
 from melp.losses.gather import share_of_mean
 from melp.losses.masked_patches import masked_patch_loss
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of_kind
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method
+from melp.nn import list_encoders
 from melp.nn.st_mem import SpatioTemporalViT, sine_positions
 from melp.nn.transformer import Transformer, TransformerBlock
 
@@ -24,6 +26,8 @@ _CROP, _MASK = 0, 1  # streams of random numbers
 @dataclass(frozen=True)
 class STMEMConfig(EncoderConfig):
     """Options of ST-MEM (A: the paper; C: its code)."""
+
+    encoders: ClassVar[Sequence[str]] = list_encoders(SpatioTemporalViT)
 
     encoder: str = "st_mem_base"
     """Spatio-temporal transformer (A): st_mem_narrow, _small or _base."""
@@ -75,8 +79,7 @@ class STMEM(Method):
 
     def __init__(self, config: STMEMConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        encoder = encoder_of_kind(config, inputs, SpatioTemporalViT, "an st_mem")
-        self.encoder = encoder
+        encoder = self.encoder
         self.decoder_embedding = nn.Linear(encoder.dim, config.decoder_dim)
         self.hidden_patch = nn.Parameter(0.02 * torch.randn(config.decoder_dim))
         self.decoder = Transformer(

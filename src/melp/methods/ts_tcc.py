@@ -16,7 +16,7 @@ from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.gather import gather
 from melp.losses.nt_xent import nt_xent
 from melp.losses.temporal_contrast import temporal_contrast
-from melp.methods._base import Batch, EncoderConfig, Inputs, Method, encoder_of
+from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.methods._views import augmentation_of
 from melp.nn.heads import perceptron
 from melp.nn.transformer import Transformer, TransformerBlock
@@ -101,7 +101,6 @@ class TSTCC(Method):
 
     def __init__(self, config: TSTCCConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.encoder = encoder_of(config, inputs)
         width, frames = self.encoder.dim, self.encoder.frame_count(inputs.samples)
         self.ahead = max(1, round(config.horizon * frames))
         if self.ahead >= frames:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from melp.errors import MelpError
 from melp.nn.base import Encoder
+from melp.nn.clocs import SMALL_CNN_PRESETS, SmallCNN
 from melp.nn.crt import CRT_PRESETS, CrossReconstructionTransformer
 from melp.nn.heartlang import HEARTLANG_PRESETS, HeartLangEncoder
 from melp.nn.resnet import RESNET_PRESETS, ResNet1d
@@ -39,6 +40,7 @@ def _family(
 ENCODERS: dict[str, Preset] = {
     **_family(CrossReconstructionTransformer, CRT_PRESETS, "crt_", 500, "narrow"),
     **_family(HeartLangEncoder, HEARTLANG_PRESETS, "heartlang_", 100, "narrow"),
+    **_family(SmallCNN, SMALL_CNN_PRESETS, "", 500, ""),
     **_family(ResNet1d, RESNET_PRESETS, "", 500, "resnet18_narrow"),
     **_family(SpatioTemporalViT, ST_MEM_PRESETS, "st_mem_", 250, "narrow"),
     **_family(ViT1d, VIT_PRESETS, "vit_", 500, "narrow"),
@@ -46,9 +48,9 @@ ENCODERS: dict[str, Preset] = {
 }
 
 
-def list_encoders() -> list[str]:
-    """Names that `build_encoder` takes."""
-    return sorted(ENCODERS)
+def list_encoders(kind: type[Encoder] = Encoder) -> list[str]:
+    """Return the names that `build_encoder` takes, of encoders of a class."""
+    return sorted(name for name, preset in ENCODERS.items() if issubclass(preset.build, kind))
 
 
 def build_encoder(
