@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from melp.data.batches import Steps, StoreBatches, TextAugmentation, TextBatches, statement_number
+from melp.data.batches import Steps, StoreBatches, TextAugmentation, TextBatches, sample_key, statement_number
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.text.tokenizer import ReportEncoder, train_tokenizer
@@ -84,6 +84,27 @@ def test_order_and_keys_differ_between_epochs_and_seeds() -> None:
     assert len(set(drawn)) == 120 and min(drawn) < 0 < max(drawn)
     other = next(iter(Steps(40, 40, 1, last=1)))
     assert [row for row, _ in other] != orders[0] and not set(dict(other).values()) & set(drawn)
+
+
+@pytest.mark.parametrize(
+    ("seed", "step", "keys"),
+    [
+        (0, 0, [-2653508690321835842, 8649202198168436674, 8977766475497780122]),
+        (7, 12345, [-8797195443147977552, -3578127593541248995, -6558401066244438349]),
+        (2**40, 3, [-7140306908572289638, 4582100511894380653, 9113957482683369972]),
+        (2**100, 2**40, [-8874608429231896246, 2450376904378140711, 7485880282299976934]),
+    ],
+)
+def test_keys_stay_as_they_are(seed: int, step: int, keys: list[int]) -> None:
+    # A resumed run and every published loss depend on them.
+    assert [sample_key(seed, step, row) for row in (0, 1, 2**32 - 1)] == keys
+
+
+@given(seed=st.integers(0, 2**100), step=st.integers(0, 2**40), count=st.integers(1, 20))
+def test_steps_give_the_keys_of_a_seed_sequence(seed: int, step: int, count: int) -> None:
+    for row, key in next(iter(Steps(count, count, seed, step + 1, first=step))):
+        state = np.random.SeedSequence((seed, step, row)).generate_state(1, np.uint64)
+        assert key == state.astype(np.int64)[0]
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:

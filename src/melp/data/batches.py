@@ -12,7 +12,6 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from melp.data.keys import sample_keys
 from melp.data.store import Store
 from melp.errors import MelpError
 
@@ -144,6 +143,11 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
         return {**batch, **self.encode(shown), **numbers}
 
 
+def sample_key(seed: int, step: int, row: int) -> int:
+    """Return the key of a row in a step, a signed 64-bit integer."""
+    return int(np.random.SeedSequence((seed, step, row)).generate_state(1, np.uint64).view(np.int64)[0])
+
+
 @dataclass(frozen=True)
 class Steps:
     """Which samples each step takes: a function of seed and step alone, so that any step can be resumed.
@@ -189,6 +193,5 @@ class Steps:
                 epoch = step // self.per_epoch
                 order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
             start = ((step % self.per_epoch) * self.ranks + self.rank) * self.batch_size
-            rows = order[start : start + self.batch_size]
-            keys = sample_keys(self.seed, step, rows)
-            yield list(zip(rows.tolist(), keys.tolist(), strict=True))
+            rows = order[start : start + self.batch_size].tolist()
+            yield [(row, sample_key(self.seed, step, row)) for row in rows]
