@@ -14,7 +14,7 @@ from melp.cli import main
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub import Model
-from melp.hub.records import records_of
+from melp.hub.records import identify_records
 from small_judging import HashingMethod, small_model, write_store
 from small_published import write_files
 
@@ -202,7 +202,8 @@ def test_shared_records_are_told_in_one_line(
 ) -> None:
     store = Store(data)
     monkeypatch.setattr(
-        "melp.evaluation.leakage.read_records", lambda folder: records_of(store, np.arange(0, 240, 2))
+        "melp.evaluation.leakage.read_training_records",
+        lambda folder: identify_records(store, np.arange(0, 240, 2)),
     )
     words = ("zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path)
     assert run(monkeypatch, *words) == 0

@@ -21,7 +21,7 @@ from melp.evaluation.classify import probabilities
 from melp.evaluation.finetune import SCRATCH, FineTuneRecipe, LabelledBatches, finetune, untrained
 from melp.evaluation.judging import Judged
 from melp.hub import load
-from melp.hub.records import read_records
+from melp.hub.records import read_training_records
 from melp.nn.classifier import Classifier
 from melp.tasks import get_task
 from melp.training.config import OptimiserConfig, TrainingConfig
@@ -104,7 +104,7 @@ def test_it_learns_and_is_a_model_folder(trained: Path, tiny_run: Path, syntheti
     )
     assert [value for _, value in ranked] == sorted((value for _, value in ranked), reverse=True)
     # Those of the run that it began with, and those with labels.
-    records, before = read_records(trained), read_records(tiny_run)
+    records, before = read_training_records(trained), read_training_records(tiny_run)
     assert records is not None and before is not None
     labelled = set(get_task("synthetic").labels(store.index).index)
     assert set(records["id"]) == set(before["id"]) | (labelled & set(store.index.query("fold < 8")["id"]))
@@ -149,7 +149,7 @@ def test_from_scratch_with_a_part_of_the_labels(
         "9,10",
         "1,2,3,4",
     )
-    used = read_records(out)
+    used = read_training_records(out)
     assert used is not None
     fold = pd.Series(store.column("fold"), index=store.column("id"))
     assert set(fold.loc[used["id"]]) <= {1, 2, 3, 4}

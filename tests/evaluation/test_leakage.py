@@ -16,7 +16,7 @@ from melp.evaluation.leakage import UNKNOWN, Shared, count_shared, shared_with_t
 from melp.evaluation.probe import probe
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
-from melp.hub.records import read_records, write_records
+from melp.hub.records import read_training_records, write_training_records
 from melp.tasks import get_task
 
 
@@ -49,7 +49,7 @@ def trained(model: Model, store: Store, tmp_path: Path) -> Model:
     """A model that was trained on all of fold 1 and on every other record of fold 10."""
     fold = store.column("fold")
     rows = np.concatenate([np.flatnonzero(fold == 1), np.flatnonzero(fold == 10)[::2]])
-    write_records(tmp_path, store, rows)
+    write_training_records(tmp_path, store, rows)
     return replace(model, folder=tmp_path)
 
 
@@ -69,7 +69,7 @@ def test_every_result_tells_what_is_shared(model: Model, trained: Model, store: 
 
 
 def test_a_note_tells_corpus_id_patient_and_digest(trained: Model, store: Store, tmp_path: Path) -> None:
-    note = read_records(trained.folder)
+    note = read_training_records(trained.folder)
     assert note is not None and list(note.columns) == ["corpus", "id", "patient", "digest"]
     index = store.index.set_index("id")
     assert len(note) == 36 and set(index["fold"].loc[note["id"]]) == {1, 10}

@@ -163,15 +163,21 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "another size": (change_config(lambda c: c["method"].update(beats=7)), r"beat_pooler\.query of shape"),
     "another form": (
         change_config(lambda c: c["method"].update(decoder_tied=False)),
-        r"decoder\.output absent found, wanted of shape \(32, \d+\)",
+        r"no decoder\.output found, wanted decoder\.output of shape \(32, \d+\)",
     ),
     "a weight less": (
         change_weights(lambda s: s.pop("beat_projection")),
-        "beat_projection absent found, wanted of shape .*the weights are not those of MELP as configured",
+        "no beat_projection found, wanted beat_projection of shape .*; the weights are not those of MELP as",
     ),
     "a weight more": (
         change_weights(lambda s: s.update(x=torch.ones(1))),
-        r"x of shape \(1,\) found, wanted absent",
+        r"x of shape \(1,\) found, wanted no x",
+    ),
+    "a renamed weight": (
+        change_weights(lambda s: s.update(old_projection=s.pop("beat_projection"))),
+        r"model/model\.safetensors: old_projection of shape \(32, 32\) found, "
+        r"wanted beat_projection of shape \(32, 32\); the weights are not those of MELP as configured, "
+        r"or come from another version of melp$",
     ),
     "other weights": (
         lambda f: save_file({"projector.weight": torch.ones(2, 2)}, f / "model.safetensors"),
@@ -190,8 +196,9 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
 def test_what_is_no_model_folder_is_named(copy: Path, damage: str) -> None:
     change, message = DAMAGES[damage]
     change(copy)
-    with pytest.raises(MelpError, match=message):
+    with pytest.raises(MelpError, match=message) as caught:
         load(copy)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_pickle_is_never_opened(copy: Path) -> None:

@@ -69,7 +69,7 @@ def test_other_leads_and_scaling_are_told(workshop: Workshop, run: Path) -> None
     theirs = workshop.preprocessing("simclr")
     mine = replace(theirs, scaling="zscore", leads=(*theirs.leads[1::-1], *theirs.leads[2:]))
     said = initialise_encoder(workshop.method("simclr"), run, mine)
-    assert "from a simclr run; its ECGs were preprocessed otherwise: leads I II III " in said
+    assert "from a simclr run; its preprocessing differs: leads I II III " in said
     assert "(here II I III " in said and said.endswith(f", scaling {theirs.scaling} (here zscore)")
 
 

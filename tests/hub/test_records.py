@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from melp.data.store import Store
-from melp.hub.records import read_records, records_of, write_records
+from melp.hub.records import identify_records, read_training_records, write_training_records
 from melp.training.config import DataConfig
 
 
@@ -19,7 +19,7 @@ def store(synthetic_store: Path) -> Store:
 
 
 def test_a_run_notes_the_records_of_its_training_folds(tiny_run: Path, store: Store) -> None:
-    found = read_records(tiny_run)
+    found = read_training_records(tiny_run)
     assert found is not None
     index = store.index[
         store.index["fold"].isin(DataConfig().train_folds) & (store.index["statements"].map(len) > 0)
@@ -34,9 +34,9 @@ def test_a_run_has_seen_what_the_run_it_began_with_has_seen(store: Store, tmp_pa
     folders = [tmp_path / name for name in ("first", "second", "third")]
     for folder in folders:
         folder.mkdir()
-    write_records(folders[0], store, np.arange(5))
-    write_records(folders[1], store, np.arange(3, 8), [folders[0]])
-    assert set(read_records(folders[1])["id"]) == set(records_of(store, np.arange(8))["id"])  # type: ignore[index]
-    assert len(read_records(folders[1])) == 8  # type: ignore[arg-type]
-    write_records(folders[2], store, np.arange(2), [folders[0], tmp_path / "older"])
-    assert read_records(folders[2]) is None, "unknown where one of them is"
+    write_training_records(folders[0], store, np.arange(5))
+    write_training_records(folders[1], store, np.arange(3, 8), [folders[0]])
+    assert set(read_training_records(folders[1])["id"]) == set(identify_records(store, np.arange(8))["id"])  # type: ignore[index]
+    assert len(read_training_records(folders[1])) == 8  # type: ignore[arg-type]
+    write_training_records(folders[2], store, np.arange(2), [folders[0], tmp_path / "older"])
+    assert read_training_records(folders[2]) is None, "unknown where one of them is"

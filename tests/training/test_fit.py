@@ -210,3 +210,18 @@ def test_a_line_that_was_cut_while_it_was_written_is_left_out(tmp_path: Path) ->
     with (tmp_path / LOG).open("a") as stream:
         stream.write('{"step": 3, "lo')
     assert losses(run(tmp_path, Line(), None)) == whole
+
+
+def test_a_checkpoint_with_a_renamed_tensor_is_refused_in_one_line(tmp_path: Path) -> None:
+    def fail(step: int) -> None:
+        if step == 6:
+            raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(tmp_path, Line(fail), None, validate_every=4)
+    checkpoint = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    checkpoint["state_dict"]["method.gradient"] = checkpoint["state_dict"].pop("method.slope")
+    torch.save(checkpoint, tmp_path / CHECKPOINT)
+    message = r"last\.ckpt: gradient of shape \(1,\) found, wanted slope of shape \(1,\); the weights [^\n]*$"
+    with pytest.raises(MelpError, match=message):
+        run(tmp_path, Line(), None, validate_every=4)

@@ -21,7 +21,7 @@ from melp.evaluation.judging import Judged, Split, check_sides, divide, in_folds
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model, load
 from melp.hub.folder import save_classifier
-from melp.hub.records import write_records
+from melp.hub.records import write_training_records
 from melp.nn.classifier import Classifier
 from melp.tasks import Task
 from melp.training.config import OptimiserConfig, TrainingConfig
@@ -189,7 +189,7 @@ def _train(
 
     def write() -> None:
         save_classifier(out, classifier, name, model, settings)
-        write_records(out, store, train.rows, begun_with)
+        write_training_records(out, store, train.rows, begun_with)
 
     fit(module, train, validation, recipe.training, out, write, "with labels", progress)
 

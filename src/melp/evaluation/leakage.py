@@ -9,7 +9,7 @@ import pandas as pd
 from melp.data.store import Store
 from melp.evaluation.embed import rows_of
 from melp.hub import Model
-from melp.hub.records import read_records, records_of
+from melp.hub.records import read_training_records, identify_records
 
 __all__ = ["UNKNOWN", "Shared", "count_shared", "shared_with_training"]
 
@@ -35,8 +35,8 @@ _NAMED = 5
 
 def shared_with_training(model: Model, store: Store, ids: pd.Index) -> Shared:
     """What the records `ids` of a store share with those that `model` was trained on."""
-    trained = read_records(model.folder)
-    return UNKNOWN if trained is None else count_shared(trained, records_of(store, rows_of(store, ids)))
+    trained = read_training_records(model.folder)
+    return UNKNOWN if trained is None else count_shared(trained, identify_records(store, rows_of(store, ids)))
 
 
 def count_shared(trained: pd.DataFrame, judged: pd.DataFrame) -> Shared:

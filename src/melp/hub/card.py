@@ -12,7 +12,7 @@ _NOTE = "For research. Not a medical device: no answer of this model about a per
 
 
 def model_card(method: type[Method], config: Mapping[str, Any]) -> str:
-    """Markdown: what the model is, how it was made, how to use it, what it is not."""
+    """Return Markdown that describes the model, its training and its use."""
     rows = "\n".join(f"| {name} | {value} |" for name, value in config["method"].items())
     corpus = (config.get("store") or {}).get("corpus", "unknown")
     summary = inspect.cleandoc(method.__doc__ or "").splitlines()[0]
@@ -45,8 +45,8 @@ embedding = model.embed(melp.read("RECORD.hea"))
 
 
 def classifier_card(config: Mapping[str, Any]) -> str:
-    """The same for a classifier that was trained with labels."""
-    begun = f"the run {config['pretrained']}" if config["pretrained"] else "random weights"
+    """Return the model card of a classifier trained with labels."""
+    initial = f"the weights of {config['pretrained']}" if config["pretrained"] else "random weights"
     return f"""---
 library_name: melp
 tags: [ecg, {config["name"]}]
@@ -54,8 +54,8 @@ tags: [ecg, {config["name"]}]
 
 # {config["name"]}: {config["task"]}
 
-The encoder of {config["encoder_of"]} with a linear head, trained with labels from {begun} on.
-Classes, which may occur together: {", ".join(config["classes"])}. Made with melp {config["version"]}.
+The encoder of {config["encoder_of"]} with a linear head, trained with labels from {initial}.
+Classes (multi-label): {", ".join(config["classes"])}. Made with melp {config["version"]}.
 
 {_input(config["preprocessing"])}
 
@@ -71,5 +71,5 @@ def _input(preprocessing: Mapping[str, Any]) -> str:
     leads, rate, seconds = len(preprocessing["leads"]), preprocessing["rate"], preprocessing["seconds"]
     return (
         f"Input: {leads} leads at {rate:g} Hz for {seconds:g} s,\nfilter {preprocessing['filter']}, "
-        f"scaling {preprocessing['scaling']}; `melp` applies this by itself."
+        f"scaling {preprocessing['scaling']}; `melp` applies this preprocessing."
     )

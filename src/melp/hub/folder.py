@@ -35,7 +35,7 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 @dataclass
 class Model:
-    """A trained method, ready to be used: in evaluation mode, with the preprocessing of its training."""
+    """A trained method in evaluation mode, with the preprocessing of its training."""
 
     method: Any
     preprocessing: Preprocessing
@@ -50,7 +50,7 @@ class Model:
     def inputs(
         self, signals: Int16[np.ndarray, "record lead time"] | ECG, rate: float = 0.0
     ) -> Float[Tensor, "record model_lead samples"]:
-        """What the method reads: of an ECG, or of a store's signals (microvolt) at `rate` Hz."""
+        """Return the preprocessed input for an ECG, or for a store's signals (microvolt) at `rate` Hz."""
         if isinstance(signals, ECG):
             return self.preprocessing.from_ecg(signals)[None]
         return self.preprocessing(torch.from_numpy(signals), rate, LEADS)
@@ -59,7 +59,7 @@ class Model:
     def embed(
         self, signals: Int16[np.ndarray, "record lead time"] | ECG, rate: float = 0.0
     ) -> Float[Tensor, "record dim"]:
-        """What a linear probe sees; arguments as for `inputs`."""
+        """Return the embeddings that a linear probe reads; arguments as for `inputs`."""
         embeddings: Tensor = self.method.embed(self.inputs(signals, rate))
         return embeddings
 
@@ -71,13 +71,13 @@ def save(
     preprocessing: Preprocessing,
     settings: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write a model folder; weights are replaced last, in one move.
+    """Write a model folder; the weights are replaced last and atomically.
 
     Args:
-        folder: where to; made if need be.
-        method: the module.
-        name: of the method.
-        preprocessing: what its input went through.
+        folder: the folder; created if it does not exist.
+        method: the method.
+        name: name of the method.
+        preprocessing: preprocessing of its input.
         settings: further entries of `config.json` (optimiser, data, store).
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -106,14 +106,14 @@ def save(
 def save_classifier(
     folder: Path, classifier: Classifier, name: str, model: Model, settings: Mapping[str, Any]
 ) -> None:
-    """Write the folder of a classifier that was built around the encoder of a run.
+    """Write the folder of a classifier that was built on the encoder of a run.
 
     Args:
-        folder: where to; made if need be.
-        classifier: the module.
-        name: by which results call it.
-        model: whose encoder's sizes and preprocessing it has.
-        settings: further entries of `config.json`, `classes` and `task` among them.
+        folder: the folder; created if it does not exist.
+        classifier: the classifier.
+        name: name of the classifier in results.
+        model: the run; the classifier has its encoder's sizes and its preprocessing.
+        settings: further entries of `config.json`, including `classes` and `task`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept = ("format", "version", "method", "inputs", "preprocessing")
@@ -125,14 +125,14 @@ def save_classifier(
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a file in one move."""
+    """Write a text file atomically."""
     partial = file.with_name(file.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(file)
 
 
 def write_weights(file: Path, state: Mapping[str, Tensor]) -> None:
-    """Write a safetensors file in one move."""
+    """Write a safetensors file atomically."""
     partial = file.with_name(file.name + ".partial")
     try:
         save_file({name: value.detach().cpu().clone().contiguous() for name, value in state.items()}, partial)
@@ -143,10 +143,10 @@ def write_weights(file: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """`config.json` of a model folder.
+    """Return `config.json` of a model folder.
 
     Raises:
-        MelpError: the folder is none.
+        MelpError: the folder is not a model folder.
     """
     file = folder / CONFIG
     if not file.is_file() or not (folder / WEIGHTS).is_file():
@@ -171,11 +171,11 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     """Read a model folder.
 
     Args:
-        folder: as written by a training.
-        device: where to.
+        folder: a folder that `save` or a training wrote.
+        device: device of the weights.
 
     Raises:
-        MelpError: the folder is no model's, or its weights are not those of its config.
+        MelpError: the folder is not a model folder, or its weights do not fit its config.
     """
     folder = Path(folder)
     config = read_config(folder)
@@ -199,10 +199,10 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Model:
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:
-    """A safetensors file.
+    """Return the tensors of a safetensors file.
 
     Raises:
-        MelpError: it is none.
+        MelpError: the file cannot be read.
     """
     try:
         return load_file(file)
@@ -211,22 +211,40 @@ def read_weights(file: Path) -> dict[str, Tensor]:
 
 
 def load_weights(method: nn.Module, file: Path) -> None:
-    """Give a method the weights of a file, which must be all of its own.
+    """Load the weights of a file into a method.
 
     Raises:
-        MelpError: they are not, or the file cannot be read.
+        MelpError: names or shapes of the tensors differ, or the file cannot be read.
     """
     state = read_weights(file)
-    wanted = {name: tuple(value.shape) for name, value in method.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in state.items()}
-    for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
-            raise MelpError(
-                f"{file}: {name} {_shape(found.get(name))} found, wanted {_shape(wanted.get(name))}; "
-                f"the weights are not those of {type(method).__name__} as configured"
-            )
+    check_tensors(file, state, method)
     method.load_state_dict(state)
 
 
-def _shape(shape: Sequence[int] | None) -> str:
-    return "absent" if shape is None else f"of shape {tuple(shape)}"
+def check_tensors(file: Path, state: Mapping[str, Tensor], method: nn.Module) -> None:
+    """Check that the tensors of a file have the names and shapes of a method's.
+
+    Raises:
+        MelpError: they do not.
+    """
+    found, wanted = (
+        {name: tuple(value.shape) for name, value in tensors.items()}
+        for tensors in (state, method.state_dict())
+    )
+    if found == wanted:
+        return
+    names = [name for name in sorted(found | wanted) if found.get(name) != wanted.get(name)]
+    here, there = (
+        shorten([f"{name} of shape {shapes[name]}" for name in names if name in shapes]) or f"no {names[0]}"
+        for shapes in (found, wanted)
+    )
+    raise MelpError(
+        f"{file}: {here} found, wanted {there}; the weights are not those of {type(method).__name__} "
+        "as configured, or come from another version of melp"
+    )
+
+
+def shorten(items: Sequence[str], most: int = 6) -> str:
+    """Return the first items and the number of the others, as one line."""
+    more = len(items) - most
+    return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")

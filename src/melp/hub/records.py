@@ -16,37 +16,37 @@ RECORDS = "records.parquet"
 COLUMNS = ("corpus", "id", "patient", "digest")
 
 
-def records_of(store: Store, rows: Int[np.ndarray, " record"]) -> pd.DataFrame:
-    """Corpus, id, patient and digest of the signal of the records at `rows`, in that order."""
+def identify_records(store: Store, rows: Int[np.ndarray, " record"]) -> pd.DataFrame:
+    """Return corpus, id, patient and signal digest of the records at `rows`."""
     return pd.DataFrame({name: store.column(name)[rows] for name in COLUMNS})
 
 
-def write_records(
-    folder: Path, store: Store, rows: Int[np.ndarray, " record"], begun_with: Sequence[Path] = ()
+def write_training_records(
+    folder: Path, store: Store, rows: Int[np.ndarray, " record"], initial_models: Sequence[Path] = ()
 ) -> None:
-    """Notes in a model folder that its model is trained on the records at `rows` of a store.
+    """Write the records that a model is trained on.
 
     Args:
-        folder: of the model.
+        folder: folder of the model.
         store, rows: the records.
-        begun_with: folders of the models whose weights it began with. Their records are its own too; where
-            one of them does not say, nothing is noted.
+        initial_models: folders of the models that provide the initial weights. Their training records are
+            added; if one of them has no `records.parquet`, nothing is written.
     """
-    earlier = [read_records(other) for other in begun_with]
-    known = [records for records in earlier if records is not None]
-    if len(known) < len(earlier):
+    earlier = [read_training_records(model) for model in initial_models]
+    complete = [records for records in earlier if records is not None]
+    if len(complete) < len(earlier):
         return
+    records = pd.concat([*complete, identify_records(store, rows)], ignore_index=True)
     partial = folder / f".{RECORDS}"
-    records = pd.concat([*known, records_of(store, rows)], ignore_index=True)
     records.drop_duplicates(ignore_index=True).to_parquet(partial)
     partial.replace(folder / RECORDS)
 
 
-def read_records(folder: Path) -> pd.DataFrame | None:
-    """What a model was trained on, with the columns `COLUMNS`; None where its folder does not say.
+def read_training_records(folder: Path) -> pd.DataFrame | None:
+    """Return the records that a model was trained on, with the columns `COLUMNS`; None if unknown.
 
     Raises:
-        MelpError: the note cannot be read.
+        MelpError: the file cannot be read.
     """
     file = folder / RECORDS
     if not file.is_file():

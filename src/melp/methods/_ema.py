@@ -26,7 +26,7 @@ class MovingAverage(nn.Module):
         self.network = copy.deepcopy(source).requires_grad_(False)
 
     @torch.no_grad()
-    def restart(self) -> None:
+    def reset(self) -> None:
         """Become the same as the source, which was given other weights."""
         self.network.load_state_dict(self._source[0].state_dict())
 

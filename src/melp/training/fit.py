@@ -17,10 +17,11 @@ from torch.utils.data import DataLoader
 
 from melp.data.batches import Sample, Steps
 from melp.errors import MelpError
+from melp.hub.folder import check_tensors
 from melp.training.callbacks import Log, ProgressBar, Resume, Select
 from melp.training.config import PRECISIONS, TrainingConfig
 from melp.training.module import PretrainingModule
-from melp.training.run_folder import CHECKPOINT
+from melp.training.run_folder import CHECKPOINT, read_checkpoint
 
 
 class Batches(Protocol):
@@ -155,7 +156,8 @@ def fit(
         progress: whether to show a progress bar.
 
     Raises:
-        MelpError: the accelerator is not available, or the method does not return the scalar to select by.
+        MelpError: the accelerator is not available, the checkpoint does not fit the module, or the method
+            does not return the scalar to select by.
         KeyboardInterrupt: stopped by the user.
     """
     _silence_lightning()
@@ -171,9 +173,12 @@ def fit(
         callbacks.append(ProgressBar(title, module.steps))
     trainer = _trainer(config, module.optimiser_config.clip, interval, validation is not None, callbacks)
     data = PretrainingData(train, validation, config, module.steps)
-    checkpoint = str(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
+    file = folder / CHECKPOINT
+    if checkpoint := read_checkpoint(folder):
+        tensors = checkpoint["state_dict"].items()
+        check_tensors(file, {name.removeprefix("method."): value for name, value in tensors}, module.method)
     try:
-        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(module, data, ckpt_path=str(file) if checkpoint else None, weights_only=True)
     except SystemExit as stopped:
         # Lightning turns Ctrl-C into exit code 1, and the process ignores Ctrl-C from then on.
         if not isinstance(stopped.__context__, KeyboardInterrupt):

@@ -17,7 +17,7 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub.folder import WEIGHTS, load_weights, save
 from melp.hub.initialise import initialise_encoder
-from melp.hub.records import write_records
+from melp.hub.records import write_training_records
 from melp.methods import get_method
 from melp.methods._base import Inputs, Method
 from melp.signal.preprocessing import Preprocessing
@@ -78,7 +78,7 @@ def _train(run: _Run, preprocessing: Preprocessing) -> None:
     held_out = recipe.data.validation_folds
     validation = StoreBatches(store, held_out, encode) if held_out else None
     initial_models = [Path(folder) for folder in (before, recipe.init_from) if folder]
-    rank_zero_only(write_records)(out, store, train.rows, initial_models)
+    rank_zero_only(write_training_records)(out, store, train.rows, initial_models)
     steps, _ = step_counts(len(train), recipe.training)
     seed = recipe.training.seed
     module = PretrainingModule(method, recipe.optimiser, steps, seed, preprocessing, store.rate)

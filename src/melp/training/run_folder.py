@@ -53,13 +53,23 @@ def is_finished(folder: Path) -> bool:
     Raises:
         MelpError: the checkpoint is damaged.
     """
+    return (folder / WEIGHTS).exists() and bool(read_checkpoint(folder).get("finished"))
+
+
+def read_checkpoint(folder: Path) -> dict[str, Any]:
+    """Return the checkpoint of a training; empty before the first one.
+
+    Raises:
+        MelpError: the checkpoint is damaged.
+    """
     file = folder / CHECKPOINT
-    if not file.exists() or not (folder / WEIGHTS).exists():
-        return False
+    if not file.exists():
+        return {}
     try:
-        return bool(torch.load(file, weights_only=True, mmap=True).get("finished"))
+        checkpoint: dict[str, Any] = torch.load(file, weights_only=True, mmap=True)
     except (RuntimeError, ValueError, EOFError, UnpicklingError) as error:
         raise MelpError(f"{file}: cannot be read; remove it to start again") from error
+    return checkpoint
 
 
 @contextmanager
