@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from melp.errors import MelpError
-from melp.losses.masked_frames import codebook_disuse, masked_frame_contrast
+from melp.losses.masked_frames import diversity_loss, masked_frame_contrast
 from melp.methods._base import Inputs
 from melp.methods.ecg_fm import ECGFM, ECGFMConfig
 from melp.nn.quantiser import GumbelQuantiser
@@ -67,11 +67,11 @@ def test_right_are_those_whose_own_target_is_nearest() -> None:
 
 
 def test_codebooks_are_used_evenly_or_not() -> None:
-    assert float(codebook_disuse(torch.full((2, 320), 1 / 320))) == pytest.approx(0, abs=1e-5)
+    assert float(diversity_loss(torch.full((2, 320), 1 / 320))) == pytest.approx(0, abs=1e-5)
     alone = torch.eye(320)[[3, 7]]
-    assert float(codebook_disuse(alone)) == pytest.approx(1 - 2 / 640, abs=1e-5)
+    assert float(diversity_loss(alone)) == pytest.approx(1 - 2 / 640, abs=1e-5)
     mean = torch.tensor([[0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]])
-    assert float(codebook_disuse(mean)) == pytest.approx((8 - 2 - 4) / 8, abs=1e-5)
+    assert float(diversity_loss(mean)) == pytest.approx((8 - 2 - 4) / 8, abs=1e-5)
 
 
 def test_quantised_frames_are_entries_side_by_side() -> None:

@@ -138,15 +138,17 @@ def test_the_gradient_of_a_word_is_that_of_its_vector(batch: dict[str, Tensor]) 
 
 def test_empty_places_teach_the_codebook_nothing(batch: dict[str, Tensor]) -> None:
     method = heartlang(stage="codebook").train()
-    noted: list[Tensor] = []
-    note = method.quantiser.codebook.note
-    method.quantiser.codebook.note = lambda *given: noted.append(given[0]) or note(*given)  # type: ignore
+    accumulated: list[Tensor] = []
+    accumulate = method.quantiser.codebook.accumulate
+    method.quantiser.codebook.accumulate = lambda *given: (  # type: ignore
+        accumulated.append(given[0]) or accumulate(*given)
+    )
     found = method(batch)["loss"]
     used = int(method.encoder.sentences(batch["ecg"]).used.sum())
-    assert [len(vectors) for vectors in noted] == [used] and used < 5 * 160
+    assert [len(vectors) for vectors in accumulated] == [used] and used < 5 * 160
     before = method.quantiser.codebook.codes.clone()
     assert torch.equal(method.eval()(batch)["loss"], found), "tiny has no dropout"
-    assert len(noted) == 1, "validation is no step"
+    assert len(accumulated) == 1, "validation is no step"
     method.after_step(1, 10)
     assert not torch.equal(method.quantiser.codebook.codes, before)
 

@@ -35,8 +35,8 @@ def begun() -> Codebook:
 
 
 def step(codebook: Codebook, given: Tensor, draw: Tensor) -> None:
-    codebook.note(given, codebook.nearest(given), draw)
-    codebook.follow()
+    codebook.accumulate(given, codebook.nearest(given), draw)
+    codebook.update()
 
 
 def slowly(codes: Tensor, usage: Tensor, given: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +95,7 @@ def test_a_batch_too_small_for_all_dead_codes_revives_some() -> None:
 def test_nothing_moves_without_a_step_and_no_gradient_reaches_the_codes() -> None:
     codebook = begun()
     before = codebook.codes.clone()
-    codebook.follow()
+    codebook.update()
     assert torch.equal(codebook.codes, before) and not list(codebook.parameters())
     given = vectors(6, 3)[0].requires_grad_()
     assert not codebook.codes[codebook.nearest(given)].requires_grad

@@ -13,7 +13,7 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.methods import Batch, Inputs, Method, ViewsConfig, two_views
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class VICReg(Method):
 
     def __init__(self, config: VICRegConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.projector = perceptron((self.encoder.dim, config.dim, config.dim, config.dim))
+        self.projector = mlp((self.encoder.dim, config.dim, config.dim, config.dim))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The three terms, and their weighted sum."""

@@ -64,7 +64,7 @@ def _others(
     return (place + (place >= own)).clamp(max=draw.shape[1] - 1)
 
 
-def codebook_disuse(mean: Float[Tensor, "group entry"]) -> Float[Tensor, ""]:
+def diversity_loss(mean: Float[Tensor, "group entry"]) -> Float[Tensor, ""]:
     """How unevenly entries are used: 0 (all alike) to nearly 1 (one alone).
 
     The diversity loss of wav2vec 2.0 (Baevski et al. 2020, equation 4), in fairseq's form.

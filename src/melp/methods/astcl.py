@@ -21,7 +21,7 @@ from melp.losses.patient_agreement import patient_agreement
 from melp.losses.whitening import whiten
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.methods._views import augmentation_of
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 from melp.signal.filters import band_pass
 
 _LEADS = 1  # stream of random numbers, behind that of the noise
@@ -110,13 +110,11 @@ class ASTCL(Method):
     def __init__(self, config: ASTCLConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
         width, dim = self.encoder.dim, config.dim
-        self.discriminator = perceptron((width, config.discriminator, 1), norm=False)
+        self.discriminator = mlp((width, config.discriminator, 1), norm=False)
         self.time_projector, self.patient_projector = (
-            perceptron((width, dim, dim), last_norm=True) for _ in range(2)
+            mlp((width, dim, dim), last_norm=True) for _ in range(2)
         )
-        self.time_predictor, self.patient_predictor = (
-            perceptron((dim, config.hidden, dim)) for _ in range(2)
-        )
+        self.time_predictor, self.patient_predictor = (mlp((dim, config.hidden, dim)) for _ in range(2))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """The three losses and their weighted sum."""

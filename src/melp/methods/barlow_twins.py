@@ -13,7 +13,7 @@ from melp.losses.barlow_twins import barlow_twins_loss
 from melp.losses.gather import gather
 from melp.methods._base import Batch, Inputs, Method
 from melp.methods._views import ViewsConfig, two_views
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class BarlowTwins(Method):
 
     def __init__(self, config: BarlowTwinsConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.projector = perceptron((self.encoder.dim, config.dim, config.dim, config.dim))
+        self.projector = mlp((self.encoder.dim, config.dim, config.dim, config.dim))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Distance of the correlations from the identity."""

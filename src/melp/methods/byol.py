@@ -14,7 +14,7 @@ from melp.losses.negative_cosine import negative_cosine
 from melp.methods._base import Batch, Inputs, Method, with_rate
 from melp.methods._ema import MovingAverage, rising_momentum
 from melp.methods._views import ViewsConfig, two_views
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ class BYOL(Method):
 
     def __init__(self, config: BYOLConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.projector = perceptron((self.encoder.dim, config.hidden, config.dim))
-        self.predictor = perceptron((config.dim, config.hidden, config.dim))
+        self.projector = mlp((self.encoder.dim, config.hidden, config.dim))
+        self.predictor = mlp((config.dim, config.hidden, config.dim))
         self.target_encoder = MovingAverage(self.encoder)
         self.target_projector = MovingAverage(self.projector)
 

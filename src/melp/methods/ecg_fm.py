@@ -15,7 +15,7 @@ from melp.augment.leads import FILLS, mask_leads
 from melp.augment.random import combine, uniform
 from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.gather import gather, share_of_count, share_of_mean, sum_over_ranks
-from melp.losses.masked_frames import codebook_disuse, masked_frame_contrast
+from melp.losses.masked_frames import diversity_loss, masked_frame_contrast
 from melp.losses.patient_contrast import patient_contrast
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.methods._views import halves_of
@@ -175,7 +175,7 @@ class ECGFM(Method):
         )
         count = share_of_count(masked.sum().to(each.dtype))
         used = sum_over_ranks(quantised.probabilities.sum((0, 1)))
-        disuse = codebook_disuse(used / used.sum(1, keepdim=True))
+        disuse = diversity_loss(used / used.sum(1, keepdim=True))
         return each.sum() / count, right.sum() / count, disuse
 
     def _masked(self, keys: Int[Tensor, " half"], frames: int) -> Bool[Tensor, "half frame"]:

@@ -152,7 +152,7 @@ class HeartLang(Method):
         reconstruction, distance = (error[used].sum() / count for error in errors)
         if self.training:
             draw = uniform(keys, used.shape[1], stream=_REVIVE)
-            codebook.note(vectors[used], chosen[used], draw[used])
+            codebook.accumulate(vectors[used], chosen[used], draw[used])
         loss = reconstruction + self.config.commitment * distance
         return {"loss": loss, "reconstruction": reconstruction, "commitment": distance}
 
@@ -184,4 +184,4 @@ class HeartLang(Method):
 
     def after_step(self, step: int, steps: int) -> None:
         """The inventory follows."""
-        self.quantiser.codebook.follow()
+        self.quantiser.codebook.update()

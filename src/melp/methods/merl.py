@@ -16,7 +16,7 @@ from melp.losses.contrastive import global_contrastive
 from melp.losses.gather import gather
 from melp.methods._base import Batch, Inputs, Method
 from melp.methods._reports import ReportsConfig, matching_reports, read_texts, text_of
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 from melp.nn.pooling import ClassTokenPooler
 
 
@@ -92,7 +92,7 @@ class MERL(Method):
             self.reduction = nn.Linear(self.encoder.dim, dim)
             self.pooler = ClassTokenPooler(dim, dim, frames, config.pooler_heads)
         else:
-            self.projector = perceptron((self.encoder.dim, dim, dim), last_norm=True)
+            self.projector = mlp((self.encoder.dim, dim, dim), last_norm=True)
         self.copies = nn.ModuleList(
             nn.Sequential(nn.Linear(dim, dim, bias=False), nn.Dropout(config.feature_dropout))
             for _ in range(2)

@@ -14,7 +14,7 @@ from melp.losses.info_nce import info_nce
 from melp.methods._base import Batch, Inputs, Method
 from melp.methods._ema import MovingAverage, rising_momentum
 from melp.methods._views import ViewsConfig, two_views
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class MoCoV3(Method):
 
     def __init__(self, config: MoCoV3Config, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.projector = perceptron((self.encoder.dim, config.hidden, config.dim), last_norm=True)
-        self.predictor = perceptron((config.dim, config.hidden, config.dim), last_norm=True)
+        self.projector = mlp((self.encoder.dim, config.hidden, config.dim), last_norm=True)
+        self.predictor = mlp((config.dim, config.hidden, config.dim), last_norm=True)
         self.momentum_encoder = MovingAverage(self.encoder)
         self.momentum_projector = MovingAverage(self.projector)
 

@@ -13,7 +13,7 @@ from melp.losses.gather import gather
 from melp.losses.nt_xent import nt_xent
 from melp.methods._base import Batch, Inputs, Method
 from melp.methods._views import ViewsConfig, two_views
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SimCLR(Method):
 
     def __init__(self, config: SimCLRConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
-        self.projector = perceptron((self.encoder.dim, config.hidden, config.dim), norm=False)
+        self.projector = mlp((self.encoder.dim, config.hidden, config.dim), norm=False)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """NT-Xent of the two views."""

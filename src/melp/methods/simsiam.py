@@ -13,7 +13,7 @@ from melp.losses.gather import gather
 from melp.losses.negative_cosine import negative_cosine
 from melp.methods._base import Batch, Inputs, Method, with_rate
 from melp.methods._views import ViewsConfig, two_views
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,8 @@ class SimSiam(Method):
     def __init__(self, config: SimSiamConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
         widths = (self.encoder.dim, config.dim, config.dim, config.dim)
-        self.projector = perceptron(widths, last_norm=True)
-        self.predictor = perceptron((config.dim, config.bottleneck, config.dim))
+        self.projector = mlp(widths, last_norm=True)
+        self.predictor = mlp((config.dim, config.bottleneck, config.dim))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Negative cosine of each view's prediction and the other's projection."""

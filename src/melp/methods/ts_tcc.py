@@ -18,7 +18,7 @@ from melp.losses.nt_xent import nt_xent
 from melp.losses.temporal_contrast import temporal_contrast
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.methods._views import augmentation_of
-from melp.nn.heads import perceptron
+from melp.nn.heads import mlp
 from melp.nn.transformer import Transformer, TransformerBlock
 
 
@@ -119,7 +119,7 @@ class TSTCC(Method):
         self.norm = nn.LayerNorm(config.dim)
         self.foretell = nn.Linear(config.dim, self.ahead * width)
         if config.contextual_weight:
-            self.projector = perceptron((config.dim, max(width // 2, 1), max(width // 4, 1)))
+            self.projector = mlp((config.dim, max(width // 2, 1), max(width // 4, 1)))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Both contrasts."""

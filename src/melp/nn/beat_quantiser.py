@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from melp.nn.codebook import Codebook
+from melp.nn.heads import mlp
 from melp.nn.heartlang import HeartLangConfig, HeartLangEncoder, SentenceTransformer
 from melp.signal.precision import at_least_single
 from melp.signal.sentences import BEAT_SAMPLES, Sentences
@@ -29,11 +30,11 @@ class BeatQuantiser(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = HeartLangEncoder(sizes)
-        self.to_code = _perceptron(sizes.dim, code_dim)
+        self.to_code = mlp((sizes.dim, sizes.dim, code_dim), norm=False, activation=nn.Tanh)
         self.codebook = codebook
         self.from_code = nn.Linear(code_dim, sizes.dim)
         self.decoder = SentenceTransformer(replace(sizes, layers=decoder_layers))
-        self.to_beat = _perceptron(sizes.dim, BEAT_SAMPLES)
+        self.to_beat = mlp((sizes.dim, sizes.dim, BEAT_SAMPLES), norm=False, activation=nn.Tanh)
 
     def vectors(self, sentences: Sentences) -> Float[Tensor, "batch slot code_dim"]:
         """A unit vector a beat, with its lead and its second in view; those of empty slots mean nothing."""
@@ -48,7 +49,3 @@ class BeatQuantiser(nn.Module):
         words = self.decoder.contextualise(self.from_code(vectors), sentences)[1]
         drawn: Tensor = self.to_beat(words)
         return drawn
-
-
-def _perceptron(dim: int, out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(dim, dim), nn.Tanh(), nn.Linear(dim, out))

@@ -55,7 +55,7 @@ class Codebook(nn.Module):
         return (vectors @ self.codes.t()).argmax(-1)
 
     @torch.no_grad()
-    def note(
+    def accumulate(
         self,
         vectors: Float[Tensor, "word dim"],
         chosen: Int[Tensor, " word"],
@@ -84,7 +84,7 @@ class Codebook(nn.Module):
         return self._assigned.counts
 
     @torch.no_grad()
-    def follow(self) -> None:
+    def update(self) -> None:
         """Move the codes after what was taken down, and revive dead ones."""
         if self._assigned is None:
             return

@@ -1,4 +1,4 @@
-"""Projection and prediction heads: small perceptrons on an encoder's vectors."""
+"""Multi-layer perceptrons: projection and prediction heads, discriminators."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from torch import nn
 from melp.nn.batch_norm import BatchNorm1d
 
 
-def perceptron(widths: Sequence[int], norm: bool = True, last_norm: bool = False) -> nn.Sequential:
-    """Linear layers with ReLU between them, from vectors [batch, first width] to [batch, last width].
+def mlp(
+    widths: Sequence[int],
+    norm: bool = True,
+    last_norm: bool = False,
+    activation: type[nn.Module] = nn.ReLU,
+) -> nn.Sequential:
+    """Build a multi-layer perceptron from vectors [batch, first width] to [batch, last width].
 
     Args:
         widths: of the input, of each hidden layer and of the output.
-        norm: batch norm (over all processes) before each ReLU; its layers have no bias then.
-        last_norm: batch norm without scale and shift on the output; that layer has no bias then.
+        norm: whether batch norm (over all processes) precedes each activation, whose layer then has no bias.
+        last_norm: whether the output has batch norm without scale and shift; its layer then has no bias.
+        activation: between the layers.
     """
     layers: list[nn.Module] = []
     last = len(widths) - 2
@@ -26,5 +32,5 @@ def perceptron(widths: Sequence[int], norm: bool = True, last_norm: bool = False
         if normed:
             layers.append(BatchNorm1d(after, affine=number != last))
         if number != last:
-            layers.append(nn.ReLU())
+            layers.append(activation())
     return nn.Sequential(*layers)

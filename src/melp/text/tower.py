@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from melp.errors import MelpError
 from melp.nn.bert import Bert
+from melp.nn.heads import mlp
 from melp.nn.transformer import TransformerCache
 from melp.nn.trimming import run_trimmed
 
@@ -126,9 +127,8 @@ class TextTower(nn.Module):
         self.bert, self.special = bert, special
         self.attention, self.pooling, self.cls_position = attention, pooling, cls_position
         self.dim, self.projection_dim = bert.dim, projection_dim
-        self.projection = nn.Sequential(
-            nn.Linear(bert.dim, projection_hidden), nn.GELU(), nn.Linear(projection_hidden, projection_dim)
-        )
+        widths = (bert.dim, projection_hidden, projection_dim)
+        self.projection = mlp(widths, norm=False, activation=nn.GELU)
         for layer in bert.layers[:frozen_layers]:
             layer.requires_grad_(False)
 
