@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class MelpError(Exception):
@@ -41,3 +44,23 @@ def check_ranges(
         if not low <= (found := getattr(values, name)) <= high or math.isinf(found):
             wanted = f"{low:g} or more" if math.isinf(high) else f"{low:g} to {high:g}"
             raise MelpError(f"{where}.{name}: {found} found, wanted {wanted}")
+
+
+def dataclass_from_dict(kind: type[T], where: str, values: Mapping[str, Any]) -> T:
+    """Build a dataclass of options from plain values; fields that are not given have their defaults.
+
+    Args:
+        kind: the dataclass.
+        where: its name in error messages.
+        values: by field name.
+
+    Raises:
+        MelpError: an unknown field, or a value of the wrong type or out of its range.
+    """
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    if unknown := [name for name in values if name not in names]:
+        raise MelpError(f"{where}: {unknown[0]!r} found, wanted one of {', '.join(names)}")
+    try:
+        return kind(**values)
+    except (TypeError, AttributeError) as error:
+        raise MelpError(f"{where}: {dict(values)} found, wanted numbers and names ({error})") from error

@@ -28,35 +28,35 @@ def middle(signal: torch.Tensor) -> torch.Tensor:
     ],
 )  # fmt: skip
 def test_tones_keep_their_phase_and_take_the_gain(name: str, frequency: float, height: float) -> None:
-    found = middle(apply_filter(tone(frequency), RATE, name))
-    assert torch.allclose(found, height * middle(tone(frequency)), atol=0.03)
+    filtered = middle(apply_filter(tone(frequency), RATE, name))
+    assert torch.allclose(filtered, height * middle(tone(frequency)), atol=0.03)
 
 
-def test_like_butterworth_run_both_ways() -> None:
+def test_equals_butterworth_forwards_and_backwards() -> None:
     signal = np.random.default_rng(0).standard_normal((3, 20 * RATE)).cumsum(axis=1) / 20
     wanted = filtfilt(*butter(3, [0.67, 40], btype="bandpass", fs=RATE), signal)
-    found = middle(apply_filter(torch.tensor(signal), RATE, "bandpass")).numpy()
+    filtered = middle(apply_filter(torch.tensor(signal), RATE, "bandpass")).numpy()
     # Differences: the digital filter is warped near half the rate, and its two edges share one polynomial.
-    assert np.abs(found - wanted[:, 5 * RATE : -5 * RATE]).max() < 0.05 * wanted.std()
+    assert np.abs(filtered - wanted[:, 5 * RATE : -5 * RATE]).max() < 0.05 * wanted.std()
 
 
 @pytest.mark.parametrize("name", FILTERS)
-def test_linear_and_the_same_for_one_and_for_a_batch(name: str) -> None:
+def test_linear_and_independent_of_the_batch(name: str) -> None:
     signal = torch.randn(4, 12, 1000, dtype=torch.float64)
-    whole = apply_filter(signal, RATE, name)
-    assert whole.shape == signal.shape
-    for one, filtered in zip(signal, whole, strict=True):
-        assert torch.allclose(apply_filter(one, RATE, name), filtered, atol=1e-12)
-    assert torch.allclose(apply_filter(3 * signal, RATE, name), 3 * whole, atol=1e-10)
+    batch = apply_filter(signal, RATE, name)
+    assert batch.shape == signal.shape
+    for record, filtered in zip(signal, batch, strict=True):
+        assert torch.allclose(apply_filter(record, RATE, name), filtered, atol=1e-12)
+    assert torch.allclose(apply_filter(3 * signal, RATE, name), 3 * batch, atol=1e-10)
 
 
-def test_backwards_is_the_same() -> None:
+def test_reversed_signal_gives_reversed_result() -> None:
     signal = torch.randn(2, 1000, dtype=torch.float64)
-    there = apply_filter(signal, RATE, "bandpass")
-    assert torch.allclose(apply_filter(signal.flip(-1), RATE, "bandpass").flip(-1), there, atol=1e-9)
+    filtered = apply_filter(signal, RATE, "bandpass")
+    assert torch.allclose(apply_filter(signal.flip(-1), RATE, "bandpass").flip(-1), filtered, atol=1e-9)
 
 
-def test_neither_offset_nor_slope_nor_an_r_wave_at_the_end_makes_a_step() -> None:
+def test_offset_slope_and_r_wave_at_the_end_cause_no_step() -> None:
     ramp = 0.4 + 0.3 * torch.arange(10 * RATE, dtype=torch.float64) / RATE
     assert apply_filter(ramp, RATE, "highpass").abs().max() < 0.1
     spike = torch.zeros(10 * RATE, dtype=torch.float64)

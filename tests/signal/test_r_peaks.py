@@ -1,4 +1,4 @@
-"""R waves, against what the simulator knows and against another detector on real recordings."""
+"""R waves, against the beats of the simulator and against another detector on real recordings."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from melp.corpora.synthetic import records
 from melp.signal.r_peaks import find_r_peaks
 
 
-def hits(found: Sequence[int], wanted: Sequence[int], tolerance: float) -> int:
-    """How many of the wanted beats have a found one of their own within the tolerance."""
-    free, count = list(found), 0
-    for beat in wanted:
-        near = [each for each in free if abs(each - beat) <= tolerance]
+def count_hits(detected: Sequence[int], beats: Sequence[int], tolerance: float) -> int:
+    """Count the beats that have a detected one within the tolerance; each detection counts once."""
+    free, count = list(detected), 0
+    for beat in beats:
+        near = [sample for sample in free if abs(sample - beat) <= tolerance]
         if near:
-            free.remove(min(near, key=lambda each: abs(each - beat)))
+            free.remove(min(near, key=lambda sample: abs(sample - beat)))
             count += 1
     return count
 
@@ -31,19 +31,20 @@ def hits(found: Sequence[int], wanted: Sequence[int], tolerance: float) -> int:
 def quality(ecg: Tensor, beats: Sequence[Sequence[int]], rate: float, seconds: float) -> tuple[float, float]:
     """Sensitivity and positive predictive value over all recordings."""
     waves, counts = find_r_peaks(ecg, rate)
-    found = [row[:count].tolist() for row, count in zip(waves, counts, strict=True)]
-    matched = sum(hits(one, other, seconds * rate) for one, other in zip(found, beats, strict=True))
-    return matched / sum(map(len, beats)), matched / sum(map(len, found))
+    detected = [row[:count].tolist() for row, count in zip(waves, counts, strict=True)]
+    hits = sum(count_hits(*pair, seconds * rate) for pair in zip(detected, beats, strict=True))
+    return hits / sum(map(len, beats)), hits / sum(map(len, detected))
 
 
 @pytest.fixture(scope="module", params=[(100, 250), (500, 60)], ids=["100 Hz", "500 Hz"])
 def simulated(request: pytest.FixtureRequest) -> tuple[Tensor, list[list[int]], int]:
     rate, count = request.param
-    made = list(records(count, 7, rate))
-    return torch.tensor(np.stack([each.ecg.signal for each in made])), [m.beats.tolist() for m in made], rate
+    corpus = list(records(count, 7, rate))
+    ecg = torch.tensor(np.stack([record.ecg.signal for record in corpus]))
+    return ecg, [record.beats.tolist() for record in corpus], rate
 
 
-def test_finds_the_beats_of_the_simulator(simulated: tuple[Tensor, list[list[int]], int]) -> None:
+def test_sensitivity_on_simulated_recordings(simulated: tuple[Tensor, list[list[int]], int]) -> None:
     ecg, beats, rate = simulated
     for seconds, least in ((0.15, 0.98), (0.05, 0.97)):
         sensitivity, predictive = quality(ecg, beats, rate, seconds)
@@ -52,7 +53,7 @@ def test_finds_the_beats_of_the_simulator(simulated: tuple[Tensor, list[list[int
     assert sensitivity > 0.94 and predictive > 0.94, ("lead II alone", sensitivity, predictive)
 
 
-def test_finds_what_another_detector_finds_in_real_recordings(recordings: Path) -> None:
+def test_agrees_with_another_detector_on_real_recordings(recordings: Path) -> None:
     files = sorted((recordings / "ptb-xl" / "records500").rglob("*.hea"))
     signals, beats = [], []
     for file in random.Random(1).sample(files, 12):
@@ -61,12 +62,12 @@ def test_finds_what_another_detector_finds_in_real_recordings(recordings: Path) 
         detector.detect(verbose=False)
         signals.append(torch.tensor(signal, dtype=torch.float32))
         beats.append(detector.qrs_inds.tolist())
-    # It needs some beats to learn from, and misses the first and the last now and then.
+    # That detector learns from the first beats, and sometimes misses the first and the last.
     sensitivity, predictive = quality(torch.stack(signals), beats, 500, 0.15)
     assert sensitivity > 0.97 and predictive > 0.9, (sensitivity, predictive)
 
 
-def test_unit_baseline_and_batch_change_nothing(simulated: tuple[Tensor, list[list[int]], int]) -> None:
+def test_unit_baseline_and_batch_have_no_effect(simulated: tuple[Tensor, list[list[int]], int]) -> None:
     ecg, _, rate = simulated
     ecg = ecg[:20]
     waves, counts = find_r_peaks(ecg, rate)
@@ -82,7 +83,7 @@ def test_unit_baseline_and_batch_change_nothing(simulated: tuple[Tensor, list[li
         assert torch.equal(alone[0], waves[row]) and count[0] == counts[row]
 
 
-def test_a_lead_that_is_off_does_not_matter(simulated: tuple[Tensor, list[list[int]], int]) -> None:
+def test_lead_without_signal_has_no_effect(simulated: tuple[Tensor, list[list[int]], int]) -> None:
     ecg, beats, rate = simulated
     broken = ecg.clone()
     broken[:, 0] = 0.0
@@ -91,7 +92,7 @@ def test_a_lead_that_is_off_does_not_matter(simulated: tuple[Tensor, list[list[i
     assert sensitivity > 0.98 and predictive > 0.98
 
 
-def test_nothing_is_found_where_nothing_is() -> None:
+def test_nothing_is_detected_in_flat_signals_and_noise() -> None:
     generator = torch.Generator().manual_seed(0)
     assert not find_r_peaks(torch.zeros(2, 12, 1000), 100)[1].any()
     assert not find_r_peaks(torch.full((2, 12, 1000), 0.3), 100)[1].any()

@@ -1,4 +1,4 @@
-"""ECG sentences, against a slow version that goes beat by beat."""
+"""ECG sentences, against a loop over beats."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from melp.signal.sentences import BEAT_SAMPLES, make_sentences
 
 @pytest.fixture(scope="module")
 def ecg() -> Tensor:
-    return torch.tensor(np.stack([each.ecg.signal for each in records(12, 3, 100)]))
+    return torch.tensor(np.stack([record.ecg.signal for record in records(12, 3, 100)]))
 
 
 def spikes(places: list[int], time: int = 1000, leads: int = 12) -> Tensor:
-    """A recording of one triangle a beat, the height of which is the number of the lead."""
+    """Return a recording with one triangle a beat, whose height is the number of the lead."""
     ecg = torch.zeros(leads, time)
     for place in places:
         for step in range(-4, 5):
@@ -29,8 +29,10 @@ def spikes(places: list[int], time: int = 1000, leads: int = 12) -> Tensor:
     return ecg[None]
 
 
-def slowly(ecg: np.ndarray, peaks: list[int], slots: int) -> tuple[np.ndarray, list[int], list[int]]:
-    """Beats, leads and seconds of one recording at 100 Hz."""
+def sentences_by_loop(
+    ecg: np.ndarray, peaks: list[int], slots: int
+) -> tuple[np.ndarray, list[int], list[int]]:
+    """Return beats, leads and seconds of one recording at 100 Hz."""
     leads, time = ecg.shape
     kept = peaks[: slots // leads]
     beats, numbers, seconds = np.zeros((slots, BEAT_SAMPLES)), [0] * slots, [0] * slots
@@ -51,11 +53,11 @@ def slowly(ecg: np.ndarray, peaks: list[int], slots: int) -> tuple[np.ndarray, l
 
 
 @pytest.mark.parametrize("slots", [256, 100])
-def test_like_beat_by_beat(ecg: Tensor, slots: int) -> None:
+def test_equals_a_loop_over_beats(ecg: Tensor, slots: int) -> None:
     sentences = make_sentences(ecg, 100, slots)
     waves, counts = find_r_peaks(ecg, 100)
     for row, count in enumerate(counts):
-        beats, numbers, seconds = slowly(ecg[row].numpy(), waves[row, :count].tolist(), slots)
+        beats, numbers, seconds = sentences_by_loop(ecg[row].numpy(), waves[row, :count].tolist(), slots)
         assert np.allclose(sentences.beats[row].numpy(), beats, atol=1e-6)
         assert sentences.lead[row].tolist() == numbers
         assert sentences.second[row].tolist() == seconds
@@ -63,7 +65,7 @@ def test_like_beat_by_beat(ecg: Tensor, slots: int) -> None:
     assert torch.equal(sentences.used, sentences.lead > 0)
 
 
-def test_r_waves_stand_in_the_middle() -> None:
+def test_r_waves_are_centred() -> None:
     sentences = make_sentences(spikes([100, 200, 330]), 100)
     assert sentences.count.tolist() == [3]
     for lead in range(12):
@@ -74,20 +76,20 @@ def test_r_waves_stand_in_the_middle() -> None:
     assert not sentences.beats[0, 36:].any() and not sentences.lead[0, 36:].any()
 
 
-def test_no_beat_holds_a_part_of_its_neighbour() -> None:
+def test_beats_exclude_their_neighbours() -> None:
     close = make_sentences(spikes([100, 140, 180, 300]), 100)
-    # Half the way to the neighbours at 40 samples: 20 to each side.
+    # Halfway to neighbours at 40 samples: 20 to each side.
     assert not close.beats[0, 1, : 48 - 20].any() and not close.beats[0, 1, 48 + 20 :].any()
     assert close.beats[0, 1, 48 - 4 : 48 + 5].all()
 
 
-def test_many_beats_leave_every_lead_its_first_ones() -> None:
+def test_surplus_beats_are_dropped_from_every_lead() -> None:
     fast = spikes(list(range(30, 990, 30)))
     sentences = make_sentences(fast, 100)
     assert find_r_peaks(fast, 100)[1].tolist() == [32]
     assert sentences.count.tolist() == [21]
     assert torch.bincount(sentences.lead[0]).tolist() == [256 - 12 * 21, *[21] * 12]
-    assert sentences.beats[0, 20].argmax() == 48, "the last beat that is kept ends before the next"
+    assert sentences.beats[0, 20].argmax() == 48, "the last kept beat ends before the next"
     assert not sentences.beats[0, 20, 48 + 15 :].any()
 
 
@@ -96,10 +98,10 @@ def test_beats_at_places() -> None:
     places = torch.tensor([0.0, 149.0, 150.0, 264.0, 265.0, 599.0, 600.0, 999.0])
     assert sentences.beats_at(places).tolist() == [[0, 0, 1, 1, 2, 2, 2, 2], [0, 0, 0, 0, 0, 0, 1, 1]]
     fast = make_sentences(spikes(list(range(30, 990, 30))), 100)
-    assert fast.beats_at(torch.tensor([999.0])).tolist() == [[20]], "the last that is kept"
+    assert fast.beats_at(torch.tensor([999.0])).tolist() == [[20]], "the last kept beat"
 
 
-def test_a_beat_a_second_where_none_is_found() -> None:
+def test_one_beat_a_second_without_r_waves() -> None:
     sentences = make_sentences(torch.cat([torch.zeros(1, 12, 1000), spikes([500])]), 100)
     assert sentences.count.tolist() == [10, 1]
     assert sentences.second[0, :10].tolist() == list(range(1, 11))
@@ -112,14 +114,14 @@ def test_rate_unit_and_batch(ecg: Tensor) -> None:
     sentences = make_sentences(ecg, 100)
     alone = make_sentences(ecg[5:6], 100)
     assert torch.equal(alone.beats[0], sentences.beats[5])
-    fine = torch.tensor(np.stack([each.ecg.signal for each in records(3, 3, 500)]))
+    fine = torch.tensor(np.stack([record.ecg.signal for record in records(3, 3, 500)]))
     resampled = make_sentences(resample(fine, 500, 100), 100)
     assert torch.equal(make_sentences(fine, 500).beats, resampled.beats)
     shifted = make_sentences(3 * ecg + 1, 100)
     assert torch.allclose(shifted.beats, 3 * sentences.beats, atol=1e-4)
 
 
-def test_other_devices_and_errors() -> None:
+def test_meta_device_and_errors() -> None:
     sentences = make_sentences(torch.zeros(2, 12, 1000, device="meta"), 100)
     assert sentences.beats.shape == (2, 256, 96) and sentences.beats.device.type == "meta"
     with pytest.raises(MelpError, match="sentences: 8 slots found, wanted 12 or more"):

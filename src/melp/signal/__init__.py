@@ -1,1 +1,1 @@
-"""Signals: resampling, filters and the preprocessing that a checkpoint carries."""
+"""Signal processing: preprocessing, filters, resampling, electrodes, R peaks and beats."""

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Pass bands in Hz; None leaves that end open.
+# Pass bands in Hz; None for no limit.
 FILTERS: dict[str, tuple[float | None, float | None]] = {
     "none": (None, None),
     "highpass": (0.5, None),
@@ -17,10 +17,10 @@ _ORDER = 3
 
 
 def gain(frequency: Float[Tensor, " bin"], name: str) -> Float[Tensor, " bin"]:
-    """Gain of the filter `name` at each frequency (Hz).
+    """Return the gain of the filter `name` at each frequency (Hz).
 
-    The power response of an analogue Butterworth filter of order 3: what running it forwards and backwards
-    gives, 0.5 at the edges of the band.
+    It is the power response of an analogue Butterworth filter of order 3, which equals running that filter
+    forwards and backwards; 0.5 at the edges of the band.
     """
     return _gain(frequency, *FILTERS[name])
 
@@ -38,18 +38,17 @@ def _gain(frequency: Float[Tensor, " bin"], low: float | None, high: float | Non
 def apply_filter(
     signal: Float[Tensor, "*batch time"], rate: float, name: str
 ) -> Float[Tensor, "*batch time"]:
-    """Signals at `rate` Hz through the filter `name`, without delay; see `band_pass`."""
+    """Filter signals at `rate` Hz with the filter `name`, without delay; see `band_pass`."""
     return signal if name == "none" else band_pass(signal, rate, *FILTERS[name])
 
 
 def band_pass(
     signal: Float[Tensor, "*batch time"], rate: float, low: float | None, high: float | None
 ) -> Float[Tensor, "*batch time"]:
-    """Signals at `rate` Hz between two edges (Hz; None leaves that end open), with the gain of `gain`.
+    """Filter signals at `rate` Hz to the band from `low` to `high` (Hz; None for no limit), with zero phase.
 
-    Both ends are continued by their mirror image over as long as the record itself, so that a baseline away
-    from zero makes no step there. (A point reflection, usual elsewhere, would shift the whole continuation
-    where a record happens to end on an R wave.)
+    Both ends are extended by the mirror image of the whole record, so that an offset of the baseline causes
+    no step. (The more common point reflection would shift the extension if a record ends on an R wave.)
     """
     time = signal.shape[-1]
     extended = torch.cat([signal[..., 1:].flip(-1), signal, signal[..., :-1].flip(-1)], dim=-1)

@@ -1,4 +1,4 @@
-"""What half precision would spoil is computed in single."""
+"""Single precision for computations that half precision would make inaccurate."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from torch import Tensor
 
 
 def at_least_single(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Half precision as single; single and double as they are."""
+    """Convert half precision to single; return single and double precision unchanged."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,9 +1,9 @@
-"""What is done to a recording before a model sees it: named, carried by the checkpoint."""
+"""The preprocessing of recordings, which is stored in each checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from melp.ecg import ECG, LEADS, normalise_lead_name
-from melp.errors import MelpError
+from melp.errors import MelpError, check_choices, check_ranges, dataclass_from_dict
 from melp.signal.filters import FILTERS, apply_filter
 from melp.signal.resampling import resample
 
 SCALINGS = ("minmax", "millivolt", "zscore", "zscore_lead")
-# The published constant (added to the range, or to the standard deviation, before dividing).
+# The published constant, added to the range or standard deviation before the division.
 _EPSILON = 1e-8
 
 
@@ -25,13 +25,13 @@ _EPSILON = 1e-8
 class Preprocessing:
     """Lead order, crop, rate, filter and scaling, in this order.
 
-    One implementation serves one ECG and a batch; each record is treated by itself. Records that are shorter
-    than `seconds` get 0 mV at their end before they are scaled, as a store pads them, so that a file and its
-    row of a store give the same numbers.
+    Works on one ECG or a batch; each record is processed independently. Records shorter than `seconds` are
+    padded with 0 mV at their end before scaling, as in a store, so that a file and its row of a store give
+    the same numbers.
 
     Attributes:
         rate: Hz of the result.
-        seconds: length of the result; the record's first window is taken.
+        seconds: length of the result; the first window of a record is used.
         leads: lead names in the model's order.
         filter: a name of `melp.signal.filters.FILTERS`.
         scaling: "minmax" (one minimum and one maximum over the whole record, as published for MERL and
@@ -47,20 +47,16 @@ class Preprocessing:
     def __post_init__(self) -> None:
         leads = tuple(normalise_lead_name(lead) or lead for lead in self.leads)
         object.__setattr__(self, "leads", leads)
-        unknown = [lead for lead in leads if lead not in LEADS]
-        if unknown or not leads or len(set(leads)) != len(leads):
-            raise MelpError(f"preprocessing.leads: {', '.join(self.leads)}; wanted different names of the 12")
-        if self.filter not in FILTERS:
-            raise MelpError(f"preprocessing.filter: {self.filter!r}, wanted one of {', '.join(FILTERS)}")
-        if self.scaling not in SCALINGS:
-            raise MelpError(f"preprocessing.scaling: {self.scaling!r}, wanted one of {', '.join(SCALINGS)}")
-        for name in ("rate", "seconds"):
-            if not getattr(self, name) > 0:
-                raise MelpError(f"preprocessing.{name}: {getattr(self, name)}, wanted a positive number")
+        if not leads or len(set(leads)) != len(leads) or not set(leads) <= set(LEADS):
+            raise MelpError(
+                f"preprocessing.leads: {', '.join(self.leads)!r} found, wanted distinct names of the 12 leads"
+            )
+        check_choices("preprocessing", self, {"filter": tuple(FILTERS), "scaling": SCALINGS})
+        check_ranges("preprocessing", self, {}, above=("rate", "seconds"))
 
     @property
     def samples(self) -> int:
-        """Samples of the result."""
+        """Number of samples of the result."""
         return round(self.rate * self.seconds)
 
     def __call__(
@@ -69,31 +65,33 @@ class Preprocessing:
         rate: float,
         leads: Sequence[str] = LEADS,
     ) -> Float[Tensor, "*batch model_lead samples"]:
-        """Signals at `rate` Hz, rows named by `leads`, as the model wants them.
+        """Preprocess signals at `rate` Hz whose rows are `leads`.
 
-        Floats are in mV; int16 is in microvolt, as a store has it, and gives the same numbers in less time.
+        Floats are in mV. int16 is in microvolts, as in a store; it gives the same numbers in less time.
 
         Raises:
-            MelpError: a lead that the model wants is missing.
+            MelpError: a lead of the model is missing.
         """
         signal = self._reordered(signal, leads)[..., : round(self.seconds * rate)]
-        stored = signal.dtype == torch.int16
-        if stored:
+        is_microvolt = signal.dtype == torch.int16
+        if is_microvolt:
             signal = signal.float().div_(1000)
         signal = resample(signal, rate, self.rate)[..., : self.samples]
         if signal.shape[-1] < self.samples:
             signal = functional.pad(signal, (0, self.samples - signal.shape[-1]))
-        return scale(apply_filter(signal, self.rate, self.filter), self.scaling, in_place=stored)
+        return scale(apply_filter(signal, self.rate, self.filter), self.scaling, in_place=is_microvolt)
 
     def from_ecg(self, ecg: ECG) -> Float[Tensor, "lead samples"]:
-        """One recording as the model wants it."""
+        """Preprocess one recording."""
         return self(torch.tensor(ecg.signal), ecg.rate, ecg.leads)
 
     def _reordered(
         self, signal: Shaped[Tensor, "*batch lead time"], leads: Sequence[str]
     ) -> Shaped[Tensor, "*batch model_lead time"]:
         if signal.shape[-2] != len(leads):
-            raise MelpError(f"signal of {signal.shape[-2]} leads, wanted {len(leads)}: {', '.join(leads)}")
+            raise MelpError(
+                f"signal of {signal.shape[-2]} leads found, wanted {len(leads)}: {', '.join(leads)}"
+            )
         names = [normalise_lead_name(lead) or lead for lead in leads]
         missing = [lead for lead in self.leads if lead not in names]
         if missing:
@@ -103,40 +101,32 @@ class Preprocessing:
         return signal[..., [names.index(lead) for lead in self.leads], :]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return plain values for JSON."""
         return asdict(self) | {"leads": list(self.leads)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Preprocessing:
-        """The inverse of `to_dict`.
+        """Build from plain values, as `to_dict` returns them.
 
         Raises:
             MelpError: an unknown key, or a value out of its range.
         """
-        unknown = sorted(set(values) - {each.name for each in fields(cls)})
-        if unknown:
-            raise MelpError(f"preprocessing: unknown key {', '.join(unknown)}")
-        try:
-            return cls(**{**values, "leads": tuple(values.get("leads", LEADS))})
-        except (TypeError, AttributeError) as error:
-            raise MelpError(
-                f"preprocessing: {dict(values)} found, wanted numbers and names ({error})"
-            ) from error
+        return dataclass_from_dict(cls, "preprocessing", values)
 
 
 def scale(
     signal: Float[Tensor, "*batch lead time"], scaling: str, in_place: bool = False
 ) -> Float[Tensor, "*batch lead time"]:
-    """Each record of `signal` scaled by the rule `scaling`, one of `SCALINGS`.
+    """Scale each record of `signal` by the rule `scaling`, one of `SCALINGS`.
 
-    On a CPU it takes longer to get memory for another signal than to scale it: `in_place` may overwrite it.
+    With `in_place` the signal may be overwritten: on a CPU, allocating memory takes longer than scaling.
     """
     if scaling == "millivolt":
         return signal
     if scaling == "minmax":
         low, high = signal.amin((-2, -1), keepdim=True), signal.amax((-2, -1), keepdim=True)
-        raised = signal.sub_(low) if in_place else signal - low
-        return raised.div_(high - low + _EPSILON)
+        shifted = signal.sub_(low) if in_place else signal - low
+        return shifted.div_(high - low + _EPSILON)
     axes = (-1,) if scaling == "zscore_lead" else (-2, -1)
     centred = signal - signal.mean(axes, keepdim=True)
     return centred / (centred.square().mean(axes, keepdim=True).sqrt() + _EPSILON)

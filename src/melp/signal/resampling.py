@@ -16,15 +16,15 @@ _KAISER_BETA = 5.0
 
 
 def ratio(source: float, target: float) -> tuple[int, int]:
-    """(up, down) of the simplest fraction within 1e-6 of target/source."""
+    """Return (up, down), the simplest fraction within 1e-6 of target/source."""
     fraction = Fraction(target / source).limit_denominator(1000)
     return fraction.numerator, fraction.denominator
 
 
 def low_pass(up: int, down: int) -> Float[np.ndarray, " tap"]:
-    """The anti-alias filter: a sinc of ten zero crossings a side under a Kaiser window, gain `up` at 0 Hz.
+    """Return the anti-alias filter: a Kaiser-windowed sinc with ten zero crossings a side, gain `up` at 0 Hz.
 
-    The same filter as the default of `scipy.signal.resample_poly`.
+    It is the default filter of `scipy.signal.resample_poly`.
     """
     widest = max(up, down)
     reach = _ZERO_CROSSINGS * widest
@@ -34,7 +34,7 @@ def low_pass(up: int, down: int) -> Float[np.ndarray, " tap"]:
 
 @lru_cache(maxsize=32)
 def _phases(up: int, down: int) -> tuple[np.ndarray, int]:
-    """One row a phase of the output, [up, width], and how many input samples it reaches back."""
+    """Return one row a phase of the output, [up, width], and the number of input samples before it."""
     taps = low_pass(up, down)
     reach = len(taps) // 2
     back = reach // up
@@ -48,10 +48,10 @@ def _phases(up: int, down: int) -> tuple[np.ndarray, int]:
 def resample(
     signal: Float[Tensor, "*batch time"], source: float, target: float
 ) -> Float[Tensor, "*batch samples"]:
-    """Signals at `source` Hz brought to `target` Hz; ceil(time * target / source) samples.
+    """Resample signals from `source` to `target` Hz; the result has ceil(time * target / source) samples.
 
-    Equal to `scipy.signal.resample_poly(..., padtype="edge")`: the first and last samples are held beyond the
-    ends, so that a baseline away from zero makes no step there.
+    Equal to `scipy.signal.resample_poly(..., padtype="edge")`: the first and last samples are repeated beyond
+    the ends, so that an offset of the baseline causes no step.
     """
     up, down = ratio(source, target)
     if up == down:

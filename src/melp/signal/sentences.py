@@ -1,4 +1,4 @@
-"""ECG sentences: a recording as the sequence of its beats, lead after lead (HeartLang's QRS tokeniser)."""
+"""ECG sentences: a recording as a sequence of beats, lead after lead (HeartLang's QRS tokeniser)."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from melp.signal.r_peaks import find_r_peaks
 from melp.signal.resampling import resample
 
 BEAT_RATE = 100
-"""Hz of the beats."""
+"""Sampling rate of the beats in Hz."""
 BEAT_SAMPLES = 96
 """Samples of a beat: 0.96 s."""
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """The beats of a batch of recordings: all of the first lead, then all of the second, and so on.
+    """The beats of a batch of recordings: those of the first lead, then those of the second, and so on.
 
     Attributes:
-        beats: in the units of the ECG, each lead's median as 0, at 100 Hz; 0 outside the beat.
-        lead: number of the lead, from 1; 0 where the slot is empty.
-        second: number of the second in which the R wave is, from 1; 0 where the slot is empty.
-        ends: samples at 100 Hz before which each beat ends; that of the last where there are no more beats.
-        count: beats of each lead, which are as many in all leads.
+        beats: signal at 100 Hz in the units of the ECG, minus the median of the lead; 0 outside the beat.
+        lead: number of the lead, from 1; 0 in empty slots.
+        second: number of the second of the R wave, from 1; 0 in empty slots.
+        ends: end (exclusive, samples at 100 Hz) of each beat; that of the last beat in surplus columns.
+        count: number of beats of each lead; the same for all leads.
     """
 
     beats: Float[Tensor, "batch slot sample"]
@@ -39,33 +39,32 @@ class Sentences:
 
     @property
     def used(self) -> Bool[Tensor, "batch slot"]:
-        """Which slots hold a beat."""
+        """True for slots that contain a beat."""
         return self.lead > 0
 
     def beats_at(self, places: Float[Tensor, " place"]) -> Int[Tensor, "batch place"]:
-        """Which beat each place (samples at 100 Hz) of a recording belongs to, from 0."""
-        found = torch.searchsorted(self.ends, places.expand(len(self.ends), -1).contiguous(), right=True)
-        return found.minimum(self.count[:, None] - 1)
+        """Return the number of the beat, from 0, at each place (samples at 100 Hz) of the recordings."""
+        beats = torch.searchsorted(self.ends, places.expand(len(self.ends), -1).contiguous(), right=True)
+        return beats.minimum(self.count[:, None] - 1)
 
 
 def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: int = 256) -> Sentences:
     """Cut recordings into beats.
 
-    HeartLang (Jin et al. 2025): a beat reaches from half the way to the R wave before to half the way to the
-    next; of it the 96 samples around its R wave are kept. All leads are cut at the same places.
+    HeartLang (Jin et al. 2025): a beat extends halfway to the previous and halfway to the next R wave; its 96
+    samples around the R wave are kept. All leads are cut at the same places.
 
     Args:
         ecg: preprocessed ECGs.
-        rate: their Hz.
-        slots: beats of a sentence; empty ones come last.
+        rate: Hz of `ecg`.
+        slots: number of beats of a sentence; empty slots come last.
 
     Raises:
         MelpError: there are more leads than slots.
 
-    Differences: R waves are looked for in all leads, not in lead I alone; where none is found, there is a
-    beat each second. Where the beats of all leads are more than the slots, every lead has as many of its
-    first beats as fit (the published code cuts the sentence off, and with it the last leads). The median of
-    each lead is its 0.
+    Differences: R waves are detected in all leads, not in lead I only; if none is found, there is one beat a
+    second. If the beats exceed the slots, each lead keeps the same number of first beats (the published code
+    truncates the sentence and loses the last leads). The median of each lead is subtracted.
     """
     leads = ecg.shape[1]
     if leads > slots:
@@ -76,7 +75,7 @@ def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: in
     most = min(peaks.shape[1], slots // leads)
     peaks, ends = peaks[:, :most], _ends(peaks, count, time)[:, :most]
     count = count.clamp(max=most)
-    cut = _cut(ecg - ecg.median(-1, keepdim=True).values, peaks, ends)
+    beats = _cut(ecg - ecg.median(-1, keepdim=True).values, peaks, ends)
     slot = torch.arange(slots, device=ecg.device)
     # Slot s holds beat s % count of lead s // count.
     lead, beat = slot // count[:, None], slot % count[:, None]
@@ -84,7 +83,7 @@ def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: in
     rows = torch.where(used, lead * most + beat, 0)[..., None].expand(-1, -1, BEAT_SAMPLES)
     second = peaks.gather(1, beat) // BEAT_RATE + 1
     return Sentences(
-        beats=torch.where(used[..., None], cut.flatten(1, 2).gather(1, rows), 0.0),
+        beats=torch.where(used[..., None], beats.flatten(1, 2).gather(1, rows), 0.0),
         lead=torch.where(used, lead + 1, 0),
         second=torch.where(used, second, 0),
         ends=ends.contiguous(),
@@ -95,7 +94,7 @@ def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: in
 def _peaks_or_seconds(
     ecg: Float[Tensor, "batch lead time"],
 ) -> tuple[Int[Tensor, "batch beat"], Int[Tensor, " batch"]]:
-    """R waves, or where there are none the middle of each second."""
+    """Return the R waves, or the middle of each second in recordings without any."""
     time = ecg.shape[-1]
     peaks, count = find_r_peaks(ecg, BEAT_RATE)
     middles = torch.arange(peaks.shape[1], device=ecg.device) * BEAT_RATE + min(BEAT_RATE, time) // 2
@@ -107,7 +106,7 @@ def _peaks_or_seconds(
 def _ends(
     peaks: Int[Tensor, "batch beat"], count: Int[Tensor, " batch"], time: int
 ) -> Float[Tensor, "batch beat"]:
-    """Where each beat ends: half the way to the next, the last one with the recording."""
+    """Return the end of each beat: halfway to the next one, or the end of the recording."""
     following = torch.cat([peaks[:, 1:], torch.full_like(peaks[:, :1], time)], dim=1)
     last = torch.arange(peaks.shape[1], device=peaks.device) >= count[:, None] - 1
     return torch.where(last, time, (peaks + following) / 2)
@@ -118,7 +117,7 @@ def _cut(
     peaks: Int[Tensor, "batch beat"],
     ends: Float[Tensor, "batch beat"],
 ) -> Float[Tensor, "batch lead beat sample"]:
-    """The samples around each R wave, 0 beyond the ends of the beat."""
+    """Return the samples around each R wave, 0 outside the beat."""
     begins = torch.cat([torch.zeros_like(ends[:, :1]), ends[:, :-1]], dim=1)
     place = peaks[..., None] + torch.arange(BEAT_SAMPLES, device=ecg.device) - BEAT_SAMPLES // 2
     inside = (place >= begins[..., None]) & (place < ends[..., None])
