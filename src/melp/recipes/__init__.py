@@ -1,4 +1,4 @@
-"""Recipes: YAML files that override defaults, merged with what the command line says."""
+"""Recipes: YAML files that override defaults, and are overridden by the command line."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from melp.training.recipe import Recipe, TextRecipe
 
 
 def list_recipes() -> list[str]:
-    """Names of the recipes that come with `melp` and with other packages' methods: METHOD/SETTING."""
+    """Return the names METHOD/SETTING of all recipes, including those of other packages."""
     return sorted(_recipe_files())
 
 
 def _recipe_files() -> dict[str, Path]:
     home = Path(str(files("melp.recipes")))
-    found = {str(file.relative_to(home).with_suffix("")): file for file in home.glob("*/*.yaml")}
+    recipes = {str(file.relative_to(home).with_suffix("")): file for file in home.glob("*/*.yaml")}
     for method, folder in recipe_folders().items():
-        found |= {f"{method}/{file.stem}": file for file in folder.glob("*.yaml")}
-    return found
+        recipes |= {f"{method}/{file.stem}": file for file in folder.glob("*.yaml")}
+    return recipes
 
 
 def load_recipe(method: str, recipe: str | None = None, overrides: Sequence[str] = ()) -> Recipe:
-    """Defaults, recipe and `key=value` options of a method, in this order.
+    """Merge the defaults, a recipe and the `key=value` options of a method; the later ones override.
 
     Args:
-        method: its name.
+        method: name of the method.
         recipe: a name of `list_recipes()` or a YAML file.
-        overrides: such as `method.global_weight=0`; a mapping takes the place of the recipe's.
+        overrides: options such as `method.global_weight=0`; a mapping replaces that of the recipe.
 
     Raises:
         MelpError: unknown recipe, unknown key, or a value of the wrong type.
@@ -45,7 +45,7 @@ def load_recipe(method: str, recipe: str | None = None, overrides: Sequence[str]
     options = get_method(method).Config
     if recipe is not None and recipe in list_recipes() and not recipe.startswith(f"{method}/"):
         raise MelpError(f"recipe: {recipe!r} found for the method {method!r}, wanted one of its own")
-    # Asked for as the method's, they are the training's: a method gets weights, not folders.
+    # Accepted as options of the method, although they belong to the training.
     folders = ("method.text=", "method.init_from=")
     overrides = [item.removeprefix("method.") if item.startswith(folders) else item for item in overrides]
     merged = _merge(Recipe(method=options()), recipe, overrides, {"method": options})
@@ -53,18 +53,19 @@ def load_recipe(method: str, recipe: str | None = None, overrides: Sequence[str]
 
 
 def load_text_recipe(recipe: str | None = None, overrides: Sequence[str] = ()) -> TextRecipe:
-    """The same for stage 1."""
+    """Merge the defaults, a recipe and the options of stage 1."""
     merged: TextRecipe = _merge(TextRecipe(), recipe, overrides, {})
     return merged
 
 
 def load_finetune_recipe(overrides: Sequence[str] = ()) -> FineTuneRecipe:
-    """Defaults and `key=value` options of training with labels."""
+    """Merge the defaults and the `key=value` options of training with labels."""
     merged: FineTuneRecipe = _merge(FineTuneRecipe(), None, overrides, {})
     return merged
 
 
 def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: dict[str, type]) -> Any:
+    """Merge a schema with a recipe and options; `parts` are the classes of sections typed `Any`."""
     schema = OmegaConf.structured(defaults)
     for name, kind in parts.items():
         schema[name] = OmegaConf.structured(kind())
@@ -76,12 +77,14 @@ def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: d
             key, equals, value = option.partition("=")
             if not key or not equals:
                 raise MelpError(f"options: {option!r} found, wanted key=value")
-            # Replaced, not merged: another encoder must not get the options of the recipe's.
+            # Replaced, not merged: another encoder must not inherit the encoder options of the recipe.
             OmegaConf.update(chosen, key, OmegaConf.from_dotlist([f"value={value}"])["value"], merge=False)
         return OmegaConf.to_object(OmegaConf.merge(schema, chosen))
     except (YAMLError, UnicodeDecodeError, OSError) as error:
-        why = " ".join(str(error).split())
-        raise MelpError(f"recipe {recipe}, options {' '.join(overrides)}: not to be read ({why})") from error
+        reason = " ".join(str(error).split())
+        raise MelpError(
+            f"recipe {recipe}, options {' '.join(overrides)}: cannot be read ({reason})"
+        ) from error
     except OmegaConfBaseException as error:
         where = getattr(error, "full_key", None) or " ".join(overrides) or recipe
         message = str(getattr(error, "msg", None) or error).splitlines()[0]
@@ -89,10 +92,12 @@ def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: d
 
 
 def _file(recipe: str) -> Path:
-    named = _recipe_files()
-    if recipe in named:
-        return named[recipe]
+    recipes = _recipe_files()
+    if recipe in recipes:
+        return recipes[recipe]
     file = Path(recipe)
     if not file.is_file():
-        raise MelpError(f"recipe: {recipe!r} found, wanted a YAML file or one of {', '.join(sorted(named))}")
+        raise MelpError(
+            f"recipe: {recipe!r} found, wanted a YAML file or one of {', '.join(sorted(recipes))}"
+        )
     return file
