@@ -248,7 +248,7 @@ def _without_offset(limb: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "6 t
 
 
 def _fits(limb: Float[np.ndarray, "6 time"]) -> bool:
-    return _rms(limb_residuals(limb)) <= _TOLERANCE + _RELATIVE_TOLERANCE * _rms(limb)
+    return rms(limb_residuals(limb)) <= identity_tolerance(limb)
 
 
 def _mend(limb: Float[np.ndarray, "6 time"]) -> list[str]:
@@ -274,10 +274,16 @@ def _swap(first: int, second: int) -> list[int]:
 
 def _broken(limb: Float[np.ndarray, "6 time"]) -> list[str]:
     names = ("II = I + III", "aVR = -(I + II)/2", "aVL = (I - III)/2", "aVF = (II + III)/2")
-    off = [_rms(residual) for residual in limb_residuals(limb)]
+    off = [rms(residual) for residual in limb_residuals(limb)]
     least = max(off) / 10
     return [f"{name} is {value:.2f} mV off" for name, value in zip(names, off, strict=True) if value >= least]
 
 
-def _rms(signal: Float[np.ndarray, "*any"]) -> float:
+def identity_tolerance(limb: Float[np.ndarray, "6 time"]) -> float:
+    """Return the root mean square, in mV, up to which residuals of the identities count as zero."""
+    return _TOLERANCE + _RELATIVE_TOLERANCE * rms(limb)
+
+
+def rms(signal: Float[np.ndarray, "*any"]) -> float:
+    """Return the root mean square of all samples."""
     return math.sqrt(np.vdot(signal, signal) / signal.size)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from melp.ecg import ECG, LEADS, BadRecordError, limb_residuals
+from melp.ecg import ECG, LEADS, BadRecordError, identity_tolerance, limb_residuals, rms
 from melp.errors import MelpError
 
 RATE = 400.0
@@ -29,9 +29,6 @@ TRACINGS = "tracings"
 
 _LIMBS = ("I", "II", "III")
 _AUGMENTED = ("aVR", "aVL", "aVF")
-# As far as `melp.ecg.check_lead_order` lets leads be from the identities.
-_TOLERANCE = 0.005
-_RELATIVE_TOLERANCE = 0.05
 
 
 def open_hdf5(file: Path) -> Any:
@@ -104,16 +101,12 @@ def augmented_order(
 ) -> tuple[str, str, str]:
     """The names of rows 3 to 5: the order that fits Goldberger's identities, if one does; else `usual`."""
     limb = signal[:6] - signal[:6].mean(axis=1, keepdims=True)
-    off = {order: _rms(limb_residuals(limb[_rows(order)])[1:]) for order in permutations(_AUGMENTED)}
+    off = {order: rms(limb_residuals(limb[_rows(order)])[1:]) for order in permutations(_AUGMENTED)}
     best = min(off, key=lambda order: (off[order], order != usual))
-    fits = off[best] <= _TOLERANCE + _RELATIVE_TOLERANCE * _rms(limb)
+    fits = off[best] <= identity_tolerance(limb)
     return (best[0], best[1], best[2]) if fits else usual
 
 
 def _rows(order: tuple[str, ...]) -> list[int]:
     """Rows of a signal in `order` that give the standard one."""
     return [0, 1, 2, *(3 + order.index(lead) for lead in _AUGMENTED)]
-
-
-def _rms(signal: Float[np.ndarray, "*any"]) -> float:
-    return float(np.sqrt(np.mean(np.square(signal))))

@@ -117,34 +117,30 @@ def parse_header(content: bytes, source: str) -> Header:
     """
     try:
         return _parse(content)
-    except _Fault as fault:
-        raise BadRecordError(f"{source}: not a readable WFDB record ({fault})", "unreadable") from None
-
-
-class _Fault(Exception):
-    """What is wrong with a header."""
+    except ValueError as error:
+        raise BadRecordError(f"{source}: not a readable WFDB record ({error})", "unreadable") from None
 
 
 def _parse(content: bytes) -> Header:
     lines, comments = _lines(content)
     if not lines:
-        raise _Fault("no record line")
+        raise ValueError("no record line")
     match = _RECORD.fullmatch(lines[0])
     if match is None:
-        raise _Fault(f"record line {_short(lines[0])}, wanted a name and the number of signals")
+        raise ValueError(f"record line {_short(lines[0])}, wanted a name and the number of signals")
     _, segments, signals, rate, samples = match.groups()
     common = (_rate(rate), _samples(samples))
     if segments is not None:
         return Header(*common, (), _segments(lines[1:], int(segments)), comments)
     if len(lines) - 1 != int(signals):
-        raise _Fault(f"{len(lines) - 1} signal lines, the record line says {int(signals)}")
+        raise ValueError(f"{len(lines) - 1} signal lines, the record line says {int(signals)}")
     return Header(*common, tuple(map(_signal, lines[1:])), (), comments)
 
 
 def _lines(content: bytes) -> tuple[list[str], tuple[str, ...]]:
     """What is said, and the comments."""
     if len(content) > _MOST_BYTES:
-        raise _Fault(f"over {_MOST_BYTES} bytes")
+        raise ValueError(f"over {_MOST_BYTES} bytes")
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         text = content.decode()
@@ -158,7 +154,7 @@ def _lines(content: bytes) -> tuple[list[str], tuple[str, ...]]:
             comments.append(line.strip(" \t#"))
         elif line:
             if not line.replace("\t", " ").isprintable():
-                raise _Fault(f"control characters in line {_short(line)}")
+                raise ValueError(f"control characters in line {_short(line)}")
             lines.append(line)
     return lines, tuple(comments)
 
@@ -168,10 +164,10 @@ def _rate(text: str | None) -> float:
         return _DEFAULT_RATE
     match = _RATE.fullmatch(text)
     if match is None:
-        raise _Fault(f"sampling frequency {_short(text)}, wanted a number")
+        raise ValueError(f"sampling frequency {_short(text)}, wanted a number")
     rate = float(match[1])
     if not _RATES[0] <= rate <= _RATES[1]:
-        raise _Fault(f"sampling frequency {rate:g} Hz, wanted {_RATES[0]:g} to {_RATES[1]:g}")
+        raise ValueError(f"sampling frequency {rate:g} Hz, wanted {_RATES[0]:g} to {_RATES[1]:g}")
     return rate
 
 
@@ -179,7 +175,7 @@ def _samples(text: str | None) -> int | None:
     if text is None:
         return None
     if _SAMPLES.fullmatch(text) is None:
-        raise _Fault(f"number of samples {_short(text)}, wanted a whole number")
+        raise ValueError(f"number of samples {_short(text)}, wanted a whole number")
     return int(text) or None
 
 
@@ -189,23 +185,23 @@ def _signal(line: str) -> Signal:
         raise _malformed(line)
     file, layout, scale, numbers, name = match.groups()
     if "/" in file or "\\" in file or file in (".", ".."):
-        raise _Fault(f"signal file {_short(file)}, wanted a name without folders")
+        raise ValueError(f"signal file {_short(file)}, wanted a name without folders")
     stored, scaled = _stored(layout), _scaled(scale or "0")
     if stored is None or scaled is None:
         raise _malformed(line)
     if not stored[1]:
-        raise _Fault(f"0 samples a frame in signal line {_short(line)}, wanted 1 or more")
+        raise ValueError(f"0 samples a frame in signal line {_short(line)}, wanted 1 or more")
     gain, baseline, unit = scaled
     if not math.isfinite(gain):
-        raise _Fault(f"gain {scale}, wanted a finite number")
+        raise ValueError(f"gain {scale}, wanted a finite number")
     if baseline is None:
         told = (numbers or "").split()
         baseline = int(told[1]) if len(told) > 1 else 0
     return Signal(file, *stored, gain or _DEFAULT_GAIN, baseline, unit or _DEFAULT_UNIT, name or "")
 
 
-def _malformed(line: str) -> _Fault:
-    return _Fault(f"signal line {_short(line)}, wanted file, format, gain(baseline)/unit ...")
+def _malformed(line: str) -> ValueError:
+    return ValueError(f"signal line {_short(line)}, wanted file, format, gain(baseline)/unit ...")
 
 
 # Of a corpus, millions of lines say the same.
@@ -225,15 +221,15 @@ def _scaled(text: str) -> tuple[float, int | None, str] | None:
 
 def _segments(lines: list[str], count: int) -> tuple[Segment, ...]:
     if len(lines) != count or not count:
-        raise _Fault(f"{len(lines)} segment lines, the record line says {count}")
+        raise ValueError(f"{len(lines)} segment lines, the record line says {count}")
     segments = []
     for line in lines:
         match = _SEGMENT.fullmatch(line)
         if match is None:
-            raise _Fault(f"segment line {_short(line)}, wanted a record and its number of samples")
+            raise ValueError(f"segment line {_short(line)}, wanted a record and its number of samples")
         record, samples = match.groups()
         if "/" in record or "\\" in record or record in (".", ".."):
-            raise _Fault(f"segment {_short(record)}, wanted a name without folders")
+            raise ValueError(f"segment {_short(record)}, wanted a name without folders")
         segments.append(Segment(record, int(samples)))
     return tuple(segments)
 
