@@ -64,23 +64,17 @@ def speed_table(records: int, seconds: Seconds, statistic: Callable[..., float] 
 
 
 def memory_of(process: int | str = "self") -> dict[str, float]:
-    """Return megabytes of a process: `private`, `proportional`, `resident`, and the `peak` of the last.
+    """Return megabytes of a process: `private`, `proportional` and `resident`.
 
     Resident memory counts every mapped page, also pages shared with other processes; proportional memory
     counts a share of these; private memory counts only pages that are free again when the process ends.
     """
-    folder = Path(f"/proc/{process}")
-    lines = [line for name in ("smaps_rollup", "status") for line in (folder / name).read_text().splitlines()]
-    megabytes = {
-        name: int(rest.split()[0]) / 1000
-        for name, _, rest in (line.partition(":") for line in lines)
-        if rest.endswith(" kB")
-    }
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+    kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
     return {
-        "private": megabytes["Private_Clean"] + megabytes["Private_Dirty"],
-        "proportional": megabytes["Pss"],
-        "resident": megabytes["Rss"],
-        "peak": megabytes["VmHWM"],
+        "private": (kilobytes["Private_Clean"] + kilobytes["Private_Dirty"]) / 1000,
+        "proportional": kilobytes["Pss"] / 1000,
+        "resident": kilobytes["Rss"] / 1000,
     }
 
 

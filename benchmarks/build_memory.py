@@ -1,46 +1,35 @@
 """Memory of a build and of its workers, for a corpus of 10,000 records and one of 100,000.
 
-    python benchmarks/build_memory.py
+    python benchmarks/build_memory.py [--out benchmarks/results/build_memory.md]
 
-The corpus is simulated, in MIMIC-IV-ECG's layout (12 x 500 samples, format 16), nearly all of its signal
-files hard links of 32; recordings of 1 s spare the disk, and what grows with a corpus does not depend on
-their length. Told is the most that was resident at any time, of the build and of its greatest worker.
+The corpus is simulated, in MIMIC-IV-ECG's layout (12 x 500 samples, format 16); nearly all of its signal
+files are hard links to 32. Recordings of 1 s save disk space, and memory that grows with a corpus does not
+depend on their length. The table gives the peak resident memory of the build and of its largest worker.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from _common import parser, publish
 from build_speed import make_tree
 
-BUILD = """
-import sys
-from pathlib import Path
-from melp.data.build import build
+from melp.evaluation.tables import markdown_table
 
-if __name__ == "__main__":
-    build("mimic-iv-ecg", Path(sys.argv[1]), Path(sys.argv[2]), seconds=1, workers=int(sys.argv[3]))
-"""
+TABLES = ("record_list.csv", "machine_measurements.csv")
 
 
-def shorten(raw: Path, records: int) -> None:
-    """Leaves the first `records` rows of the corpus's tables."""
-    for file in (raw / "record_list.csv", raw / "machine_measurements.csv"):
-        file.write_text("".join(file.read_text().splitlines(keepends=True)[: records + 1]))
-
-
-def most_resident(process: int) -> int:
-    """Kilobytes that a process had at most; 0 where it has ended."""
+def peak(process: int) -> int:
+    """Return the peak resident kilobytes of a process; 0 if it has ended."""
     try:
-        text = Path(f"/proc/{process}/status").read_text()
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) for line in text.splitlines() if line.startswith("VmHWM")), 0)
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
 
 
 def children(process: int) -> list[int]:
@@ -50,37 +39,36 @@ def children(process: int) -> list[int]:
         return []
 
 
-def watch(command: list[str]) -> tuple[float, float]:
-    """Runs a build; megabytes of the build and of its greatest worker."""
-    build, worker = 0, 0
-    with subprocess.Popen(command) as process:
+def build(raw: Path, out: Path, workers: int) -> tuple[float, float]:
+    """Build a store; return peak megabytes of the build and of its largest worker."""
+    program = [sys.executable, "-c", "from melp.cli import main; main()"]
+    words = ["data", "build", "mimic-iv-ecg", "--raw", str(raw), "--out", str(out), "--seconds", "1"]
+    kilobytes, largest = 0, 0
+    with subprocess.Popen([*program, *words, "--workers", str(workers)]) as process:
         while process.poll() is None:
-            build = max(build, most_resident(process.pid))
-            worker = max([worker, *map(most_resident, children(process.pid))])
+            kilobytes = max(kilobytes, peak(process.pid))
+            largest = max([largest, *map(peak, children(process.pid))])
             time.sleep(0.05)
     if process.returncode:
         sys.exit(process.returncode)
-    return build / 1024, worker / 1024
+    return kilobytes / 1024, largest / 1024
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--records", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
-    print(f"{'records':>8} {'build':>9} {'worker':>9}  most resident, {options.workers} workers")
+    options = parser(__doc__, workers=2, out=None)
+    options.add_argument("--records", type=int, nargs="+", default=[10_000, 100_000])
+    arguments = options.parse_args()
+    rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        raw = make_tree(folder / "raw", max(options.records), seconds=1)
-        script = folder / "build_store.py"
-        script.write_text(BUILD)
-        lines = []
-        for records in sorted(options.records, reverse=True):
-            shorten(raw, records)
-            out = folder / f"store-{records}"
-            build, worker = watch([sys.executable, str(script), str(raw), str(out), str(options.workers)])
-            lines.append(f"{records:8} {build:6.0f} MB {worker:6.0f} MB")
-        print(*reversed(lines), sep="\n")
+        raw = make_tree(folder / "raw", max(arguments.records), seconds=1)
+        for records in sorted(arguments.records, reverse=True):
+            for file in (raw / table for table in TABLES):
+                file.write_text("".join(file.read_text().splitlines(keepends=True)[: records + 1]))
+            megabytes = build(raw, folder / f"store-{records}", arguments.workers)
+            rows.append((records, *(f"{number:.0f}" for number in megabytes)))
+    table = markdown_table(("records", "build (MB)", "worker (MB)"), reversed(rows))
+    publish(arguments.out, table, f"Peak resident memory, {arguments.workers} workers.")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Stores of any size that take no room: a real index, and shards that are holes in a sparse file.
+"""Stores of any size that take no disk space: a real index, and shards that are holes in a sparse file.
 
-Statements are as a MIMIC-IV-ECG cart writes them: 1 to 6 a record, out of 1,500 phrases, a few of which make
-up most of what is said. A patient has five records on average, as there.
+Statements are as a MIMIC-IV-ECG cart writes them: 1 to 6 per record, out of 1,500 phrases, a few of which
+make up most of the text. A patient has five records on average, as in MIMIC-IV-ECG.
 """
 
 from __future__ import annotations
@@ -40,40 +40,34 @@ _QUALIFIERS = (
     "age undetermined", "old", "recent", "since previous tracing",
 )  # fmt: skip
 _ENDINGS = (
-    "",
-    "clinical correlation is suggested",
-    "compared to prior",
-    "no further analysis",
-    "abnormal ecg",
-)
+    "", "clinical correlation is suggested", "compared to prior", "no further analysis", "abnormal ecg"
+)  # fmt: skip
 
 
 def phrases() -> list[str]:
-    """1,500 statements."""
-    made = itertools.product(_FINDINGS, _QUALIFIERS, _ENDINGS)
-    return [" - ".join(part for part in parts if part) for parts in made]
+    """Return 1,500 statements."""
+    combinations = itertools.product(_FINDINGS, _QUALIFIERS, _ENDINGS)
+    return [" - ".join(part for part in parts if part) for parts in combinations]
 
 
 def make_store(folder: Path, records: int, seed: int = 0) -> Path:
-    """A store of so many records, each of which is 12 x 5000 zeros."""
+    """Write a store of this many records, each of which is 12 x 5000 zeros."""
     (folder / "shards").mkdir(parents=True)
     shards = []
     for number, start in enumerate(range(0, records, RECORDS)):
-        here = min(RECORDS, records - start)
+        count = min(RECORDS, records - start)
         file = folder / f"shards/{number:05d}.npy"
         with file.open("wb") as stream:
-            np.lib.format.write_array_header_1_0(
-                stream, {"descr": "<i2", "fortran_order": False, "shape": (here, len(LEADS), SAMPLES)}
-            )
-            size = stream.truncate(HEADER + here * RECORD)
-        # Not that of the file, which is as long as a corpus: nothing here verifies it.
-        shards.append({"file": f"shards/{file.name}", "records": here, "bytes": size, "sha256": "0" * 64})
-    write_index(folder / "index.parquet", records, seed)
+            header = {"descr": "<i2", "fortran_order": False, "shape": (count, len(LEADS), SAMPLES)}
+            np.lib.format.write_array_header_1_0(stream, header)
+            size = stream.truncate(HEADER + count * RECORD)
+        # No true digest: hashing a corpus of zeros takes minutes, and no benchmark verifies it.
+        shards.append({"file": f"shards/{file.name}", "records": count, "bytes": size, "sha256": "0" * 64})
+    pq.write_table(index_of(records, seed), folder / "index.parquet", row_group_size=ROWS)
     for name, schema in (("texts", TEXTS), ("dropped", DROPPED)):
         pq.write_table(schema.empty_table(), folder / f"{name}.parquet")
     files = {
-        f"{name}.parquet": hashlib.sha256((folder / f"{name}.parquet").read_bytes()).hexdigest()
-        for name in ("dropped", "index", "texts")
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.glob("*.parquet"))
     }
     manifest = {
         "format": FORMAT, "corpus": "simulated", "rate": RATE, "seconds": SECONDS, "samples": SAMPLES,
@@ -84,23 +78,23 @@ def make_store(folder: Path, records: int, seed: int = 0) -> Path:
     return folder
 
 
-def write_index(file: Path, records: int, seed: int) -> None:
-    """The index of a simulated store, made column by column."""
-    random, said = np.random.default_rng(seed), phrases()
+def index_of(records: int, seed: int) -> pa.Table:
+    """Return the index of a simulated store."""
+    random, texts = np.random.default_rng(seed), phrases()
     counts = random.integers(1, 7, records)
-    chances = 1 / np.arange(1, len(said) + 1)
-    spoken = random.choice(len(said), counts.sum(), p=chances / chances.sum())
+    chances = 1 / np.arange(1, len(texts) + 1)
+    chosen = random.choice(len(texts), counts.sum(), p=chances / chances.sum())
     statements = pa.ListArray.from_arrays(
-        np.concatenate([[0], counts.cumsum()]).astype(np.int32), pa.array(said).take(pa.array(spoken))
+        np.concatenate([[0], counts.cumsum()]).astype(np.int32), pa.array(texts).take(pa.array(chosen))
     )
     patients = np.sort(random.integers(10_000_000, 20_000_000, max(1, records // 5)))
     patient = np.sort(random.choice(patients, records))
     row = np.arange(records)
     empty = np.zeros(records + 1, dtype=np.int32)
-    made = {
+    values = {
         "id": pa.array(40_000_000 + row).cast(pa.string()),
         "patient": pa.array(patient).cast(pa.string()),
-        "corpus": pa.array(["mimic-iv-ecg"]).take(pa.array(np.zeros(records, dtype=np.int64))),
+        "corpus": pa.repeat("mimic-iv-ecg", records),
         "fold": patient % 10 + 1,
         "statements": statements,
         "age": random.uniform(18, 90, records),
@@ -113,9 +107,9 @@ def write_index(file: Path, records: int, seed: int) -> None:
         "size": np.full(records, RECORD),
     }
     columns = [
-        pa.array(made[field.name]).cast(field.type)
-        if field.name in made
+        pa.array(values[field.name]).cast(field.type)
+        if field.name in values
         else pa.ListArray.from_arrays(empty, pa.array([], field.type.value_type))
         for field in INDEX
     ]
-    pq.write_table(pa.Table.from_arrays(columns, schema=INDEX), file, row_group_size=ROWS)
+    return pa.Table.from_arrays(columns, schema=INDEX)

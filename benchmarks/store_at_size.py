@@ -1,19 +1,17 @@
-"""Start-up of a store of 800,000 records: from opening it to the first batch that a training can ask for.
+"""Start-up of a store of 800,000 records: from opening it to the first batch of a training.
 
     python benchmarks/store_at_size.py [--records 800000] [--out benchmarks/results/store_at_size.md]
 
-Each round is a new process on one core that has imported what it needs; seconds are the processor's. Shards
-are holes in sparse files; index and manifest are as long as those of MIMIC-IV-ECG. Then a `DataLoader` with
-one worker is asked for that batch: once forked, as is usual on Linux, and once spawned, so that the worker
-opens the store by itself.
+Each round is a new process on one core that has imported its modules; times are processor times. Shards are
+holes in sparse files; index and manifest are as large as those of MIMIC-IV-ECG. Then a `DataLoader` with one
+worker makes that batch: once forked, the default on Linux, and once spawned, so that the worker opens the
+store again.
 """
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
-import statistics
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -21,14 +19,16 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow
 import torch
-from _common import memory_of, processor_seconds
+from _common import memory_of, parser, processor_seconds, publish
 from simulated_store import make_store, phrases
 from torch.utils.data import DataLoader
 
 from melp.data.batches import Steps, StoreBatches
 from melp.data.store import Store
+from melp.evaluation.tables import markdown_table
 from melp.text.tokenizer import ReportEncoder, load_tokenizer, train_tokenizer
 
 BATCH, FOLDS = 64, [1, 2, 3, 4, 5, 6, 7, 8]
@@ -40,111 +40,78 @@ PARTS = (
 MEMORY = ("private", "proportional", "resident")
 
 
-def as_it_is(batch: Any) -> Any:
-    """Batches are made whole by the dataset."""
+def unchanged(batch: Any) -> Any:
+    """The dataset makes whole batches."""
     return batch
 
 
-def start(folder: Path) -> tuple[StoreBatches, list[tuple[int, int]], list[float]]:
-    """Batches of the store, the samples of the first, and the seconds of each of `PARTS`."""
+def measure(folder: Path, method: str) -> list[np.ndarray]:
+    """Return seconds of each part and of the worker; megabytes before, after and of the worker."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     encode = ReportEncoder(load_tokenizer(folder / "tokenizer"))
-    times = [time.process_time()]
+    before, times = memory_of(), [time.process_time()]
     store = Store(folder / "store")
     times.append(time.process_time())
     batches = StoreBatches(store, FOLDS, encode)
     times.append(time.process_time())
     samples = next(iter(Steps(len(batches), BATCH, seed=0, last=1000)))
     times.append(time.process_time())
-    return batches, samples, [after - before for before, after in pairwise(times)]
-
-
-def measure(folder: Path, method: str) -> dict[str, list[float]]:
-    """One round, in a process of its own: seconds and megabytes."""
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    before = memory_of()
-    batches, samples, parts = start(folder)
     after = memory_of()
-    loader = DataLoader(
-        batches, batch_sampler=[samples], collate_fn=as_it_is, num_workers=1, persistent_workers=True,
-        multiprocessing_context=method,
-    )  # fmt: skip
-    iterator = iter(loader)
+    options: Any = {"num_workers": 1, "persistent_workers": True, "multiprocessing_context": method}
+    iterator = iter(DataLoader(batches, batch_sampler=[samples], collate_fn=unchanged, **options))
     batch = next(iterator)
     assert batch["signal"].shape == (BATCH, 12, 5000) and len(batch["tokens"]) == BATCH
     worker = iterator._workers[0].pid  # type: ignore[attr-defined]
-    memory = memory_of(worker)
-    return {
-        "parts": parts,
-        "first batch": [processor_seconds(worker)],
-        "before": [before[name] for name in MEMORY],
-        "after": [after[name] for name in MEMORY],
-        "worker": [memory[name] for name in MEMORY],
-    }
+    seconds = [*(end - start for start, end in pairwise(times)), processor_seconds(worker)]
+    memories = (before, after, memory_of(worker))
+    return [np.array(seconds), *(np.array([memory[name] for name in MEMORY]) for memory in memories)]
 
 
-def rounds(folder: Path, method: str, count: int) -> dict[str, list[float]]:
-    """Medians over several rounds."""
-    found = []
+def rounds(folder: Path, method: str, count: int) -> list[np.ndarray]:
+    """Return medians over several rounds, each in a new process."""
+    measured = []
     for _ in range(count):
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            found.append(process.submit(measure, folder, method).result())
-    return {
-        name: [statistics.median(values) for values in zip(*(each[name] for each in found), strict=True)]
-        for name in found[0]
-    }
-
-
-def report(records: int, index: float, count: int, forked: dict, spawned: dict) -> str:
-    """The result file."""
-
-    def row(name: str, values: list[float]) -> str:
-        return f"| {name} | " + " | ".join(f"{value:,.0f}" for value in values) + " |"
-
-    return "\n".join(
-        [
-            f"# Start-up of a store of {records:,} records",
-            "",
-            f"Index of {index:.0f} MB, 1 to 6 statements a record out of 1,500 phrases, folds 1-8, batches "
-            f"of {BATCH}. One core, processor time, medians of {count} new processes in one run of "
-            f"`benchmarks/store_at_size.py`, torch {torch.__version__}, pyarrow {pyarrow.__version__}; files "
-            "in the page cache.",
-            "",
-            "| from opening to the first batch that can be asked for | seconds |",
-            "|---|---|",
-            *(f"| {name} | {took:.2f} |" for name, took in zip(PARTS, forked["parts"], strict=True)),
-            f"| together | {sum(forked['parts']):.2f} |",
-            "",
-            "| a DataLoader's worker, from its start to its first batch | seconds |",
-            "|---|---|",
-            f"| forked | {forked['first batch'][0]:.2f} |",
-            f"| spawned: imports torch, opens the store by itself | {spawned['first batch'][0]:.2f} |",
-            "",
-            "| memory (MB) | private | proportional | resident |",
-            "|---|---|---|---|",
-            row("process, before it opens the store", forked["before"]),
-            row("process, before the first batch", forked["after"]),
-            row("forked worker, after its first batch", forked["worker"]),
-            row("spawned worker, after its first batch", spawned["worker"]),
-        ]
-    )
+            measured.append(process.submit(measure, folder, method).result())
+    return [np.median(values, axis=0) for values in zip(*measured, strict=True)]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--records", type=int, default=800_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="Markdown file to write")
-    arguments = parser.parse_args()
+    options = parser(__doc__, records=800_000, rounds=5, out=None).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_store(folder / "store", arguments.records)
+        make_store(folder / "store", options.records)
         train_tokenizer(phrases()).save_pretrained(folder / "tokenizer")
         index = (folder / "store/index.parquet").stat().st_size / 1e6
-        forked, spawned = (rounds(folder, method, arguments.rounds) for method in ("fork", "spawn"))
-    text = report(arguments.records, index, arguments.rounds, forked, spawned) + "\n"
-    print(text, end="")
-    if arguments.out:
-        arguments.out.write_text(text)
+        forked, spawned = (rounds(folder, method, options.rounds) for method in ("fork", "spawn"))
+    parts = [*zip(PARTS, forked[0], strict=False), ("together", forked[0][:-1].sum())]
+    workers = {"forked": forked, "spawned: imports torch, opens the store again": spawned}
+    memory = {
+        "process, before it opens the store": forked[1],
+        "process, before the first batch": forked[2],
+        "forked worker, after its first batch": forked[3],
+        "spawned worker, after its first batch": spawned[3],
+    }
+    publish(
+        options.out,
+        f"# Start-up of a store of {options.records:,} records",
+        f"Index of {index:.0f} MB, 1 to 6 statements per record out of 1,500 phrases, folds 1-8, batches of "
+        f"{BATCH}. One core, processor time, medians of {options.rounds} new processes in one run of "
+        f"`benchmarks/store_at_size.py`, torch {torch.__version__}, pyarrow {pyarrow.__version__}; files in "
+        "the page cache.",
+        markdown_table(
+            ("from opening the store to the samples of the first batch", "seconds"),
+            [(part, f"{seconds:.2f}") for part, seconds in parts],
+        ),
+        markdown_table(
+            ("a DataLoader's worker, from its start to its first batch", "seconds"),
+            [(name, f"{measured[0][-1]:.2f}") for name, measured in workers.items()],
+        ),
+        markdown_table(
+            ("memory (MB)", *MEMORY),
+            [(name, *(f"{value:,.0f}" for value in values)) for name, values in memory.items()],
+        ),
+    )
 
 
 if __name__ == "__main__":

@@ -2,28 +2,30 @@
 
     python benchmarks/text_padding.py --store STORE [--out benchmarks/results/text_padding.md]
 
-The published code pads every report to 128 tokens and reads and writes them all. Here a batch is as wide as
-its longest report, and rows of like length go through a network together (`melp.nn.trimming`). Both sides see
+The published code pads every report to 128 tokens and processes them all. Here a batch is as wide as its
+longest report, and rows of similar length go through a network together (`melp.nn.trimming`). All sides see
 the same records and give the same loss, which is checked first. Sizes are those of `melp/laptop`, weights
 untrained.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from _common import in_turns, parser, publish
 from torch import Tensor, nn
 
 from melp.data.batches import Steps, StoreBatches
 from melp.data.store import Store
+from melp.evaluation.tables import markdown_table
 from melp.methods._base import Inputs, Method
 from melp.methods.melp import MELP
 from melp.nn.bert import BertConfig
@@ -44,21 +46,12 @@ TRIMMED = ("melp.methods.melp.run_trimmed", "melp.text.tower.run_trimmed")
 
 
 def untrimmed(network: Callable[..., Tensor], _: Tensor, *inputs: Tensor) -> Tensor:
-    """`run_trimmed` without the trimming: all rows at the width that they come in."""
+    """`run_trimmed` without the trimming: all rows at their full width."""
     return network(*inputs, torch.arange(len(inputs[0])))
 
 
-@contextmanager
-def published() -> Iterator[None]:
-    """Within it nothing is trimmed."""
-    with ExitStack() as stack:
-        for name in TRIMMED:
-            stack.enter_context(patch(name, untrimmed))
-        yield
-
-
 def build(store: Store, tower: tuple[str, ...]) -> tuple[Method, Preprocessing, ReportEncoder]:
-    """The method at laptop sizes, without dropout, so that both sides can be compared."""
+    """Return the method at laptop sizes, without dropout, so that the losses can be compared."""
     recipe = load_recipe("melp", "melp/laptop", [*OPTIONS, *tower, "method.text_length=127"])
     sizes, reports = recipe.stage1.model, reports_of(store, recipe.data.train_folds)
     bert = BertConfig(
@@ -76,89 +69,68 @@ def build(store: Store, tower: tuple[str, ...]) -> tuple[Method, Preprocessing, 
     return method.train(), preprocessing, ReportEncoder(language.tokenizer, 127)
 
 
-def batches(store: Store, preprocessing: Preprocessing, encode: ReportEncoder, count: int) -> list[dict]:
-    """Batches of a training, preprocessed."""
-    data = StoreBatches(store, None, encode)
-    made = [data.__getitems__(samples) for samples in Steps(len(data), BATCH, seed=0, last=count)]
-    return [{**b, "ecg": preprocessing(b["signal"].float() / 1000, store.rate)} for b in made]
-
-
 def widen(batch: dict[str, Tensor], pad: int) -> dict[str, Tensor]:
-    """The batch with its text padded to `WIDTH` less the place of [CLS]."""
-    missing = WIDTH - 1 - batch["tokens"].shape[1]
-    fills = {"tokens": pad, "sentence": -1}
+    """Return the batch with its text padded to `WIDTH`, the place of [CLS] included."""
+    missing, fills = WIDTH - 1 - batch["tokens"].shape[1], {"tokens": pad, "sentence": -1}
     return batch | {name: F.pad(batch[name], (0, missing), value=fill) for name, fill in fills.items()}
 
 
-def step(method: Method, optimiser: torch.optim.Optimizer, batch: dict[str, Tensor]) -> float:
-    """CPU seconds of one training step."""
-    start = time.process_time()
-    optimiser.zero_grad()
-    method(batch)["loss"].backward()
-    optimiser.step()
-    return time.process_time() - start
-
-
-def compare(store: Store, title: str, tower: tuple[str, ...], rounds: int) -> list[str]:
-    """Lines of the table for one text tower; rounds alternate between the sides."""
+def measure(store: Store, tower: tuple[str, ...], rounds: int) -> tuple[dict[str, float], str]:
+    """Return the median CPU seconds of a step by side, and a note on the reports."""
     method, preprocessing, encode = build(store, tower)
-    optimiser = torch.optim.AdamW(method.parameters(), lr=1e-5)
-    narrow = batches(store, preprocessing, encode, rounds)
+    data = StoreBatches(store, None, encode)
+    narrow = [data.__getitems__(samples) for samples in Steps(len(data), BATCH, seed=0, last=rounds)]
+    for batch in narrow:
+        batch["ecg"] = preprocessing(batch["signal"].float() / 1000, store.rate)
     wide = [widen(batch, encode.tokenizer.pad_token_id) for batch in narrow]
-    sides = {
-        "padded to 128, nothing trimmed": (wide, published),
-        "padded to 128": (wide, nullcontext),
-        "padded to the longest of the batch": (narrow, nullcontext),
+    optimiser = torch.optim.AdamW(method.parameters(), lr=1e-5)
+
+    def loss_of(batch: dict[str, Tensor], trimmed: bool) -> Tensor:
+        with ExitStack() as stack:
+            for name in () if trimmed else TRIMMED:
+                stack.enter_context(patch(name, untrimmed))
+            return method(batch)["loss"]
+
+    def step(batches: Iterator[dict[str, Tensor]], trimmed: bool) -> None:
+        optimiser.zero_grad()
+        loss_of(next(batches), trimmed).backward()
+        optimiser.step()
+
+    kinds = {
+        "padded to 128, nothing trimmed": (wide, False),
+        "padded to 128": (wide, True),
+        "padded to the longest of the batch": (narrow, True),
     }
     with torch.no_grad():
-        found = []
-        for inputs, context in sides.values():
-            with context():
-                found.append(method(inputs[0])["loss"])
-    for loss in found[:-1]:
-        torch.testing.assert_close(loss, found[-1], rtol=1e-3, atol=1e-4)
-    spent: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(rounds):
-        for name, (inputs, context) in sides.items():
-            with context():
-                spent[name].append(step(method, optimiser, inputs[number]))
-    medians = {name: statistics.median(times[1:]) for name, times in spent.items()}
-    base = medians["padded to 128, nothing trimmed"]
-    widths = statistics.mean(batch["tokens"].shape[1] for batch in narrow)
-    lengths = torch.cat([(batch["sentence"] >= 0).sum(1) + 2 for batch in narrow]).float()
-    lines = [
-        f"| {title} | {name} | {1000 * took:.0f} | {base / took:.2f} |" for name, took in medians.items()
-    ]
-    note = f"Reports have {lengths.mean():.0f} tokens on average, the longest of a batch {widths:.0f}."
-    return [*lines, note]
+        first, *others = (loss_of(batches[0], trimmed) for batches, trimmed in kinds.values())
+    for loss in others:
+        torch.testing.assert_close(loss, first, rtol=1e-3, atol=1e-4)
+    sides = {name: partial(step, cycle(batches), trimmed) for name, (batches, trimmed) in kinds.items()}
+    seconds = in_turns(sides, rounds)
+    lengths = torch.cat([(batch["sentence"] >= 0).sum(1) + 2 for batch in narrow]).float().mean()
+    widest = np.mean([batch["tokens"].shape[1] for batch in narrow])
+    note = f"Reports have {lengths:.0f} tokens on average, the longest of a batch {widest:.0f}."
+    return {name: float(np.median(values[1:])) for name, values in seconds.items()}, note
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--store", type=Path, required=True, help="store with reports, such as PTB-XL's")
-    parser.add_argument("--out", type=Path, help="Markdown file to write")
-    parser.add_argument("--rounds", type=int, default=9)
-    arguments = parser.parse_args()
+    options = parser(__doc__, store=Path, rounds=9, out=None).parse_args()
     torch.set_num_threads(1)
-    store = Store(arguments.store)
-    lines = [
-        "# Text padded to the longest of the batch against padding to 128",
-        "",
+    store, rows = Store(options.store), []
+    for title, tower in TOWERS.items():
+        seconds, note = measure(store, tower, options.rounds)
+        first = next(iter(seconds.values()))
+        rows += [(title, name, f"{1000 * own:.0f}", f"{first / own:.2f}") for name, own in seconds.items()]
+    about = (
         f"One MELP training step (forward, backward, AdamW), sizes of `melp/laptop`, batch {BATCH}, reports "
         f"of {store.manifest['corpus']} ({len(store)} records at {store.rate:g} Hz), CPU, 1 thread, float32, "
-        f"torch {torch.__version__}; medians of CPU time over {arguments.rounds - 1} alternating rounds in "
-        "one run of `benchmarks/text_padding.py`. The ratio is to the first line of each text tower.",
-        "",
-        "| text tower | text | step (ms) | ratio |",
-        "|---|---|---|---|",
-    ]
-    for title, tower in TOWERS.items():
-        *rows, note = compare(store, title, tower, arguments.rounds)
-        lines += rows
-    text = "\n".join([*lines, "", note]) + "\n"
-    print(text, end="")
-    if arguments.out:
-        arguments.out.write_text(text)
+        f"torch {torch.__version__}; medians of CPU time over {options.rounds - 1} alternating rounds in one "
+        "run of `benchmarks/text_padding.py`. The ratio is to the first line of each text tower."
+    )
+    table = markdown_table(("text tower", "text", "step (ms)", "ratio"), rows)
+    publish(
+        options.out, "# Text padded to the longest of the batch against padding to 128", about, table, note
+    )
 
 
 if __name__ == "__main__":

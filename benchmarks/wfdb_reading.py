@@ -1,60 +1,55 @@
-"""Reading WFDB records: `melp.read` against `wfdb.rdsamp` on the same recordings, as a ratio.
+"""Read WFDB records by `melp.read`, against `wfdb.rdsamp` on the same recordings, as a ratio.
 
-    python benchmarks/wfdb_reading.py PTB-XL CPSC2018 CSN
+    python benchmarks/wfdb_reading.py PTB-XL CPSC2018 CSN [--out benchmarks/results/wfdb_reading.md]
 
 Each folder is searched for headers. Both read the same records in turns, on one thread, after one pass that
-fills the page cache and checks that the millivolts are the same float32. `melp.read` also puts the leads
-in order and refuses NaN and flat recordings. Seconds are the processor's: a machine has other work to do.
+fills the page cache and checks that the millivolts are the same float32. `melp.read` also orders the leads
+and refuses NaN and flat recordings. Times are processor times: the machine may do other work.
 """
 
 from __future__ import annotations
 
-import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import wfdb
+from _common import in_turns, parser, publish
 
 import melp
+from melp.evaluation.tables import markdown_table
 
 ROUNDS = 9
 
 
-def milliseconds(work: Callable[[str], object], stems: list[str]) -> float:
-    """Milliseconds of the processor that `work` takes for one of `stems`."""
-    start = time.process_time()
-    for stem in stems:
-        work(stem)
-    return (time.process_time() - start) / len(stems) * 1e3
-
-
-def compare(stems: list[str]) -> int:
-    """The number of samples of the longest record, all of which both read alike."""
-    longest = 0
+def longest(stems: list[str]) -> int:
+    """Return the samples of the longest record, after checking that both read all records alike."""
+    samples = 0
     for stem in stems:
         ours, (theirs, _) = melp.read(stem).signal, wfdb.rdsamp(stem)
         assert np.array_equal(ours, theirs.T.astype(np.float32)), f"{stem}: not the same numbers"
-        longest = max(longest, ours.shape[1])
-    return longest
+        samples = max(samples, ours.shape[1])
+    return samples
+
+
+def row(folder: Path, records: int) -> tuple[object, ...]:
+    """Return the row of one folder."""
+    headers = sorted(folder.rglob("*.hea"))
+    stems = [str(header.with_suffix("")) for header in headers[:: -(-len(headers) // records)]]
+    shape = f"12 x {longest(stems)}"
+    readers = {"wfdb": wfdb.rdsamp, "melp": melp.read}
+    sides = {name: lambda read=read: [read(stem) for stem in stems] for name, read in readers.items()}
+    slow, fast = (1000 * seconds.min() / len(stems) for seconds in in_turns(sides, ROUNDS).values())
+    return folder.name, len(stems), shape, f"{slow:.2f}", f"{fast:.3f}", f"{slow / fast:.1f}"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
-    parser.add_argument("--records", type=int, default=200, help="at most, of each folder")
-    options = parser.parse_args()
-    print(f"processor time a record, one thread, best of {ROUNDS} rounds")
-    print(f"{'':12} {'records':>8} {'longest':>12} {'wfdb.rdsamp':>12} {'melp.read':>10} {'ratio':>6}")
-    for folder in options.folders:
-        headers = sorted(folder.rglob("*.hea"))
-        stems = [str(header.with_suffix("")) for header in headers[:: -(-len(headers) // options.records)]]
-        longest = compare(stems)
-        pairs = [(milliseconds(wfdb.rdsamp, stems), milliseconds(melp.read, stems)) for _ in range(ROUNDS)]
-        slow, fast = np.array(pairs).min(axis=0)
-        shape = f"12 x {longest}"
-        print(f"{folder.name:12} {len(stems):8} {shape:>12} {slow:9.2f} ms {fast:7.3f} ms {slow / fast:6.1f}")
+    options = parser(__doc__, records=200, out=None)
+    options.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    arguments = options.parse_args()
+    rows = [row(folder, arguments.records) for folder in arguments.folders]
+    names = ("corpus", "records", "longest", "wfdb.rdsamp (ms)", "melp.read (ms)", "ratio")
+    note = f"Processor time per record, one thread, best of {ROUNDS} rounds."
+    publish(arguments.out, markdown_table(names, rows), note)
 
 
 if __name__ == "__main__":
