@@ -25,14 +25,14 @@ def test_equals_the_slow_loss(smoothing: float) -> None:
     torch.testing.assert_close(caption_loss(logits, targets, PAD, smoothing), torch.stack(losses).sum() / 5)
 
 
-def test_more_padding_changes_nothing() -> None:
+def test_padding_does_not_change_the_loss() -> None:
     logits, targets = torch.randn(2, 3, 6), torch.tensor([[5, 0, PAD], [1, 2, 4]])
     padded = torch.cat([logits, torch.randn(2, 2, 6)], dim=1)
     more = torch.cat([targets, torch.full((2, 2), PAD)], dim=1)
     torch.testing.assert_close(caption_loss(padded, more, PAD), caption_loss(logits, targets, PAD))
 
 
-def test_nothing_to_predict_is_zero() -> None:
+def test_zero_without_targets() -> None:
     logits = torch.randn(2, 3, 6, requires_grad=True)
     loss = caption_loss(logits, torch.full((2, 3), PAD), PAD)
     loss.backward()

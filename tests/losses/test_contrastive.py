@@ -37,7 +37,7 @@ def test_identical_reports_share_the_target() -> None:
     torch.testing.assert_close(alone, global_contrastive(ecg, text, 3.0))
 
 
-def test_pairs_that_do_not_count_are_as_if_absent() -> None:
+def test_invalid_pairs_are_ignored() -> None:
     logits = torch.randn(5, 5, generator=torch.Generator().manual_seed(0))
     valid = torch.tensor([True, False, True, True, False])
     report = torch.tensor([0, 0, 0, 1, 1])

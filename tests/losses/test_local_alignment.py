@@ -1,4 +1,4 @@
-"""The vectorised beat-level loss against a slow one, and what must not change it."""
+"""The vectorised beat-level loss against a slow one, and its invariances."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORMS = [LocalAlignment(form, aggregation) for form in ("paper", "code") for agg
 
 
 def slow_similarity(beats: Tensor, report: Tensor, form: LocalAlignment) -> Tensor:
-    """One ECG against one report, statement by statement, contexts formed."""
+    """Similarity of one ECG and one report, statement by statement, from the contexts."""
     products = [[torch.dot(beat, sentence) for sentence in report] for beat in beats]
     if form.form == "code":
         products = [list(torch.stack(row).softmax(0)) for row in products]
@@ -38,7 +38,7 @@ def slow_similarity(beats: Tensor, report: Tensor, form: LocalAlignment) -> Tens
 
 
 def slow_loss(beats: Tensor, reports: list[Tensor], form: LocalAlignment) -> Tensor:
-    """Pairs without statements dropped first, then every pair by itself."""
+    """The loss pair by pair, after dropping the pairs without statements."""
     kept = [pair for pair, report in enumerate(reports) if len(report)]
     logits = torch.stack(
         [
@@ -56,7 +56,7 @@ def slow_loss(beats: Tensor, reports: list[Tensor], form: LocalAlignment) -> Ten
 
 
 def vectors(counts: list[int], beats: int = 4, dim: int = 6, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Beats, statements and owners; `counts` statements a pair."""
+    """Beats, statements and owners; `counts` has the number of statements of each pair."""
     generator = torch.Generator().manual_seed(seed)
     owner = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     return (
@@ -112,7 +112,7 @@ def test_order_of_pairs_and_of_statements_does_not_matter(
     )
 
 
-def test_mean_does_not_favour_a_report_that_says_the_same_twice() -> None:
+def test_mean_does_not_favour_a_report_with_a_repeated_statement() -> None:
     beats, statements, owner = vectors([1, 2, 3])
     twice, twice_owner = torch.cat([statements, statements[:1]]), torch.cat([owner, owner[:1]])
     mean, total = LocalAlignment(aggregation="mean"), LocalAlignment(aggregation="sum")
@@ -162,7 +162,7 @@ def test_finite_in_bfloat16_at_any_size(form: LocalAlignment, size: float) -> No
     assert all(bool(x.isfinite().all()) for x in (loss, *gradients))
 
 
-def test_zero_vectors_and_batches_without_statements_are_harmless() -> None:
+def test_finite_for_zero_vectors_and_without_statements() -> None:
     beats = torch.zeros(2, 3, 4, requires_grad=True)
     statements = torch.zeros(2, 4, requires_grad=True)
     loss = local_alignment_loss(beats, statements, torch.tensor([0, 1]))

@@ -1,4 +1,4 @@
-"""Losses between views against slow and obvious versions, and against a maintained package."""
+"""Losses between views against slow versions and against pytorch-metric-learning."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ CASES: dict[str, tuple[Callable, Callable, bool]] = {
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize(("batch", "dim", "number"), [(7, 5, 0.1), (2, 3, 0.5), (12, 2, 0.02)])
-def test_it_is_what_its_paper_says(name: str, batch: int, dim: int, number: float) -> None:
+def test_equals_the_slow_loss_and_its_gradient(name: str, batch: int, dim: int, number: float) -> None:
     loss, slow, both = CASES[name]
     first, second = pair(batch, dim)
     value, wanted = loss(first, second, number), slow(first, second, number)
@@ -103,7 +103,7 @@ def test_it_is_what_its_paper_says(name: str, batch: int, dim: int, number: floa
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_length_of_the_vectors_and_the_order_of_the_batch_do_not_count(name: str) -> None:
+def test_invariant_to_vector_length_and_batch_order(name: str) -> None:
     loss = CASES[name][0]
     first, second = pair()
     order = torch.randperm(len(first), generator=torch.Generator().manual_seed(1))
@@ -112,9 +112,9 @@ def test_the_length_of_the_vectors_and_the_order_of_the_batch_do_not_count(name:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_it_is_least_where_the_views_are_the_same(name: str) -> None:
+def test_identical_views_have_the_lowest_loss(name: str) -> None:
     loss = CASES[name][0]
-    # Orthogonal rows without mean: what every one of the losses asks for.
+    # Orthogonal rows with mean 0 are optimal for every loss.
     views = torch.eye(8)[:, :4] - torch.eye(8)[:, 4:]
     views = torch.cat([views[:4], -views[:4]])
     first = views + 0.5 * torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
@@ -124,7 +124,7 @@ def test_it_is_least_where_the_views_are_the_same(name: str) -> None:
         assert float(loss(views, views, 0.1)) == pytest.approx(wanted[name], abs=1e-6)
 
 
-def test_uniform_similarities_give_the_logarithm_of_the_number_of_answers() -> None:
+def test_uniform_similarities_give_the_logarithm_of_the_number_of_candidates() -> None:
     same = torch.ones(6, 3)
     assert float(nt_xent(same, same, 0.1)) == pytest.approx(math.log(11), rel=1e-5)
     assert float(info_nce(same, same, 0.1)) == pytest.approx(math.log(6), rel=1e-5)
@@ -141,7 +141,7 @@ def test_half_precision_is_computed_in_single(name: str) -> None:
 
 
 @pytest.mark.parametrize("temperature", [0.07, 0.5])
-def test_nt_xent_is_that_of_pytorch_metric_learning(temperature: float) -> None:
+def test_nt_xent_equals_pytorch_metric_learning(temperature: float) -> None:
     losses = pytest.importorskip("pytorch_metric_learning.losses")
     first, second = (view.detach().float() for view in pair(9, 6))
     labels = torch.arange(9).repeat(2)
@@ -165,7 +165,7 @@ def slow_patient_contrast(first: Tensor, second: Tensor, patient: list[int], tem
 
 
 @pytest.mark.parametrize("patient", [[0, 1, 2, 3, 4], [0, 1, 0, 3, 0], [2, 2, 2, 2, 2], [-1, -1, 5, 5, 7]])
-def test_all_records_of_a_patient_are_right_answers(patient: list[int]) -> None:
+def test_all_records_of_a_patient_are_positives(patient: list[int]) -> None:
     generator = torch.Generator().manual_seed(3)
     first, second = torch.randn(2, 3, 5, 4, generator=generator).unbind()
     found = patient_contrast(first, second, torch.tensor(patient), 0.1)
@@ -174,9 +174,9 @@ def test_all_records_of_a_patient_are_right_answers(patient: list[int]) -> None:
 
 def test_temporal_contrast_place_by_place() -> None:
     generator = torch.Generator().manual_seed(4)
-    foretold, coming = torch.randn(2, 6, 3, 5, generator=generator).unbind()
+    prediction, target = torch.randn(2, 6, 3, 5, generator=generator).unbind()
     terms = []
     for place, record in product(range(3), range(6)):
-        scores = torch.stack([foretold[record, place] @ frame for frame in coming[:, place]])
+        scores = torch.stack([prediction[record, place] @ frame for frame in target[:, place]])
         terms.append(scores.exp().sum().log() - scores[record])
-    torch.testing.assert_close(temporal_contrast(foretold, coming), torch.stack(terms).mean())
+    torch.testing.assert_close(temporal_contrast(prediction, target), torch.stack(terms).mean())

@@ -24,7 +24,7 @@ LOSSES = ("global", "local", "caption")
 
 
 class Toy(nn.Module):
-    """The smallest thing with all three losses, a batch norm and a learned scale."""
+    """A small network with all three losses, a batch norm and a learned scale."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("parts", PARTS)
-def test_gradient_is_that_of_the_joined_batch(folder: Path, parts: str) -> None:
+def test_gradient_equals_that_of_the_joined_batch(folder: Path, parts: str) -> None:
     wanted = gradients(whole_batch())
     found = [torch.load(folder / f"{parts}{rank}", weights_only=True) for rank in range(PROCESSES)]
     assert found[0].keys() == found[1].keys() == wanted.keys()

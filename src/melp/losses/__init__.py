@@ -1,1 +1,1 @@
-"""Losses: pure functions of tensors, and the gather that autograd sees."""
+"""Losses as pure functions of tensors, and differentiable collectives."""

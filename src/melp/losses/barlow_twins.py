@@ -1,4 +1,4 @@
-"""Barlow Twins: the correlations between two views' features are to be those of the identity."""
+"""Barlow Twins: the cross-correlation matrix of two views' features approaches the identity."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from torch import Tensor
 def barlow_twins_loss(
     first: Float[Tensor, "batch dim"], second: Float[Tensor, "batch dim"], redundancy: float
 ) -> Float[Tensor, ""]:
-    """Sum of (1 - C_ii)^2 plus `redundancy` times the sum of the other C_ij^2 (Zbontar et al. 2021, eq. 1).
+    """Return the sum of (1 - C_ii)^2 plus `redundancy` times the sum of C_ij^2 over i != j.
 
-    C_ij is the correlation over the batch of feature i of one view and feature j of the other (eq. 2).
+    Zbontar et al. (2021), equation 1.
+    C_ij is the correlation over the batch of feature i of one view and feature j of the other (equation 2).
 
     Args:
         first, second: projected views of the same recordings.
-        redundancy: weight of what is off the diagonal (lambda).
+        redundancy: weight of the off-diagonal entries (lambda).
     """
     with torch.autocast(first.device.type, enabled=False):
-        views = (first.float(), second.float())
-        one, other = (F.normalize(view - view.mean(0), dim=0) for view in views)
-        correlation = one.t() @ other
+        first, second = first.float(), second.float()
+        first, second = (F.normalize(view - view.mean(0), dim=0) for view in (first, second))
+        correlation = first.t() @ second
         diagonal = correlation.diagonal()
-        others = correlation.square().sum() - diagonal.square().sum()
-        return (1 - diagonal).square().sum() + redundancy * others
+        off_diagonal = correlation.square().sum() - diagonal.square().sum()
+        return (1 - diagonal).square().sum() + redundancy * off_diagonal

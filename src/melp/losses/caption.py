@@ -15,14 +15,14 @@ def caption_loss(
     label_smoothing: float = 0.0,
     count: Float[Tensor, ""] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean cross entropy over the targets that are not padding; 0 where there are none.
+    """Return the mean cross entropy over the targets that are not padding; 0 if there are none.
 
     Args:
-        logits: of the target at the same place.
-        targets: word pieces, shifted by the caller.
+        logits: predictions of the target at the same position.
+        targets: word pieces, already shifted.
         pad: id of padding.
-        label_smoothing: share of the target spread evenly over the vocabulary.
-        count: what to divide the sum by in place of the number of targets, see `gather.share_of_count`.
+        label_smoothing: share of the target distribution that is uniform over the vocabulary.
+        count: divisor of the sum instead of the number of targets; see `gather.share_of_count`.
     """
     with torch.autocast(logits.device.type, enabled=False):
         total = F.cross_entropy(

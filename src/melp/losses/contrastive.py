@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def same_report(report: Int[Tensor, " batch"]) -> Bool[Tensor, "batch batch"]:
-    """Which pairs of a batch carry the same report, from a number for each report's text."""
+    """Return which pairs of a batch have the same report, given a number for each report's text."""
     return report[:, None] == report[None, :]
 
 
@@ -26,13 +26,13 @@ def symmetric_cross_entropy(
     positives: Bool[Tensor, "pair pair"] | None = None,
     valid: Bool[Tensor, " pair"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean of the cross entropies over rows and over columns.
+    """Return the mean of the cross entropies over rows and over columns.
 
     Args:
         logits: ECG by report.
-        positives: pairs that match, symmetric; the target is uniform over them. The diagonal always does, and
-            alone where None: other pairs with the same report are negatives then.
-        valid: pairs that count; the others are as if they were not in the batch.
+        positives: pairs that match beside the diagonal, symmetric; the target is uniform over all matches.
+            None: only the diagonal matches, and other pairs with the same report are negatives.
+        valid: pairs that count; the others are ignored.
     """
     eye = torch.eye(logits.shape[0], dtype=torch.bool, device=logits.device)
     positives = eye if positives is None else positives | eye
@@ -52,7 +52,7 @@ def global_contrastive(
         ecg: vectors of unit length.
         text: vectors of unit length.
         scale: inverse temperature.
-        positives: pairs to be taken as matching beside the diagonal (`same_report`), or None.
+        positives: pairs that match beside the diagonal (`same_report`), or None.
     """
     with torch.autocast(ecg.device.type, enabled=False):
         logits = scale * ecg.float() @ text.float().t()

@@ -1,7 +1,7 @@
-"""Collectives that autograd sees; the identity where there is one process.
+"""Differentiable collectives; the identity in a single process.
 
-Convention: every process computes the loss of the joined batch and data-parallel training averages the
-gradients of the processes, so that the result is the one-process gradient of the joined batch.
+Convention: every process computes the loss of the joined batch, and data-parallel training averages the
+gradients of the processes. The result is the one-process gradient of the joined batch.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """Number of processes; 1 without a process group."""
+    """Return the number of processes; 1 without a process group."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 class _AllGather(torch.autograd.Function):
-    """Rows of all processes, equally many from each; the gradient is that of all processes' losses."""
+    """Gather the same number of rows from each process; the gradient is that of all processes' losses."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ class _AllGather(torch.autograd.Function):
 
 
 class _AllReduce(torch.autograd.Function):
-    """Sum over processes, whose gradient is the sum of all processes' gradients."""
+    """Sum over processes; the gradient is the sum of all processes' gradients."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def _row_counts(count: int, device: torch.device) -> list[int]:
 
 
 def gather(rows: Shaped[Tensor, " row *rest"]) -> Shaped[Tensor, " total *rest"]:
-    """Rows of all processes in order of rank; the processes may hold different numbers of them."""
+    """Return the rows of all processes in order of rank; their numbers may differ between processes."""
     if world_size() == 1:
         return rows
     counts = _row_counts(rows.shape[0], rows.device)
@@ -75,7 +75,7 @@ def gather(rows: Shaped[Tensor, " row *rest"]) -> Shaped[Tensor, " total *rest"]
 
 
 def gather_padded(rows: Shaped[Tensor, "row column"]) -> Shaped[Tensor, "total widest"]:
-    """The same for rows whose width differs between the processes: narrower ones get zeros at their end."""
+    """Like `gather` for rows whose width differs between processes: narrower rows are padded with zeros."""
     if world_size() == 1:
         return rows
     widest = max(_row_counts(rows.shape[1], rows.device))
@@ -83,14 +83,14 @@ def gather_padded(rows: Shaped[Tensor, "row column"]) -> Shaped[Tensor, "total w
 
 
 def rows_before(count: int, device: torch.device) -> int:
-    """How many of the joined rows come before this process's own `count`: the shift of its row numbers."""
+    """Return how many gathered rows precede the `count` rows of this process."""
     if world_size() == 1:
         return 0
     return sum(_row_counts(count, device)[: dist.get_rank()])
 
 
 def sum_over_ranks(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """Sum of a tensor over all processes."""
+    """Return the sum of a tensor over all processes."""
     if world_size() == 1:
         return values
     total: Tensor = _AllReduce.apply(values)
@@ -98,10 +98,10 @@ def sum_over_ranks(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 
 def share_of_count(count: Float[Tensor, ""]) -> Float[Tensor, ""]:
-    """What each process divides its own sum by, so that their average is the mean of the joined batch."""
+    """Return the divisor of this process's sum that makes the processes' average the joined batch's mean."""
     return sum_over_ranks(count) / world_size()
 
 
-def share_of_mean(each: Float[Tensor, " row"]) -> Float[Tensor, ""]:
-    """What each process gives of a value a row, so that the processes' average is the mean of all rows."""
-    return each.sum() / share_of_count(each.new_tensor(len(each)))
+def share_of_mean(values: Float[Tensor, " row"]) -> Float[Tensor, ""]:
+    """Return this process's share of a mean over rows: the processes' average is the mean of all rows."""
+    return values.sum() / share_of_count(values.new_tensor(len(values)))

@@ -1,4 +1,4 @@
-"""Gradient reversal: one backward pass in which a part of a network works against another."""
+"""Gradient reversal: adversarial training of two parts of a network in one backward pass."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class _Reversed(torch.autograd.Function):
 
 
 def reverse_gradient(values: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """The values as they are; their gradient turned round (Ganin and Lempitsky 2015).
+    """Return the values unchanged; their gradient changes its sign (Ganin and Lempitsky 2015).
 
-    What comes behind is trained to make a loss small, what comes before to make it great.
+    Layers after it are trained to minimise a loss, layers before it to maximise it.
     """
-    turned: Tensor = _Reversed.apply(values)
-    return turned
+    output: Tensor = _Reversed.apply(values)
+    return output

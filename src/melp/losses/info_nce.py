@@ -1,4 +1,4 @@
-"""InfoNCE: each query finds its own key among the batch's."""
+"""InfoNCE: each query is matched with its own key among those of the batch."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from torch import Tensor
 def info_nce(
     queries: Float[Tensor, "batch dim"], keys: Float[Tensor, "batch dim"], temperature: float
 ) -> Float[Tensor, ""]:
-    """Cross entropy of cosines / temperature, the key of the same row being the right one.
+    """Return the cross entropy of cosines / temperature; the positive is the key of the same row.
 
-    Oord et al. (2018); with keys of a momentum encoder the contrast of MoCo v3 (Chen et al. 2021), which is
-    this times 2 temperature.
+    Oord et al. (2018). With keys of a momentum encoder, this times 2 * temperature is the loss of MoCo v3
+    (Chen et al. 2021).
     """
     with torch.autocast(queries.device.type, enabled=False):
         logits = F.normalize(queries.float(), dim=1) @ F.normalize(keys.float(), dim=1).t() / temperature

@@ -1,4 +1,4 @@
-"""Instance discrimination: recordings are to be unlike each other (CRT)."""
+"""Instance discrimination: different recordings should have different vectors (CRT)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 def instance_discrimination(
     before: Float[Tensor, "batch dim"], after: Float[Tensor, "batch dim"]
 ) -> Float[Tensor, ""]:
-    """How alike different recordings are: 1 + log of the mean, over pairs of two, of exp(cos(b_i, a_j)).
+    """Return the similarity of different recordings: 1 + log of the mean of exp(cos(b_i, a_j)) over i != j.
 
-    Zhang et al. (2023), instance discrimination constraint. From 0, where all are opposite, to 2, where all
-    are the same; 0 for a single recording.
+    Zhang et al. (2023), instance discrimination constraint. From 0 (all opposite) to 2 (all the same); 0 for
+    a single recording.
 
     Args:
-        before: each recording's vector before the transformer.
-        after: behind it.
+        before: vector of each recording before the transformer.
+        after: vector of each recording after it.
     """
     with torch.autocast(before.device.type, enabled=False):
         cosines = F.normalize(before.float(), dim=1) @ F.normalize(after.float(), dim=1).t()

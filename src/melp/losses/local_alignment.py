@@ -21,13 +21,13 @@ class LocalAlignment:
     form: str = "paper"
     """`paper`: attention is one softmax over beats. `code`: softmax over statements, then over beats."""
     aggregation: str = "mean"
-    """Over a report's statements: `mean` (length does not count) or `sum` (published code)."""
+    """Over a report's statements: `mean` (independent of their number) or `sum` (published code)."""
     attention_factor: float = 4.0
-    """On what the softmax over beats sees (MELP's code, temp1)."""
+    """Of the input to the softmax over beats (MELP's code, temp1)."""
     similarity_factor: float = 5.0
-    """On the cosine between a statement and its context (MELP's code, temp2)."""
+    """Of the cosine between a statement and its context (MELP's code, temp2)."""
     logit_factor: float = 10.0
-    """On the similarity of an ECG and a report (MELP's code, temp3)."""
+    """Of the similarity of an ECG and a report (MELP's code, temp3)."""
 
     def __post_init__(self) -> None:
         if self.form not in ("paper", "code"):
@@ -58,7 +58,7 @@ def _report_softmax(
     """Softmax over the statements of each report."""
     member = _membership(owner, reports)
     exponentials = (values - _report_maximum(values, owner, reports).index_select(-1, owner)).exp()
-    # A report's sum holds its largest exponential, exp(0); only a report without statements has less.
+    # The sum of a report includes exp(0) = 1; it is smaller only for a report without statements.
     return exponentials * ((exponentials @ member).clamp(min=1).reciprocal() @ member.t())
 
 
@@ -83,7 +83,7 @@ def _cosines(
     """Cosine between each statement and its context over the beats of each ECG.
 
     With products a_k = <b_k, s> and context c = sum_k w_k b_k: <c, s> = sum_k w_k a_k and |c|^2 = w' G w,
-    where G holds the products of the ECG's beats. So no context is ever formed.
+    where G contains the products of the ECG's beats. No context needs to be formed.
     """
     products = beats @ statements.t()
     weights = _attention(products, owner, reports, settings)
@@ -100,13 +100,13 @@ def local_similarity(
     reports: int,
     settings: LocalAlignment | None = None,
 ) -> Float[Tensor, "ecg report"]:
-    """Similarity of ECG and report: log of the sum (or mean) over its statements of exp(factor * cosine).
+    """Return the similarity of ECG and report: log of the sum (or mean) over statements of exp(factor * cosine).
 
     Args:
         beats: beat vectors, of any length.
         statements: vectors of all reports' statements, of any length.
-        owner: which report each statement belongs to.
-        reports: number of reports; those without a statement get minus infinity.
+        owner: number of the report of each statement.
+        reports: number of reports; those without statements get minus infinity.
         settings: form and temperatures.
     """
     settings = settings or LocalAlignment()
@@ -137,12 +137,12 @@ def local_alignment_loss(
     Args:
         beats: beat vectors, of any length.
         statements: vectors of all reports' statements.
-        owner: which pair each statement belongs to. A pair without a statement is left out of the loss.
+        owner: number of the pair of each statement. Pairs without statements are left out of the loss.
         settings: form and the factors f, g, h.
-        positives: pairs with the same report, see `contrastive.symmetric_cross_entropy`.
+        positives: pairs with the same report; see `contrastive.symmetric_cross_entropy`.
 
-    Differences: the whole batch at once; `mean` aggregation by default, as the log of a sum favours long
-    reports.
+    Differences: all pairs are computed at once; aggregation is `mean` by default because the log of a sum
+    favours long reports.
     """
     settings = settings or LocalAlignment()
     pairs = beats.shape[0]
@@ -158,7 +158,7 @@ def local_attention(
     owner: Int[Tensor, " statement"],
     settings: LocalAlignment | None = None,
 ) -> Float[Tensor, "statement beat"]:
-    """Weights of each statement over the beats of its own ECG; they sum to 1."""
+    """Return the attention weights of each statement over the beats of its own ECG; they sum to 1."""
     settings = settings or LocalAlignment()
     with torch.autocast(beats.device.type, enabled=False):
         products = torch.einsum("nkd,nd->kn", beats.float()[owner], statements.float())

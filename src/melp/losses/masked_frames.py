@@ -1,4 +1,4 @@
-"""Contrast of masked frames with what was hidden there, among the other hidden frames of the recording."""
+"""Losses of wav2vec 2.0: contrast of masked frames, and diversity of the codebooks."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ def masked_frame_contrast(
     draw: Float[Tensor, "batch frame negative"],
     temperature: float,
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
-    """wav2vec 2.0's contrastive loss (Baevski et al. 2020, equation 3).
+    """Return the contrastive loss of wav2vec 2.0 (Baevski et al. 2020, equation 3).
 
-    At each masked frame, the cosine of the context with its own target is to exceed those with the targets of
-    `negative` other masked frames of the same recording, drawn with replacement; one that happens to equal
-    the own target does not count.
+    At each masked frame, the positive is the frame's own target; the negatives are the targets of `negative`
+    other masked frames of the same recording, drawn with replacement. A negative with the same codebook
+    entries as the positive is ignored.
 
     Args:
-        context: what the transformer makes of the frames.
-        target: the quantised frames.
-        entries: which codebook entries each is made of.
-        masked: which are masked; two at least in each recording.
-        draw: numbers in [0, 1) that choose the negatives of each frame.
+        context: output of the transformer.
+        target: quantised frames.
+        entries: numbers of the codebook entries of each quantised frame.
+        masked: masked frames; at least two in each recording.
+        draw: random numbers in [0, 1) that select the negatives of each frame.
         temperature: of the cosines.
 
     Returns:
-        Of each recording the sum of the cross entropies over its masked frames, and how many of them are
-        right.
+        For each recording, the sum of the cross entropies over its masked frames, and the number of frames
+        whose positive has the highest cosine.
     """
     count = masked.sum(1)
     # Masked frames first, in the order of time.
@@ -41,23 +41,22 @@ def masked_frame_contrast(
     context, target, entries, draw = (
         x.take_along_dim(order[..., None], 1) for x in (context, target, entries, draw)
     )
-    negatives = _others(draw, count)
+    negatives = _negatives(draw, count)
     with torch.autocast(context.device.type, enabled=False):
         context, target = F.normalize(context.float(), dim=-1), F.normalize(target.float(), dim=-1)
         cosines = context @ target.transpose(1, 2) / temperature
         positive = cosines.diagonal(dim1=1, dim2=2)[..., None]
         same = (entries[:, :, None] == entries[:, None]).all(-1)
-        other = cosines.masked_fill(same, -torch.inf).gather(2, negatives)
-        logits = torch.cat([positive, other], dim=2)
-        each = -logits.log_softmax(2)[..., 0]
-        right = (positive > other).all(2) & real
-        return each.masked_fill(~real, 0).sum(1), right.sum(1)
+        negative = cosines.masked_fill(same, -torch.inf).gather(2, negatives)
+        losses = -torch.cat([positive, negative], dim=2).log_softmax(2)[..., 0]
+        correct = (positive > negative).all(2) & real
+        return losses.masked_fill(~real, 0).sum(1), correct.sum(1)
 
 
-def _others(
+def _negatives(
     draw: Float[Tensor, "batch place negative"], count: Int[Tensor, " batch"]
 ) -> Int[Tensor, "batch place negative"]:
-    """A place other than its own for each draw, among the first `count` of the recording."""
+    """For each draw, return a place among the first `count` of the recording other than the frame's own."""
     others = (count[:, None, None] - 1).clamp(min=1)
     place = (draw * others).long().clamp(max=others - 1)
     own = torch.arange(draw.shape[1], device=draw.device)[:, None]
@@ -65,12 +64,12 @@ def _others(
 
 
 def diversity_loss(mean: Float[Tensor, "group entry"]) -> Float[Tensor, ""]:
-    """How unevenly entries are used: 0 (all alike) to nearly 1 (one alone).
+    """Return the diversity loss of wav2vec 2.0 (Baevski et al. 2020, equation 4), in fairseq's form.
 
-    The diversity loss of wav2vec 2.0 (Baevski et al. 2020, equation 4), in fairseq's form.
+    From 0 (all entries are used equally) to nearly 1 (a single entry is used).
 
     Args:
-        mean: probability of each entry over all frames of the batch.
+        mean: mean probability of each entry over all frames of the batch.
     """
     entropy = -(mean * mean.clamp(min=1e-7).log()).sum(1)
     return 1 - entropy.exp().sum() / mean.numel()

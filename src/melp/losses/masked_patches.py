@@ -1,4 +1,4 @@
-"""Squared error of patches that were hidden."""
+"""Squared error of reconstructed masked patches."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ _LEAST_VARIANCE = 1e-6
 
 
 def masked_patch_loss(
-    drawn: Float[Tensor, "batch lead patch sample"],
+    reconstruction: Float[Tensor, "batch lead patch sample"],
     patches: Float[Tensor, "batch lead patch sample"],
-    hidden: Int[Tensor, "batch lead hidden"],
+    masked: Int[Tensor, "batch lead masked"],
     normalised: bool = True,
 ) -> Float[Tensor, " batch"]:
-    """Mean squared error over the hidden patches of each record (He et al. 2022, as in ST-MEM).
+    """Return the mean squared error over the masked patches of each record (He et al. 2022, ST-MEM).
 
     Args:
-        drawn: what a decoder made of every patch.
-        patches: the truth.
-        hidden: numbers of the patches that count.
-        normalised: whether a target patch has its mean taken away and is divided by its deviation.
+        reconstruction: decoder output for every patch.
+        patches: patches of the ECG.
+        masked: numbers of the masked patches.
+        normalised: whether each target patch is standardised (minus mean, over standard deviation).
     """
-    with torch.autocast(drawn.device.type, enabled=False):
+    with torch.autocast(reconstruction.device.type, enabled=False):
         target = patches.float()
         if normalised:
             variance, mean = torch.var_mean(target, dim=-1, keepdim=True)
             target = (target - mean) / (variance + _LEAST_VARIANCE).sqrt()
-        error = (drawn.float() - target).square().mean(-1)
-        return error.gather(2, hidden).mean((1, 2))
+        error = (reconstruction.float() - target).square().mean(-1)
+        return error.gather(2, masked).mean((1, 2))

@@ -1,4 +1,4 @@
-"""NT-Xent: each view finds its partner among all views of the batch (SimCLR)."""
+"""NT-Xent: each view is matched with its partner among all views of the batch (SimCLR)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 def nt_xent(
     first: Float[Tensor, "batch dim"], second: Float[Tensor, "batch dim"], temperature: float
 ) -> Float[Tensor, ""]:
-    """Normalised temperature-scaled cross entropy (Chen et al. 2020, equation 1), mean over the 2B views.
+    """Return the normalised temperature-scaled cross entropy (Chen et al. 2020, equation 1) over 2B views.
 
     For view i with partner j: -log( exp(cos(z_i, z_j) / t) / sum over all k other than i of
     exp(cos(z_i, z_k) / t) ).
@@ -23,6 +23,6 @@ def nt_xent(
     with torch.autocast(first.device.type, enabled=False):
         views = F.normalize(torch.cat([first, second]).float(), dim=1)
         logits = (views @ views.t()) / temperature
-        itself = torch.eye(len(views), dtype=torch.bool, device=views.device)
+        same = torch.eye(len(views), dtype=torch.bool, device=views.device)
         partner = torch.arange(len(views), device=views.device).roll(len(first))
-        return F.cross_entropy(logits.masked_fill(itself, -torch.inf), partner)
+        return F.cross_entropy(logits.masked_fill(same, -torch.inf), partner)

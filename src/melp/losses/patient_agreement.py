@@ -1,4 +1,4 @@
-"""Agreement of all recordings of a patient, without negatives."""
+"""Similarity of all recordings of a patient, without negatives."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def same_patient(patient: Int[Tensor, " batch"]) -> Bool[Tensor, "batch batch"]:
-    """Which pairs are of one patient; below 0 is an unknown one, who is nobody else's."""
+    """Return which pairs are of the same patient; numbers below 0 are unknown patients, who match no other."""
     eye = torch.eye(len(patient), dtype=torch.bool, device=patient.device)
     return eye | ((patient[:, None] == patient) & (patient >= 0))
 
@@ -19,10 +19,10 @@ def patient_agreement(
     target: Float[Tensor, "batch dim"],
     patient: Int[Tensor, " batch"],
 ) -> Float[Tensor, ""]:
-    """Mean of -cos(p_i, z_k) over the pairs (i, k) of one patient, from 1 to -1.
+    """Return the mean of -cos(p_i, z_k) over the pairs (i, k) of the same patient, from 1 to -1.
 
-    That of SimSiam (Chen and He 2021, equation 1) with all recordings of a patient as partners; no gradient
-    reaches the target.
+    The loss of SimSiam (Chen and He 2021, equation 1) with all recordings of a patient as partners; no
+    gradient reaches the target.
     """
     with torch.autocast(prediction.device.type, enabled=False):
         cosines = F.normalize(prediction.float(), dim=1) @ F.normalize(target.detach().float(), dim=1).t()

@@ -1,4 +1,4 @@
-"""Contrast between what was foretold and what came (CPC, TS-TCC)."""
+"""Contrastive loss between predicted and actual future frames (CPC, TS-TCC)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from torch import Tensor
 
 
 def temporal_contrast(
-    foretold: Float[Tensor, "batch place dim"], coming: Float[Tensor, "batch place dim"]
+    prediction: Float[Tensor, "batch place dim"], target: Float[Tensor, "batch place dim"]
 ) -> Float[Tensor, ""]:
-    """Cross entropy of <foretold, frame> over the batch's frames, mean over places and records.
+    """Return the cross entropy of <prediction, frame> over the batch's frames, mean over places and records.
 
     Eldele et al. (2021), equations 2 and 3, after Oord et al. (2018).
 
     Args:
-        foretold: by each record's context, for each place ahead.
-        coming: the frames that stood there.
+        prediction: of each record, for each future place.
+        target: the frames at these places.
     """
-    with torch.autocast(foretold.device.type, enabled=False):
-        logits = torch.einsum("ikd,jkd->kij", foretold.float(), coming.float())
+    with torch.autocast(prediction.device.type, enabled=False):
+        logits = torch.einsum("ikd,jkd->kij", prediction.float(), target.float())
         own = torch.arange(logits.shape[1], device=logits.device).expand(logits.shape[:2])
         return F.cross_entropy(logits.flatten(0, 1), own.flatten())

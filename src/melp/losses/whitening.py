@@ -1,4 +1,4 @@
-"""Whitening: vectors whose directions all count the same."""
+"""Whitening: vectors with the same variance in every direction."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 @torch.no_grad()
 def whiten(vectors: Float[Tensor, "batch dim"], least: float = 0.01) -> Float[Tensor, "batch dim"]:
-    """Vectors without mean and correlations, each direction with variance 1 over the batch; no gradient.
+    """Return the vectors with mean 0, no correlations and variance 1 over the batch; without gradient.
 
-    ZCA whitening: of all such, those nearest to the vectors. Where all vectors are to be predicted, no
-    direction in which they differ can be given up without a loss (Ermolov et al. 2021).
+    ZCA whitening, which changes the vectors as little as possible. A network that predicts whitened vectors
+    cannot collapse onto a few directions (Ermolov et al. 2021).
 
     Args:
         vectors: of the joined batch.
-        least: variance that counts as noise, as a share of the mean variance; directions that have none,
-            as where the vectors are fewer than their dimensions, stay without.
+        least: variance regarded as noise, as a share of the mean variance; directions without variance, as
+            with fewer vectors than dimensions, keep variance 0.
     """
     with torch.autocast(vectors.device.type, enabled=False):
         vectors = vectors if vectors.dtype == torch.float64 else vectors.float()
