@@ -19,8 +19,8 @@ import pytest
 from melp.corpora import Options, code_15, ptb_xl
 from melp.corpora.downloads import download as downloads
 from melp.corpora.downloads.download import Downloaded, download
-from melp.corpora.downloads.fetch import Fetcher, PublishedFile
-from melp.corpora.downloads.sources import Source
+from melp.corpora.downloads.fetch import Fetcher, RemoteFile
+from melp.corpora.downloads.sources import PhysioNet
 from melp.errors import MelpError
 from small_ptb_xl import make_tree
 from small_server import Site, serving
@@ -135,7 +135,7 @@ def test_a_connection_that_is_lost_for_good_leaves_its_part(
     site: Site, published: Path, tmp_path: Path
 ) -> None:
     site.cuts[f"{ROOT}/{FIRST}"] = [50_000] + [0] * 100
-    with pytest.raises(MelpError, match=r"00001_hr\.dat: connection lost \(.*\); the same command goes on"):
+    with pytest.raises(MelpError, match=r"00001_hr\.dat: connection lost \(.*\); the same command resumes"):
         get(site, tmp_path / "raw")
     part = tmp_path / "raw" / (FIRST + ".part")
     assert part.read_bytes() == (published / FIRST).read_bytes()[:50_000]
@@ -231,13 +231,13 @@ def test_what_is_no_list_of_sums(site: Site, tmp_path: Path) -> None:
 def test_an_account(site: Site, tmp_path: Path) -> None:
     site.account = ("ann", "secret")
     assert get(site, tmp_path / "raw", account=("ann", "secret")).fetched == 16
-    with pytest.raises(MelpError, match=r"the server asks for an account \(401\), wanted --user NAME"):
+    with pytest.raises(MelpError, match=r"the server requires an account \(401\), wanted --user NAME"):
         get(site, tmp_path / "other")
     with pytest.raises(MelpError, match=r"the server refuses ann's password \(401\)"):
         get(site, tmp_path / "other", account=("ann", "wrong"))
     site.closed = True
     page = r"https://physionet\.org/content/ptb-xl/1\.0\.3/"
-    for account, end in ((("ann", "secret"), "asks for$"), (None, "then give --user NAME$")):
+    for account, end in ((("ann", "secret"), "required training$"), (None, "then pass --user NAME$")):
         with pytest.raises(MelpError, match=rf"no access \(403\); log in at {page}, sign the data .*{end}"):
             get(site, tmp_path / "other", account=account)
     assert not (tmp_path / "other").exists()
@@ -248,9 +248,7 @@ def test_numbers_that_are_none(site: Site, tmp_path: Path) -> None:
         get(site, tmp_path, records=0)
     with pytest.raises(MelpError, match="--workers: 0, wanted 1 or more"):
         get(site, tmp_path, workers=0)
-    with pytest.raises(
-        MelpError, match=r"corpus: 'synthetic' is nowhere to be downloaded, wanted one of .*ptb-xl"
-    ):
+    with pytest.raises(MelpError, match=r"corpus: 'synthetic' cannot be downloaded, wanted one of .*ptb-xl"):
         download("synthetic", tmp_path)
 
 
@@ -276,8 +274,8 @@ def test_ctrl_c_leaves_parts_that_go_on(site: Site, published: Path, tmp_path: P
 
 
 def test_all_of_a_project_where_no_folder_is_named(site: Site, tmp_path: Path) -> None:
-    files = Source("ptb-xl", "1.0.3").files(tmp_path, Fetcher(), site.address, None)
-    assert len(list(files.each)) == files.count == 2 + 4 * 6
+    listing = PhysioNet("ptb-xl", "1.0.3").list_files(tmp_path, Fetcher(), site.address, None)
+    assert len(list(listing.files)) == listing.count == 2 + 4 * 6
 
 
 def test_zenodo(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,7 +311,7 @@ def test_zenodo(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_file_is_put_in_place_in_one_step(site: Site, tmp_path: Path) -> None:
     """Whoever looks meanwhile sees no file, or all of it."""
     site.slow = 0.002
-    file = PublishedFile(f"{site.address}/{ROOT}/{FIRST}", tmp_path / "file.dat")
+    file = RemoteFile(f"{site.address}/{ROOT}/{FIRST}", tmp_path / "file.dat")
     seen = []
     fetcher = Fetcher(on_bytes=lambda count: seen.append(file.target.exists()))
     assert fetcher.fetch(file) and not any(seen) and len(seen) > 1

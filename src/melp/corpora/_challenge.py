@@ -18,15 +18,15 @@ from melp.corpora import Entry, Listing
 from melp.corpora._folds import hashed_fold
 from melp.corpora._headers import with_description
 from melp.corpora._records import corpus_folder, list_records
-from melp.corpora.downloads.sources import Source
+from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.io.tables import read_packaged_tsv
 
 
-def challenge_source(folder: str) -> Source:
+def challenge_source(folder: str) -> PhysioNet:
     """Where a folder of the challenge's training data is published."""
-    return Source("challenge-2021", "1.0.3", recordings=f"training/{folder}/")
+    return PhysioNet("challenge-2021", "1.0.3", recordings=f"training/{folder}/")
 
 
 @cache

@@ -29,7 +29,7 @@ from melp.corpora import Entry, Listing, Options
 from melp.corpora._folds import hashed_fold
 from melp.corpora._headers import with_description
 from melp.corpora._records import corpus_folder, list_records
-from melp.corpora.downloads.sources import Source
+from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.io.tables import read_csv
@@ -37,7 +37,7 @@ from melp.io.tables import read_csv
 _NAMES = "ConditionNames_SNOMED-CT.csv"
 _RECORDS = "WFDBRecords"
 
-SOURCE = Source("ecg-arrhythmia", "1.0.0", tables=(_NAMES,), recordings=f"{_RECORDS}/")
+SOURCE = PhysioNet("ecg-arrhythmia", "1.0.0", tables=(_NAMES,), recordings=f"{_RECORDS}/")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:

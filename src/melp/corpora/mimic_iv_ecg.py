@@ -26,7 +26,7 @@ import pandas as pd
 from melp.corpora import Entry, Listing, Options
 from melp.corpora._folds import held_out_fold
 from melp.corpora._records import corpus_folder
-from melp.corpora.downloads.sources import Source
+from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG, BadRecordError
 from melp.errors import MelpError
 from melp.io.tables import read_csv
@@ -39,7 +39,7 @@ _LEAST_WORDS = 4
 _TRAINING_FOLDS = tuple(range(1, 9))
 _BATCH = 4096
 
-SOURCE = Source("mimic-iv-ecg", "1.0", tables=(_RECORDS, _MEASUREMENTS), recordings="files/")
+SOURCE = PhysioNet("mimic-iv-ecg", "1.0", tables=(_RECORDS, _MEASUREMENTS), recordings="files/")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:

@@ -11,12 +11,12 @@ import pandas as pd
 
 from melp.corpora import Entry, Listing, Options
 from melp.corpora._records import corpus_folder
-from melp.corpora.downloads.sources import Source
+from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.io.tables import read_csv
 
-SOURCE = Source("ptb-xl", "1.0.3", ("ptbxl_database.csv", "scp_statements.csv"), "records500/")
+SOURCE = PhysioNet("ptb-xl", "1.0.3", ("ptbxl_database.csv", "scp_statements.csv"), "records500/")
 
 _TABLE = "ptbxl_database.csv"
 _COLUMNS = (

@@ -1,1 +1,1 @@
-"""Downloads corpora from where they are published."""
+"""Download corpora from PhysioNet and Zenodo."""

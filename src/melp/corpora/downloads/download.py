@@ -1,4 +1,4 @@
-"""Corpora from where they are published, in the layout that `melp data build` reads."""
+"""Download a corpus into the layout that `melp data build` reads."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 from threading import Lock
 
 from melp.corpora import get_corpus, list_corpora
-from melp.corpora.downloads.fetch import Fetcher, PublishedFile, WrongFileError
+from melp.corpora.downloads.fetch import Fetcher, RemoteFile, WrongFileError
 from melp.corpora.downloads.sources import Source, Zenodo, unpack
 from melp.errors import MelpError
 from melp.progress import progress_bar
 
-_MOST_WRONG = 10
+_MAX_WRONG_FILES = 10
 
 
 @dataclass(frozen=True)
 class Downloaded:
-    """What came of a download.
+    """The result of a download.
 
     Attributes:
         path: the folder, which `melp data build` takes as --raw.
-        files: how many files the corpus, or the part asked for, has.
-        fetched: how many of them were fetched now.
-        bytes: how many bytes came.
+        files: number of files of the corpus, or of the requested part.
+        fetched: number of files fetched by this call.
+        bytes: number of bytes received by this call.
     """
 
     path: Path
@@ -45,22 +45,22 @@ def download(
     workers: int = 8,
     progress: bool = False,
 ) -> Downloaded:
-    """Fetches a corpus into the folder `out`; stopped or cut, the same call goes on where it was.
+    """Download a corpus into the folder `out`; the same call resumes an interrupted download.
 
-    Every file is compared with its published digest, those that are there already, too.
+    Every file is compared with its published digest, including files that are already in the folder.
 
     Args:
         corpus: a name of `list_corpora()`.
-        out: becomes the corpus's folder.
-        records: take the first so many recordings; all where None.
-        mirror: address that stands in for https://physionet.org/files (or https://zenodo.org/api).
-        account: name and password, where the server asks for them.
-        workers: files fetched at a time.
+        out: the folder of the corpus; created if it does not exist.
+        records: number of recordings to download, in published order; None for all.
+        mirror: address used instead of https://physionet.org/files (or https://zenodo.org/api).
+        account: user name and password, if the server requires them.
+        workers: number of files fetched at a time.
         progress: show a bar on stderr.
 
     Raises:
-        MelpError: the corpus is not to be downloaded, no access, a file is wrong (the others are fetched), or
-            the connection was lost again and again.
+        MelpError: the corpus cannot be downloaded, access is denied, a file is wrong (the others are
+            fetched), or the connection was lost repeatedly.
     """
     for name, value in (("records", records), ("workers", workers)):
         if value is not None and value < 1:
@@ -68,34 +68,34 @@ def download(
     source, out = source_of(corpus), Path(out)
     with _Bar(progress) as bar:
         fetcher = Fetcher(account, source.page, bar.received)
-        files = source.files(out, fetcher, mirror.rstrip("/"), records)
-        bar.begin(files.count)
-        fetched = _fetch(fetcher, files.each, workers, bar)
+        listing = source.list_files(out, fetcher, mirror.rstrip("/"), records)
+        bar.begin(listing.count)
+        fetched = _fetch(fetcher, listing.files, workers, bar)
     if isinstance(source, Zenodo):
         for name in source.archives:
             unpack(out / name)
-    return Downloaded(out, files.count, fetched, bar.bytes)
+    return Downloaded(out, listing.count, fetched, bar.bytes)
 
 
-def source_of(corpus: str) -> Source | Zenodo:
-    """Where a corpus is published.
+def source_of(corpus: str) -> Source:
+    """Return where a corpus is published.
 
     Raises:
-        MelpError: no such corpus, or none that can be downloaded.
+        MelpError: the corpus does not exist or cannot be downloaded.
     """
     module = get_corpus(corpus)
-    source: Source | Zenodo | None = getattr(module, "SOURCE", None)
+    source: Source | None = getattr(module, "SOURCE", None)
     if source is None:
-        known = [name for name in list_corpora() if hasattr(get_corpus(name), "SOURCE")]
-        raise MelpError(f"corpus: {corpus!r} is nowhere to be downloaded, wanted one of {', '.join(known)}")
+        names = [name for name in list_corpora() if hasattr(get_corpus(name), "SOURCE")]
+        raise MelpError(f"corpus: {corpus!r} cannot be downloaded, wanted one of {', '.join(names)}")
     return source
 
 
-def _fetch(fetcher: Fetcher, files: Iterator[PublishedFile], workers: int, bar: _Bar) -> int:
-    """How many files had to be fetched.
+def _fetch(fetcher: Fetcher, files: Iterator[RemoteFile], workers: int, bar: _Bar) -> int:
+    """Fetch all files and return how many were not on disk yet.
 
     Raises:
-        MelpError: some are wrong; the others have come, unless so many are that it is the server.
+        MelpError: some files are wrong; after `_MAX_WRONG_FILES` of them the download ends early.
     """
     fetched = 0
     wrong: list[WrongFileError] = []
@@ -104,7 +104,7 @@ def _fetch(fetcher: Fetcher, files: Iterator[PublishedFile], workers: int, bar: 
         if isinstance(outcome, WrongFileError):
             wrong.append(outcome)
         fetched += outcome is True
-        if len(wrong) >= _MOST_WRONG:
+        if len(wrong) >= _MAX_WRONG_FILES:
             break
     if wrong:
         raise MelpError(f"{wrong[0]}{f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''}")
@@ -112,11 +112,11 @@ def _fetch(fetcher: Fetcher, files: Iterator[PublishedFile], workers: int, bar: 
 
 
 def _fetch_all(
-    fetcher: Fetcher, files: Iterator[PublishedFile], workers: int
+    fetcher: Fetcher, files: Iterator[RemoteFile], workers: int
 ) -> Iterator[bool | WrongFileError]:
-    """What comes of each file, in the order in which they end."""
+    """Yield for each file, as it ends, whether it was fetched, or the error if it is wrong."""
 
-    def fetch(file: PublishedFile) -> bool | WrongFileError:
+    def fetch(file: RemoteFile) -> bool | WrongFileError:
         try:
             return fetcher.fetch(file)
         except WrongFileError as error:
@@ -124,7 +124,7 @@ def _fetch_all(
 
     with ThreadPoolExecutor(workers) as pool:
         try:
-            # Few at a time, so that those that wait take no memory.
+            # Only a few are submitted at a time: a list of millions of files would fill the memory.
             pending = {pool.submit(fetch, file) for file in islice(files, 4 * workers)}
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
@@ -158,7 +158,7 @@ class _Bar:
         self._progress.advance(self._task)
 
     def received(self, count: int) -> None:
-        """Called by every thread."""
+        """Count received bytes; called by every thread."""
         from rich.filesize import decimal
 
         with self._lock:

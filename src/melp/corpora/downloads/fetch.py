@@ -1,4 +1,4 @@
-"""One published file over HTTP: goes on where it was cut, and is compared with its published digest."""
+"""Fetch one file over HTTP: resume it if interrupted, and compare it with its published digest."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 PART = ".part"
 _CHUNK = 1 << 16
 _TIMEOUT = (10, 60)  # seconds to connect, and without a byte
-_WHOLE, _REST, _GONE, _BEYOND = 200, 206, (404, 410), 416
+_OK, _PARTIAL, _GONE, _RANGE_ERROR = 200, 206, (404, 410), 416
 _BUSY = (408, 429, 500, 502, 503, 504)
 
 
 class WrongFileError(MelpError):
-    """A file that is not published, or not as published; the others may be fetched all the same."""
+    """A file is absent from the server or differs from the published one; other files may be fine."""
 
 
 class StoppedError(MelpError):
@@ -34,14 +34,14 @@ class _DroppedError(Exception):
 
 
 @dataclass(frozen=True)
-class PublishedFile:
+class RemoteFile:
     """A file on a server.
 
     Attributes:
         url: its address.
-        target: where it goes; until it is whole it lies beside, as `NAME.part`.
-        digest: in hexadecimal; empty where none is published.
-        algorithm: of the digest, as `hashlib` names it.
+        target: path of the file on disk; an incomplete file is called `NAME.part`.
+        digest: in hexadecimal; empty if none is published.
+        algorithm: the digest's algorithm, as named by `hashlib`.
     """
 
     url: str
@@ -51,14 +51,14 @@ class PublishedFile:
 
 
 class Fetcher:
-    """Fetches files; one serves several threads.
+    """Fetch files over HTTP; safe to share between threads.
 
     Args:
-        account: name and password of HTTP basic authentication.
-        page: where a person asks for access; told where the server refuses it.
-        on_bytes: called with the number of bytes as they come.
-        patience: seconds before the first new attempt; each further one waits twice as long.
-        attempts: how many in a row may bring nothing.
+        account: user name and password for HTTP basic authentication.
+        page: web page on which to request access, for the error message.
+        on_bytes: called with the size of each block received.
+        patience: seconds before the first retry; doubled for each further one.
+        attempts: number of attempts in a row without any new byte before the download fails.
     """
 
     def __init__(
@@ -74,16 +74,16 @@ class Fetcher:
         self._stopped, self._sessions = threading.Event(), threading.local()
 
     def stop(self) -> None:
-        """Lets every thread end after its next bytes; what has come stays."""
+        """End every thread after its next block; incomplete files stay on disk."""
         self._stopped.set()
 
-    def fetch(self, file: PublishedFile) -> bool:
-        """Whether the file had to be fetched: one that is there, with its digest, is left alone.
+    def fetch(self, file: RemoteFile) -> bool:
+        """Fetch a file unless it is on disk with the right digest; return whether it was fetched.
 
         Raises:
-            WrongFileError: the server does not have it, or what came has another digest and was removed.
+            WrongFileError: the server does not have it, or its digest is wrong; it is then removed.
             StoppedError: `stop` was called.
-            MelpError: no access, or the connection was lost again and again.
+            MelpError: access is denied, or the connection was lost repeatedly.
         """
         if file.target.is_file() and (not file.digest or _digest(file.target, file) == file.digest):
             return False
@@ -98,7 +98,7 @@ class Fetcher:
         part.replace(file.target)
         return True
 
-    def _receive_all(self, file: PublishedFile, part: Path) -> None:
+    def _receive_all(self, file: RemoteFile, part: Path) -> None:
         import requests
         import urllib3
 
@@ -110,30 +110,30 @@ class Fetcher:
             except (_DroppedError, requests.RequestException, urllib3.exceptions.HTTPError) as error:
                 failures = 0 if _size(part) > before else failures + 1
                 if failures >= self.attempts:
-                    why = _root(error)
+                    cause = _root_cause(error)
                     raise MelpError(
-                        f"{file.url}: connection lost ({why}); the same command goes on from here"
+                        f"{file.url}: connection lost ({cause}); the same command resumes from here"
                     ) from error
             if self._stopped.wait(self.patience * 2**failures):
                 raise StoppedError(f"{file.url}: stopped")
 
-    def _receive(self, file: PublishedFile, part: Path, have: int) -> None:
-        # Bytes as they are stored: a range of a compressed answer would be of no use.
+    def _receive(self, file: RemoteFile, part: Path, have: int) -> None:
+        # No compression: a range of a compressed response cannot be appended.
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with self._session().get(file.url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
             status, content_range = response.status_code, response.headers.get("Content-Range", "")
-            if status == _BEYOND and have:
+            if status == _RANGE_ERROR and have:
                 if content_range != f"bytes */{have}":
                     part.unlink()
                     raise _DroppedError("the part on disk is longer than the file")
                 return
             self._check(response, file)
-            goes_on = status == _REST and content_range.startswith(f"bytes {have}-")
-            if status == _REST and not goes_on:
-                raise _DroppedError(f"bytes {have}- asked for, {content_range!r} sent")
+            resumed = status == _PARTIAL and content_range.startswith(f"bytes {have}-")
+            if status == _PARTIAL and not resumed:
+                raise _DroppedError(f"found {content_range!r}, wanted bytes {have}-")
             part.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("ab" if goes_on else "wb") as stream:
-                # What comes, as it comes: a read that waits for a full block loses it with the connection.
+            with part.open("ab" if resumed else "wb") as stream:
+                # `read1` returns what has arrived; `read` would lose an incomplete block with the connection.
                 while chunk := response.raw.read1(_CHUNK):
                     stream.write(chunk)
                     self.on_bytes(len(chunk))
@@ -141,48 +141,48 @@ class Fetcher:
                         raise StoppedError(f"{file.url}: stopped")
 
     def _session(self) -> requests.Session:
-        """A session of this thread: they are not made to be shared."""
+        """Return the session of this thread; sessions are not thread-safe."""
         import requests
 
-        if not hasattr(self._sessions, "own"):
-            self._sessions.own = requests.Session()
-            self._sessions.own.auth = self.account
-        session: requests.Session = self._sessions.own
+        if not hasattr(self._sessions, "session"):
+            self._sessions.session = requests.Session()
+            self._sessions.session.auth = self.account
+        session: requests.Session = self._sessions.session
         return session
 
-    def _check(self, response: requests.Response, file: PublishedFile) -> None:
+    def _check(self, response: requests.Response, file: RemoteFile) -> None:
         status = response.status_code
-        if status in (_WHOLE, _REST):
+        if status in (_OK, _PARTIAL):
             return
         if status in _BUSY:
-            raise _DroppedError(f"the server answers {status}")
+            raise _DroppedError(f"the server returned {status}")
         if status in _GONE:
             raise WrongFileError(f"{file.url}: not on the server ({status})")
         name = self.account[0] if self.account else ""
         if status == 401 and name:
             raise MelpError(f"{file.url}: the server refuses {name}'s password (401)")
         if status == 401:
-            raise MelpError(f"{file.url}: the server asks for an account (401), wanted --user NAME")
+            raise MelpError(f"{file.url}: the server requires an account (401), wanted --user NAME")
         if status == 403:
-            with_name = "" if name else ", then give --user NAME"
+            with_name = "" if name else ", then pass --user NAME"
             raise MelpError(
                 f"{file.url}: no access (403); log in at {self.page}, sign the data use agreement"
-                f" and do the training it asks for{with_name}"
+                f" and complete the required training{with_name}"
             )
-        raise MelpError(f"{file.url}: the server answers {status}, wanted 200")
+        raise MelpError(f"{file.url}: the server returned {status}, wanted 200")
 
 
 def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
-def _digest(path: Path, file: PublishedFile) -> str:
+def _digest(path: Path, file: RemoteFile) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, file.algorithm).hexdigest()
 
 
-def _root(error: BaseException) -> str:
-    """What was behind an error that libraries have wrapped several times."""
+def _root_cause(error: BaseException) -> str:
+    """Return the message of the first error in a chain of wrapped ones."""
     while error.__context__ is not None:
         error = error.__context__
     return (str(error) or type(error).__name__).splitlines()[0][:160]

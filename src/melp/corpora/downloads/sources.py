@@ -1,4 +1,4 @@
-"""Where corpora are published, and which files they consist of there."""
+"""Sources of corpora, PhysioNet and Zenodo, and the files that each publishes."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
-from melp.corpora.downloads.fetch import PART, Fetcher, PublishedFile
+from melp.corpora.downloads.fetch import PART, Fetcher, RemoteFile
 from melp.errors import MelpError
 
-SUMS = "SHA256SUMS.txt"
-_SUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
-# An absolute path, a drive or another separator of Windows, a step up.
+CHECKSUMS = "SHA256SUMS.txt"
+_CHECKSUM = re.compile(r"([0-9a-f]{64}) [ *]?(.+)")
+# An absolute path, a Windows drive or separator, or a parent folder.
 _OUTSIDE = re.compile(r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)")
-_ALWAYS = ("LICENSE.txt", "RECORDS")
+_ALWAYS_FETCHED = ("LICENSE.txt", "RECORDS")
 _RECORDING = (".hea", ".dat", ".mat")
 
 
 @dataclass(frozen=True)
-class Files:
-    """What a corpus, or the part asked for, consists of.
+class FileList:
+    """The files of a corpus, or of the requested part.
 
     Attributes:
-        count: how many files there are.
-        each: the files, taken once.
+        count: number of files.
+        files: the files; can be iterated once.
     """
 
     count: int
-    each: Iterator[PublishedFile]
+    files: Iterator[RemoteFile]
 
 
 @dataclass(frozen=True)
-class Source:
-    """A corpus on PhysioNet: every file of a project is below PROJECT/VERSION, listed in SHA256SUMS.txt.
+class PhysioNet:
+    """A corpus on PhysioNet, whose files are below PROJECT/VERSION and listed in SHA256SUMS.txt.
 
     Attributes:
         project, version: as in https://physionet.org/content/PROJECT/VERSION/.
-        tables: files that the corpus needs beside its recordings.
-        recordings: the folder (`records500/`) with the recordings to take: .hea, .dat and .mat of one name
-            are a record. Empty for all of the project.
-        base: what stands before PROJECT/VERSION.
+        tables: files that the corpus needs besides its recordings.
+        recordings: the folder of the recordings, such as `records500/`; a record is the .hea, .dat and .mat
+            files of the same name. Empty for the whole project.
+        base: address of the folder that contains PROJECT/VERSION.
     """
 
     project: str
@@ -56,48 +56,49 @@ class Source:
 
     @property
     def page(self) -> str:
-        """What people read, and where they ask for access."""
+        """The web page of the project, on which access is requested."""
         return f"https://physionet.org/content/{self.project}/{self.version}/"
 
-    def files(self, out: Path, fetcher: Fetcher, mirror: str, records: int | None) -> Files:
-        """What to fetch into `out`: the tables, then the first `records` recordings as listed.
+    def list_files(self, out: Path, fetcher: Fetcher, mirror: str, records: int | None) -> FileList:
+        """List what to fetch into `out`: the tables, then the first `records` recordings in listed order.
 
         Raises:
-            MelpError: SHA256SUMS.txt cannot be had, is no such list, names a path out of the folder, or lacks
-                a table.
+            MelpError: SHA256SUMS.txt cannot be fetched, has another format, names a path outside the folder,
+                or lacks a table.
         """
         root = f"{mirror or self.base}/{self.project}/{self.version}"
-        sums = out / SUMS
-        fetcher.fetch(PublishedFile(f"{root}/{SUMS}", sums))
+        checksums = out / CHECKSUMS
+        fetcher.fetch(RemoteFile(f"{root}/{CHECKSUMS}", checksums))
         try:
-            tables, stems, recordings = self._wanted(sums, records)
+            tables, stems, recordings = self._select(checksums, records)
         except MelpError:
-            # What is no such list must not stay to be met again.
-            sums.unlink()
+            checksums.unlink()  # so that the next download fetches it again
             raise
-        absent = [name for name in self.tables if name not in tables]
-        if absent:
-            raise MelpError(f"{sums}: no {', '.join(absent)} found, wanted all tables of {self.project}")
+        missing = [name for name in self.tables if name not in tables]
+        if missing:
+            raise MelpError(
+                f"{checksums}: no {', '.join(missing)} found, wanted all tables of {self.project}"
+            )
 
-        def listed() -> Iterator[PublishedFile]:
-            # Twice through the list: held in memory, that of 800,000 recordings would take a gigabyte.
-            names = (
+        def files() -> Iterator[RemoteFile]:
+            # The list is read twice: that of 800,000 recordings would take a gigabyte of memory.
+            selected = (
                 (name, digest)
-                for name, digest in _read_sums(sums)
+                for name, digest in _read_checksums(checksums)
                 if self._is_recording(name) and (records is None or name[:-4] in stems)
             )
-            for name, digest in chain(tables.items(), names):
-                yield PublishedFile(f"{root}/{quote(name)}", out / name, digest)
+            for name, digest in chain(tables.items(), selected):
+                yield RemoteFile(f"{root}/{quote(name)}", out / name, digest)
 
-        return Files(len(tables) + recordings, listed())
+        return FileList(len(tables) + recordings, files())
 
-    def _wanted(self, sums: Path, records: int | None) -> tuple[dict[str, str], set[str], int]:
-        """Digests of the tables, stems of the first `records` recordings, and how many files those have."""
+    def _select(self, checksums: Path, records: int | None) -> tuple[dict[str, str], set[str], int]:
+        """Return the tables' digests, the first `records` recordings' stems, and their number of files."""
         tables: dict[str, str] = {}
         stems: set[str] = set()
         recordings = 0
-        for name, digest in _read_sums(sums):
-            if name in self.tables or name in _ALWAYS:
+        for name, digest in _read_checksums(checksums):
+            if name in self.tables or name in _ALWAYS_FETCHED:
                 tables[name] = digest
             elif self._is_recording(name):
                 if records is not None and len(stems) < records:
@@ -111,14 +112,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Zenodo:
-    """A corpus on Zenodo: a record's files, with their MD5 in its JSON; archives are unpacked where they lie.
+    """A corpus on Zenodo: the files of a record, with their MD5 in its JSON. Archives are unpacked in place.
 
     Attributes:
         record: number of the record.
-        tables: files that the corpus needs beside its archives.
+        tables: files that the corpus needs besides its archives.
         archives: zip files of recordings, in their order.
-        records_each: how many recordings an archive holds, all but the last.
-        base: of Zenodo's interface.
+        records_each: number of recordings in each archive but the last.
+        base: address of Zenodo's API.
     """
 
     record: int
@@ -129,18 +130,18 @@ class Zenodo:
 
     @property
     def page(self) -> str:
-        """What people read."""
+        """The web page of the record."""
         return f"https://zenodo.org/records/{self.record}"
 
-    def files(self, out: Path, fetcher: Fetcher, mirror: str, records: int | None) -> Files:
-        """What to fetch into `out`: the tables, then the archives that hold the first `records`.
+    def list_files(self, out: Path, fetcher: Fetcher, mirror: str, records: int | None) -> FileList:
+        """List what to fetch into `out`: the tables, then the archives with the first `records` recordings.
 
         Raises:
-            MelpError: the record cannot be had, or lacks a file.
+            MelpError: the record cannot be fetched, or lacks a file.
         """
         root = f"{mirror or self.base}/records/{self.record}"
         listing = out / f"zenodo-{self.record}.json"
-        fetcher.fetch(PublishedFile(root, listing))
+        fetcher.fetch(RemoteFile(root, listing))
         try:
             entries = json.loads(listing.read_text(encoding="utf-8"))["files"]
             digests = {entry["key"]: entry["checksum"].removeprefix("md5:") for entry in entries}
@@ -149,47 +150,48 @@ class Zenodo:
             raise MelpError(f"{root}: not a record of Zenodo") from error
         count = None if records is None else -(-records // self.records_each)
         wanted = (*self.tables, *self.archives[:count])
-        absent = [name for name in wanted if name not in digests]
-        if absent:
-            raise MelpError(f"{root}: no {', '.join(absent)} found, wanted all files of the corpus")
-        return Files(
-            len(wanted),
-            (
-                PublishedFile(f"{root}/files/{quote(name)}/content", out / name, digests[name], "md5")
-                for name in wanted
-            ),
+        missing = [name for name in wanted if name not in digests]
+        if missing:
+            raise MelpError(f"{root}: no {', '.join(missing)} found, wanted all files of the corpus")
+        files = (
+            RemoteFile(f"{root}/files/{quote(name)}/content", out / name, digests[name], "md5")
+            for name in wanted
         )
+        return FileList(len(wanted), files)
 
 
-def _read_sums(file: Path) -> Iterator[tuple[str, str]]:
-    """Name and digest of each file of a SHA256SUMS.txt, as listed."""
+Source = PhysioNet | Zenodo
+
+
+def _read_checksums(file: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and digest of each file of a SHA256SUMS.txt, in its order."""
     with file.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
-            found = _SUM.fullmatch(line.rstrip("\r\n"))
-            if found is None:
+            match = _CHECKSUM.fullmatch(line.rstrip("\r\n"))
+            if match is None:
                 raise MelpError(f"{file}:{number}: {line[:40]!r} found, wanted a SHA-256 and a name")
-            yield _inside(found[2], f"{file}:{number}"), found[1]
+            yield _checked_name(match[2], f"{file}:{number}"), match[1]
 
 
-def _inside(name: str, where: str) -> str:
-    """`name` itself, where it stays in the folder that it is put into."""
+def _checked_name(name: str, where: str) -> str:
+    """Return `name` if it is a path within the folder."""
     if _OUTSIDE.search(name):
         raise MelpError(f"{where}: {name!r} found, wanted a name within the folder")
     return name
 
 
 def unpack(archive: Path) -> None:
-    """The files of a zip beside it, in folders as it has them; those that are there already stay."""
+    """Unpack a zip file into its own folder; files of the right size that exist already are kept."""
     if not archive.is_file():
         return
     try:
         with zipfile.ZipFile(archive) as content:
             for member in content.infolist():
-                target = archive.parent / _inside(member.filename, str(archive))
-                there = target.is_file() and target.stat().st_size == member.file_size
-                if member.is_dir() or there:
+                target = archive.parent / _checked_name(member.filename, str(archive))
+                exists = target.is_file() and target.stat().st_size == member.file_size
+                if member.is_dir() or exists:
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
                 part = target.with_name(target.name + PART)
