@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from melp.data.build.finish import finish, first_bad
 from melp.data.build.plan import check_missing, check_options, make_plan
 from melp.data.build.shards import NONE, RECORDS, ZSTD, Job, write_json
 from melp.data.build.spool import MISSING, PRESENT, Spooled, spool
-from melp.data.build.workers import WorkerLostError, run
+from melp.data.build.workers import Advance, run
 from melp.data.store import UNFINISHED, read_manifest
 from melp.errors import MelpError
 from melp.progress import progress_bar
@@ -104,16 +104,13 @@ def build(
         job = Job(folder, corpus, raw, options, strict, compression)
         try:
             _make(job, plan, spooled, workers, _line(bar, "reading", spooled.present + spooled.texts))
-        except WorkerLostError as error:
+        except BrokenProcessPool as error:
             # Finished shards stay: there was nothing wrong with them.
             raise MelpError(f"{out}: a worker was killed (memory?); the same command goes on") from error
         except MelpError:
             shutil.rmtree(folder)
             raise
     return _summary(_publish(folder, out))
-
-
-Advance = Callable[[int], object]
 
 
 def _line(bar: Progress, title: str, total: int | None = None) -> Advance:

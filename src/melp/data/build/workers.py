@@ -1,4 +1,4 @@
-"""The shards of a build, made one after another or by several processes."""
+"""Writes the shards of a build, in this process or in several."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import multiprocessing
 import os
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from ctypes import Array, c_longlong
-from dataclasses import dataclass
-from multiprocessing import connection
 from multiprocessing.connection import Connection
-from multiprocessing.sharedctypes import Synchronized
 from types import FrameType
 
 import numpy as np
@@ -23,61 +20,102 @@ from melp.data.build.shards import Job, finished_shard, texts_part, write_shard,
 from melp.errors import MelpError
 
 Advance = Callable[[int], object]
-"""Called with the number of records done since the last call."""
+"""Called with the number of records read since the last call."""
+Write = Callable[[Job, int, Advance], None]
 
-Task = Callable[[Job, int, Advance], None]
+_SECONDS = 0.2  # between two updates of the progress
 
-_SECONDS = 0.2  # between two looks at what the workers have done
-
-
-class WorkerLostError(Exception):
-    """A worker ended in the middle of its work: it was killed, for want of memory perhaps."""
+_done: Array[c_longlong]
+"""In a worker: the records read, by task."""
 
 
 def run(job: Job, shards: int, texts: int, workers: int, advance: Advance) -> None:
-    """Makes the shards 0 to `shards` and the chunks 0 to `texts` of reports that are not there yet.
+    """Write `shards` shards and `texts` chunks of reports without recording; skip those that are complete.
 
     Raises:
-        MelpError: `job.strict` and a record is bad: the first one of the listing.
-        WorkerLostError: a worker was killed.
+        MelpError: `job.strict` and a record is bad; the error is that of the first bad record of the listing.
+        BrokenProcessPool: a worker was killed.
     """
-    tasks = _tasks(shards, texts)
+    tasks: list[tuple[Write, int]] = [(_write_shard, number) for number in range(shards)]
+    tasks += [(_write_texts, number) for number in range(texts)]
     if workers == 1 or len(tasks) < 2:
         _keep_memory()
-        for make, number in tasks:
-            make(job, number, advance)
+        for write, number in tasks:
+            write(job, number, advance)
         return
-    context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may hang
-    count = min(workers, len(tasks))
-    shared = _Shared(job, shards, texts, context.Value(c_longlong, 0), context.RawArray(c_longlong, count))
-    pipes = [context.Pipe(duplex=False) for _ in range(count)]
-    processes = [
-        context.Process(target=_work, args=(shared, place, sender)) for place, (_, sender) in enumerate(pipes)
-    ]
+    context = multiprocessing.get_context("spawn")  # fork is unsafe: torch has started threads
+    # A slot for each task needs no lock, which a killed worker would never release.
+    done = context.RawArray(c_longlong, len(tasks))
+    receiver, sender = context.Pipe(duplex=False)
+    executor = ProcessPoolExecutor(min(workers, len(tasks)), context, _start, (receiver, done))
+    # `sender` is closed first: the workers exit at once, even if this process fails or is interrupted.
+    with executor, receiver, sender:
+        with _delayed_interrupts():
+            futures = [executor.submit(_run, place, *task, job) for place, task in enumerate(tasks)]
+        _wait(futures, done, advance)
+
+
+def _wait(futures: list[Future[None]], done: Array[c_longlong], advance: Advance) -> None:
+    """Wait for the tasks in their order, report progress, and raise the first error."""
+    shown = 0
+    for future in futures:
+        running = True
+        while running:
+            running = bool(wait([future], _SECONDS).not_done)
+            total = sum(done)
+            advance(total - shown)
+            shown = total
+        future.result()
+
+
+def _start(receiver: Connection, done: Array[c_longlong]) -> None:
+    """Set up a worker process."""
+    global _done
+    _done = done
+    # Ctrl-C reaches every process of a terminal; only the build handles it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if receiver.poll():
+        os._exit(1)  # the build ended while this worker started
+    threading.Thread(target=_exit_with_build, args=(receiver,), daemon=True).start()
+    _keep_memory()
+
+
+def _exit_with_build(receiver: Connection) -> None:
+    """Exit when the build closes its end of the pipe or is killed: another build may use the folder."""
+    receiver.poll(None)
+    os._exit(1)
+
+
+def _run(place: int, write: Write, number: int, job: Job) -> None:
+    """Run a task in a worker."""
+
+    def advance(records: int) -> None:
+        _done[place] += records
+
+    write(job, number, advance)
+
+
+@contextmanager
+def _delayed_interrupts() -> Iterator[None]:
+    """Delay Ctrl-C to the end of the block; processes that start in it inherit SIGINT blocked."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    interrupts: list[tuple[int, FrameType | None]] = []
+    # The mask applies to this thread only; another thread may still receive the signal.
+    handler = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append((number, frame)))
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
-        with _without_interrupts():
-            for process in processes:
-                process.start()
-        _follow({process.sentinel: process for process in processes}, shared, advance)
+        yield
     finally:
-        for process in processes:
-            if process.pid is not None:
-                process.terminate()
-                process.join()
-    errors = [receiver.recv() for receiver, _ in pipes if receiver.poll()]
-    if errors:
-        raise min(errors, key=lambda error: error[0])[1]
-
-
-def _tasks(shards: int, texts: int) -> list[tuple[Task, int]]:
-    return [
-        *((_write_shard, number) for number in range(shards)),
-        *((_write_texts, number) for number in range(texts)),
-    ]
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        signal.signal(signal.SIGINT, handler)
+        if interrupts and callable(handler):
+            handler(*interrupts[0])
 
 
 def _write_shard(job: Job, number: int, advance: Advance) -> None:
-    """Writes shard `number` where it is not whole yet.
+    """Write shard `number` unless it is complete.
 
     Raises:
         MelpError: `job.strict` and a record is bad.
@@ -93,9 +131,15 @@ def _write_shard(job: Job, number: int, advance: Advance) -> None:
     advance(finished["records"] + len(finished["dropped"]))
 
 
+def _write_texts(job: Job, number: int, advance: Advance) -> None:
+    """Write chunk `number` of the reports without recording unless it exists."""
+    if not texts_part(job.folder, number).is_file():
+        write_texts(job, number, advance)
+
+
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Keeps Python from looking for cycles of objects: a record makes none, and the looking takes 5 %."""
+    """Disable the garbage collector: records create no reference cycles, and looking for them takes 5 %."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -105,109 +149,12 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _write_texts(job: Job, number: int, advance: Advance) -> None:
-    """Writes chunk `number` of the reports without recording where it is not there yet."""
-    if not texts_part(job.folder, number).is_file():
-        write_texts(job, number, advance)
-
-
-@dataclass(frozen=True)
-class _Shared:
-    """What a build and its workers share.
-
-    Attributes:
-        job, shards, texts: what there is to do.
-        next: the next task.
-        done: records done, by worker; without a lock, which a killed worker would keep.
-    """
-
-    job: Job
-    shards: int
-    texts: int
-    next: Synchronized[int]
-    done: Array[c_longlong]
-
-
-def _follow(
-    running: dict[int, multiprocessing.context.SpawnProcess], shared: _Shared, advance: Advance
-) -> None:
-    """Waits for the workers and tells what they have done."""
-    shown = 0
-    while running:
-        for sentinel in connection.wait(list(running), timeout=_SECONDS):
-            process = running.pop(int(sentinel))  # type: ignore[arg-type]
-            process.join()
-            if process.exitcode:
-                raise WorkerLostError(f"exit code {process.exitcode}")
-        done = sum(shared.done)
-        advance(done - shown)
-        shown = done
-
-
-@contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Keeps Ctrl-C waiting: a process that begins here inherits that, as it cannot ignore it yet."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    met: list[tuple[int, FrameType | None]] = []
-    # What is blocked in this thread alone may still come by another one.
-    usual = signal.signal(signal.SIGINT, lambda number, frame: met.append((number, frame)))
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        signal.signal(signal.SIGINT, usual)
-        if met and callable(usual):
-            usual(*met[0])
-
-
-def _work(shared: _Shared, place: int, errors: Connection) -> None:
-    """The life of a worker: one task after another, until none is left or one fails."""
-    # Ctrl-C reaches every process of a terminal; the build alone answers it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    if not parent.is_alive():
-        return  # killed while this worker began: nothing may be written any more
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-    _keep_memory()
-
-    def advance(records: int) -> None:
-        shared.done[place] += records
-
-    tasks = _tasks(shared.shards, shared.texts)
-    while (number := _take(shared.next)) < len(tasks):
-        make, part = tasks[number]
-        try:
-            make(shared.job, part, advance)
-        except Exception as error:
-            # Tasks before this one are done or under way: the first error of all is among theirs and this.
-            shared.next.value = len(tasks)
-            if not isinstance(error, MelpError):
-                error.add_note(traceback.format_exc())
-            errors.send((number, error))
-            return
-
-
-def _take(counter: Synchronized[int]) -> int:
-    with counter.get_lock():
-        counter.value += 1
-        return counter.value - 1
-
-
 def _keep_memory() -> None:
-    """Has the arrays of one record lie where those of the record before did.
+    """Make glibc reuse the memory of one record's arrays for the next record.
 
-    Blocks larger than any that was freed before (up to 32 MB) glibc gets from the system, page by page, and
-    what is free at the end of its heap it gives back: 300 page faults a record in some processes, and twice
-    the time. With blocks smaller than this one it does neither. Elsewhere nothing comes of it.
+    By default glibc maps a block larger than any block freed so far (up to 32 MB) afresh, page by page, and
+    returns free memory at the end of its heap to the system: in some processes 300 page faults a record and
+    twice the time. After a block of 30 MB is freed it does neither for smaller ones. No effect on other
+    systems.
     """
     np.empty(30 << 20, dtype=np.uint8)
-
-
-def _end_with(parent: int) -> None:
-    """Ends this process when the build is killed: the next build goes on in the same folder."""
-    connection.wait([parent])
-    os._exit(1)
