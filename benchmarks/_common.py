@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ from melp.evaluation.tables import markdown_table
 
 RESULTS = Path(__file__).parent / "results"
 """The committed results."""
+# Small corpora and reference translations are helpers of the tests.
+sys.path.append(str(RESULTS.parents[1] / "tests"))
 
 Seconds = dict[str, Float[np.ndarray, " round"]]
 """Processor seconds of each side in each round."""

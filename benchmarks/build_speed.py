@@ -25,48 +25,28 @@ from melp.corpora.synthetic import record
 from melp.data.build import build
 from melp.data.store import Store
 from melp.ecg import LEADS
+from small_corpora import MIMIC_LEADS, make_mimic
 
 ROUNDS, DISTINCT = 5, 32
 GAIN = 200  # steps per mV
-ORDER = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
-REPORT = ("Sinus rhythm", "Normal ECG", "Compared to previous tracing, no significant change", *[""] * 15)
+REPORT = ("Sinus rhythm", "Normal ECG", "Compared to previous tracing, no significant change")
 
 
 def make_tree(folder: Path, records: int, seconds: float = 10) -> Path:
-    """Write MIMIC-IV-ECG with simulated recordings, of which `DISTINCT` differ."""
-    subject = pd.Series(10_000_000 + np.arange(records) // 5).astype(str)
-    study = pd.Series(40_000_000 + np.arange(records)).astype(str)
-    path = "files/p" + subject.str[:4] + "/p" + subject + "/s" + study + "/" + study
-    for number, stem in enumerate(folder / name for name in path):
+    """Write MIMIC-IV-ECG with simulated recordings, of which `DISTINCT` differ; the rest are hard links."""
+    order, signals = [LEADS.index(lead) for lead in MIMIC_LEADS], []
+    for number in range(DISTINCT):
+        signal = record(number, seed=0, seconds=seconds).ecg.signal[order]
+        signals.append(np.rint(signal * GAIN).astype(np.int16))
+    make_mimic(folder, (signals + [None] * records)[:records], [REPORT] * records, a_patient=5)
+    stems = [folder / path for path in pd.read_csv(folder / "record_list.csv")["path"]]
+    for number, stem in enumerate(stems[DISTINCT:]):
+        original = stems[number % DISTINCT]
         stem.parent.mkdir(parents=True)
-        if number < DISTINCT:
-            write_record(stem, number, seconds)
-        else:
-            original = folder / path[number % DISTINCT]
-            stem.with_suffix(".dat").hardlink_to(original.with_suffix(".dat"))
-            header = original.with_suffix(".hea").read_text().replace(original.name, stem.name)
-            stem.with_suffix(".hea").write_text(header)
-    table = pd.DataFrame({"subject_id": subject, "study_id": study, "ecg_time": "2180-07-23 08:44:00"})
-    table.assign(file_name=study, path=path).to_csv(folder / "record_list.csv", index=False)
-    reports = {f"report_{number}": text for number, text in enumerate(REPORT)}
-    table.assign(cart_id=6848296, **reports).to_csv(folder / "machine_measurements.csv", index=False)
+        stem.with_suffix(".dat").hardlink_to(original.with_suffix(".dat"))
+        header = original.with_suffix(".hea").read_text().replace(original.name, stem.name)
+        stem.with_suffix(".hea").write_text(header)
     return folder
-
-
-def write_record(stem: Path, number: int, seconds: float) -> None:
-    """Write a simulated recording, its leads in the order of MIMIC-IV-ECG."""
-    signal = record(number, seed=0, seconds=seconds).ecg.signal[[LEADS.index(lead) for lead in ORDER]]
-    wfdb.wrsamp(
-        stem.name,
-        fs=500,
-        units=["mV"] * 12,
-        sig_name=list(ORDER),
-        d_signal=np.rint(signal.T * GAIN).astype(np.int64),
-        fmt=["16"] * 12,
-        adc_gain=[float(GAIN)] * 12,
-        baseline=[0] * 12,
-        write_dir=str(stem.parent),
-    )
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +9,7 @@ import pytest
 
 from melp.reports import coverage, report_language, to_statements
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-
-from translation import damages, noticed, read_pairs
+from reference_translations import damages, detected, read_pairs
 from translation_facts import Fact, facts_of
 
 
@@ -47,7 +44,7 @@ def test_facts_of_reference_translations_are_kept(database: pd.DataFrame, record
     pairs = read_pairs(database, recordings / "text" / "ptbxl_reports_english_500.csv")
     assert len(pairs) > 490
     assert sum(not pair.lost for pair in pairs) / len(pairs) >= 0.95
-    for kind, (seen, total) in noticed(pairs).items():
+    for kind, (seen, total) in detected(pairs).items():
         assert seen / total > 0.9, kind
 
 

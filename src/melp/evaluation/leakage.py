@@ -9,7 +9,7 @@ import pandas as pd
 from melp.data.store import Store
 from melp.evaluation.embed import rows_of
 from melp.hub import Model
-from melp.hub.records import read_training_records, identify_records
+from melp.hub.records import identify_records, read_training_records
 
 __all__ = ["UNKNOWN", "Shared", "count_shared", "shared_with_training"]
 
