@@ -9,18 +9,18 @@ from melp.augment.amplitude import add_jitter, scale_amplitude
 KEYS = torch.arange(2000)
 
 
-def test_scaling_is_one_positive_factor_a_recording() -> None:
+def test_scaling_is_one_positive_factor_per_recording() -> None:
     ecg = torch.rand(2000, 3, 50) + 0.5
     factors = scale_amplitude(ecg, KEYS, 2.0, 1.1) / ecg
     assert torch.allclose(factors, factors[:, :1, :1].expand_as(factors), rtol=1e-4)
-    drawn = factors[:, 0, 0]
-    assert drawn.min() > 0
-    # Mean of the size of a normal number of mean 2 and deviation 1.1: 2.025.
-    assert abs(drawn.mean() - 2.025) < 0.08 and abs((drawn - 2).abs().median() - 0.74) < 0.06
+    factor = factors[:, 0, 0]
+    assert factor.min() > 0
+    # The mean absolute value of a normal number of mean 2 and deviation 1.1 is 2.025.
+    assert abs(factor.mean() - 2.025) < 0.08 and abs((factor - 2).abs().median() - 0.74) < 0.06
     assert torch.equal(scale_amplitude(ecg, KEYS, 3.0, 0.0), 3 * ecg)
 
 
-def test_jitter_is_white_noise_of_the_deviation() -> None:
+def test_jitter_is_white_noise_of_the_given_deviation() -> None:
     ecg = torch.randn(2000, 2, 101)
     noise = add_jitter(ecg, KEYS, 0.3) - ecg
     assert abs(noise.std() - 0.3) < 0.003 and abs(noise.mean()) < 0.003

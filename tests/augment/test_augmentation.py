@@ -1,4 +1,4 @@
-"""Views: which transforms, with what probability, keyed by record and stream."""
+"""Views: transforms and their probabilities, keyed by record and stream."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def ecg() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", [*AUGMENTATIONS, "all"])
-def test_a_view_is_a_function_of_recording_key_and_stream(ecg: torch.Tensor, name: str) -> None:
+def test_view_depends_on_recording_key_and_stream(ecg: torch.Tensor, name: str) -> None:
     augmentation = AUGMENTATIONS.get(name, ALL)
     view = make_view(ecg, KEYS, augmentation, RATE)
     assert view.shape == ecg.shape and view.dtype == ecg.dtype and bool(view.isfinite().all())
@@ -33,17 +33,17 @@ def test_a_view_is_a_function_of_recording_key_and_stream(ecg: torch.Tensor, nam
     assert torch.equal(make_view(ecg[order], KEYS[order], augmentation, RATE), view[order])
     alone = torch.cat([make_view(ecg[i : i + 1], KEYS[i : i + 1], augmentation, RATE) for i in range(60)])
     assert torch.equal(alone, view)
-    other = make_view(ecg, KEYS, augmentation, RATE, stream=1)
+    second = make_view(ecg, KEYS, augmentation, RATE, stream=1)
     changed = make_view(ecg, KEYS + 1, augmentation, RATE)
     if name == "none":
-        assert torch.equal(view, ecg) and torch.equal(other, ecg)
+        assert torch.equal(view, ecg) and torch.equal(second, ecg)
     else:
         assert not torch.equal(view, changed)
-        assert ((view - other).abs().amax((1, 2)) > 0).float().mean() > 0.95
+        assert ((view - second).abs().amax((1, 2)) > 0).float().mean() > 0.95
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
-def test_each_transform_by_its_probability(ecg: torch.Tensor, name: str) -> None:
+def test_transforms_have_their_probability(ecg: torch.Tensor, name: str) -> None:
     keys = combine(torch.arange(600), 5)
     many = ecg.repeat(10, 1, 1)
     never = make_view(many, keys, Augmentation(), RATE)
@@ -55,15 +55,15 @@ def test_each_transform_by_its_probability(ecg: torch.Tensor, name: str) -> None
         assert abs(blank.float().mean() - 0.3) < 0.03
         return
     changed = (often != many).flatten(1).any(1)
-    assert torch.equal(often[changed], always[changed]), "as it would be, or not at all"
+    assert torch.equal(often[changed], always[changed]), "applied completely or not at all"
     moved = (always != many).flatten(1).any(1).float().mean()
-    # 1 to 7 segments in a random order are as before in 1/7 (1/1! + ... + 1/7!) of the recordings.
+    # A random order of 1 to 7 segments equals the original one with probability 1/7 (1/1! + ... + 1/7!).
     assert abs(moved - 0.755) < 0.05 if name == "permutation" else moved > 0.98
     assert abs(changed.float().mean() - 0.3 * moved) < 0.06
 
 
 def test_transforms_draw_independently(ecg: torch.Tensor) -> None:
-    """Each of two transforms at probability 1/2 happens in half of the records in which the other does."""
+    """Two transforms of probability 1/2 are both applied to a quarter of the records."""
     keys = combine(torch.arange(600), 6)
     many = ecg.repeat(10, 1, 1)
     jittered = (make_view(many, keys, Augmentation(jitter=0.5), RATE) != many).flatten(1).any(1)
@@ -90,7 +90,7 @@ def test_lead_masking_comes_last_and_keeps_a_lead(ecg: torch.Tensor) -> None:
     assert torch.equal(only, mask_leads(ecg, combine(KEYS, 1, number), 0.4))
 
 
-def test_half_precision_and_the_gradient(ecg: torch.Tensor) -> None:
+def test_half_precision_and_gradient(ecg: torch.Tensor) -> None:
     assert make_view(ecg.bfloat16(), KEYS, ALL, RATE).dtype == torch.bfloat16
     signal = ecg[:4].clone().requires_grad_()
     make_view(signal, KEYS[:4], ALL, RATE).square().sum().backward()
@@ -98,17 +98,17 @@ def test_half_precision_and_the_gradient(ecg: torch.Tensor) -> None:
 
 
 def test_on_another_device() -> None:
-    """The meta device computes nothing, but refuses tensors of any other."""
+    """The meta device computes nothing, but refuses tensors of other devices."""
     ecg, keys = torch.zeros(4, 12, 500, device="meta"), torch.zeros(4, dtype=torch.int64, device="meta")
     augmentation = Augmentation(**{name: 0.5 for name in TRANSFORMS if name != "power_line"})
     assert make_view(ecg, keys, augmentation, RATE).device.type == "meta"
 
 
-def test_leads_are_named_where_electrodes_have_noise(ecg: torch.Tensor) -> None:
+def test_electrode_noise_depends_on_the_names_of_leads(ecg: torch.Tensor) -> None:
     leads = ("I", "aVF", "V2")
-    one = make_view(ecg[:, [0, 5, 7]], KEYS, Augmentation(muscle=1.0), RATE, leads=leads)
-    whole = make_view(ecg, KEYS, Augmentation(muscle=1.0), RATE)
-    assert torch.allclose(one, whole[:, [0, 5, 7]], atol=1e-6)
+    three = make_view(ecg[:, [0, 5, 7]], KEYS, Augmentation(muscle=1.0), RATE, leads=leads)
+    twelve = make_view(ecg, KEYS, Augmentation(muscle=1.0), RATE)
+    assert torch.allclose(three, twelve[:, [0, 5, 7]], atol=1e-6)
     with pytest.raises(MelpError, match="augmentation: 3 leads found, wanted 12"):
         make_view(ecg[:, :3], KEYS, Augmentation(muscle=1.0), RATE)
     assert make_view(ecg[:, :3], KEYS, Augmentation(crop=1.0), RATE).shape == (60, 3, 500)

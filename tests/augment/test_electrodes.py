@@ -39,19 +39,19 @@ def test_limb_leads_stay_consistent(kind: str) -> None:
     for signal, before in zip(noisy.double().numpy(), clean.double().numpy(), strict=True):
         assert np.abs(signal - before).max() > 0.02
         assert np.abs(limb_residuals(signal[:6])).max() < 1e-5
-        # Wilson: V1 to V6 against the mean of the limbs, which drops out of their differences.
+        # Wilson: the mean of the limb electrodes is subtracted from V1 to V6.
         assert np.abs(signal[6:] - before[6:]).max() < 4
     six = add_to_electrodes(clean[:, :6], noise, LEADS[:6])
     assert torch.equal(six, noisy[:, :6])
 
 
 @pytest.mark.parametrize("kind", ["wander", "shift", "power_line", "muscle"])
-def test_a_recording_alone_and_in_a_batch(kind: str) -> None:
+def test_noise_does_not_depend_on_the_batch(kind: str) -> None:
     batch = noises(KEYS)[kind]
     assert batch.shape == (40, 9, TIME) and bool(batch.isfinite().all())
     assert torch.equal(noises(KEYS[7:8])[kind], batch[7:8])
     assert torch.equal(noises(KEYS.flip(0))[kind], batch.flip(0))
-    assert all(not torch.equal(batch[0], other) for other in batch[1:])
+    assert all(not torch.equal(batch[0], noise) for noise in batch[1:])
 
 
 def spectrum(noise: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def test_power_line_is_a_tone_of_50_or_60_hz() -> None:
 
 
 @pytest.mark.parametrize(("rate", "mains"), [(110, {50.0}), (250, {50.0, 60.0}), (100, {0.0}), (90, {0.0})])
-def test_power_line_that_the_rate_cannot_carry_is_left_out(rate: int, mains: set[float]) -> None:
+def test_power_line_above_half_the_rate_is_left_out(rate: int, mains: set[float]) -> None:
     noise = power_line(KEYS, 10 * rate, rate, 0.5)
     assert noise.shape == (40, 9, 10 * rate)
     assert set((spectrum(noise).argmax(-1) / 10).flatten().tolist()) == mains
@@ -78,7 +78,7 @@ def test_power_line_that_the_rate_cannot_carry_is_left_out(rate: int, mains: set
 
 
 def test_wander_is_slow_and_bounded() -> None:
-    # 100 s, to tell 0.01 Hz from 0.
+    # 100 s, to distinguish 0.01 Hz from 0.
     noise = baseline_wander(KEYS, 10_000, 100, 0.5)
     power = spectrum(noise).square()
     assert power[..., :26].sum() / power.sum() > 0.99, "all below 0.25 Hz"
@@ -88,7 +88,7 @@ def test_wander_is_slow_and_bounded() -> None:
     assert power[..., 95:206].sum() / power.sum() > 0.99
 
 
-def test_shift_is_one_step_of_every_electrode() -> None:
+def test_shift_is_one_step_at_every_electrode() -> None:
     noise = baseline_shift(KEYS, TIME, 0.25, 0.2)
     shifted = noise != 0
     assert ((shifted.float().mean(-1) - 0.2).abs() < 0.001).all()

@@ -11,7 +11,7 @@ from melp.augment.random import combine, mix, normal, uniform
 
 
 def splitmix(state: int) -> int:
-    """splitmix64's output function in Python's unbounded integers."""
+    """Return the output function of splitmix64, in Python's unbounded integers."""
     x = state
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) % 2**64
@@ -34,7 +34,7 @@ def test_uniform_is_uniform_and_uncorrelated() -> None:
     assert abs(torch.corrcoef(torch.stack([draws[:-1].flatten(), draws[1:].flatten()]))[0, 1]) < 0.01
 
 
-def test_uniform_depends_on_key_and_stream_alone() -> None:
+def test_uniform_depends_on_key_and_stream_only() -> None:
     keys = torch.tensor([5, 7, 9])
     draws = uniform(keys, 3, 4)
     assert torch.equal(uniform(keys.flip(0), 3, 4), draws.flip(0))
@@ -42,7 +42,7 @@ def test_uniform_depends_on_key_and_stream_alone() -> None:
     assert int(combine(1, 2)) != int(combine(2, 1))
 
 
-def test_mask_leads_blanks_leads_to_their_baseline_and_never_all() -> None:
+def test_mask_leads_fills_with_the_baseline_and_never_masks_all() -> None:
     ecg = torch.randn(500, 12, 101)
     masked = mask_leads(ecg, torch.arange(500), 0.9)
     blank = (masked == ecg.median(-1, keepdim=True).values).all(-1)
@@ -54,11 +54,11 @@ def test_mask_leads_blanks_leads_to_their_baseline_and_never_all() -> None:
     assert (mask_leads(ecg, torch.arange(500), 0.9, "zero")[blank] == 0).all()
 
 
-def test_combine_takes_tensors_and_numbers_alike() -> None:
+def test_combine_accepts_tensors_and_numbers() -> None:
     keys = torch.tensor([3, -(2**62)])
     combined = combine(keys, 7, torch.tensor(9))
     assert combined.tolist() == [int(combine(3, 7, 9)), int(combine(-(2**62), 7, 9))]
-    # The meta device stands for any other than the CPU: nothing may come back from it.
+    # The meta device represents any device but the CPU: results must stay on it.
     assert combine(keys.to("meta"), 7).device.type == "meta"
     assert normal(keys.to("meta"), 3).device.type == uniform(keys.to("meta"), 3).device.type == "meta"
 
@@ -69,16 +69,16 @@ def test_normal_is_normal_and_uncorrelated() -> None:
     sorted_draws = draws.flatten().double().sort().values
     wanted = torch.distributions.Normal(0.0, 1.0).cdf(sorted_draws)
     ranks = (torch.arange(len(wanted)) + 0.5) / len(wanted)
-    # Kolmogorov and Smirnov: 1.95 over the root of the count comes once in a thousand draws.
+    # Kolmogorov and Smirnov: a chance of 0.001 to exceed 1.95 over the root of the count.
     assert (wanted - ranks).abs().max() < 1.95 / len(wanted) ** 0.5
     between = torch.corrcoef(draws.t())
     assert (between - torch.eye(51)).abs().max() < 0.12
-    # Both numbers of a pair share a radius: their squares must not be correlated either.
+    # Both numbers of a pair have the same radius: their squares must not be correlated either.
     assert (torch.corrcoef(draws.square().t()) - torch.eye(51)).abs().max() < 0.12
     assert draws.abs().max() < 5.8
 
 
-def test_normal_depends_on_key_and_stream_alone() -> None:
+def test_normal_depends_on_key_and_stream_only() -> None:
     keys = torch.tensor([5, 7, 9])
     draws = normal(keys, 3, 4)
     assert torch.equal(normal(keys.flip(0), 3, 4), draws.flip(0))

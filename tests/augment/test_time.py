@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from melp.augment.random import uniform
-from melp.augment.time import permute_segments, random_crop, resized_crop, span, time_out
+from melp.augment.time import permute_segments, random_crop, random_span, resized_crop, time_out
 
 KEYS = torch.arange(200)
 
 
-def test_crop_of_a_ramp_is_a_ramp_within_it() -> None:
+def test_crop_of_a_ramp_is_a_part_of_it() -> None:
     time = 1001
     ramp = torch.linspace(0, 1, time).expand(200, 2, time).contiguous()
     view = resized_crop(ramp, KEYS, 0.5)
@@ -21,12 +21,12 @@ def test_crop_of_a_ramp_is_a_ramp_within_it() -> None:
     assert torch.allclose(steps, (slope / (time - 1))[..., None].expand_as(steps), atol=1e-5)
     assert view.min() >= 0 and view.max() <= 1
     assert 0.5 <= slope.min() < 0.52 and 0.98 < slope.max() <= 1.001
-    # Where it begins is uniform over what the length leaves.
-    where = view[:, 0, 0] / (1 - slope[:, 0]).clamp(min=1e-6)
-    assert 0.4 < where.mean() < 0.6 and where.min() < 0.05 and where.max() > 0.95
+    # The start is uniform over the remaining time.
+    start = view[:, 0, 0] / (1 - slope[:, 0]).clamp(min=1e-6)
+    assert 0.4 < start.mean() < 0.6 and start.min() < 0.05 and start.max() > 0.95
 
 
-def test_crop_is_interpolation_of_the_recording() -> None:
+def test_crop_interpolates_the_recording() -> None:
     ecg = torch.randn(5, 3, 400, generator=torch.Generator().manual_seed(0))
     share, first = uniform(KEYS[:5], 2).double().T
     view = resized_crop(ecg, KEYS[:5], 0.3)
@@ -38,7 +38,7 @@ def test_crop_is_interpolation_of_the_recording() -> None:
             assert np.allclose(view[row, lead], wanted, atol=1e-3)
 
 
-def test_whole_crop_is_the_recording() -> None:
+def test_crop_of_full_length_is_the_recording() -> None:
     ecg = torch.randn(4, 12, 300)
     assert torch.allclose(resized_crop(ecg, KEYS[:4], 1.0), ecg, atol=1e-4)
 
@@ -57,20 +57,20 @@ def test_time_out_blanks_one_span_of_all_leads(fill: str) -> None:
     assert ((edges == 1).sum(1) <= 1).all()
 
 
-def test_spans_begin_anywhere_and_lie_inside() -> None:
-    inside = span(KEYS, torch.full((200,), 0.2), 1000)
+def test_spans_have_uniform_starts_and_lie_inside() -> None:
+    inside = random_span(KEYS, torch.full((200,), 0.2), 1000)
     assert ((inside.sum(1) - 200).abs() <= 1).all()
     first = inside.int().argmax(1).float() / 1000
     assert first.min() < 0.02 and 0.78 < first.max() <= 0.8 and abs(first.mean() - 0.4) < 0.06
 
 
 def segments(order: torch.Tensor) -> list[list[int]]:
-    """Runs of consecutive numbers."""
+    """Split into runs of consecutive numbers."""
     breaks = (order.diff() != 1).nonzero()[:, 0] + 1
     return [part.tolist() for part in order.tensor_split(breaks)]
 
 
-def test_permutation_moves_whole_segments_of_all_leads_together() -> None:
+def test_permutation_moves_segments_of_all_leads_together() -> None:
     time = 500
     ecg = torch.arange(time).float() + 1000 * torch.arange(12)[:, None]
     view = permute_segments(ecg.expand(200, 12, time).contiguous(), KEYS, 7)
@@ -80,11 +80,11 @@ def test_permutation_moves_whole_segments_of_all_leads_together() -> None:
         assert torch.equal(order[0].sort().values, torch.arange(time).float())
         counts.append(len(segments(order[0])))
     assert min(counts) == 1 and max(counts) <= 7
-    # Seven segments in a random order have six neighbours that stay together with probability 1/7 each.
+    # Each of the six pairs of neighbours among seven segments stays together with probability 1/7.
     assert max(counts) >= 5 and 2.5 < np.mean(counts) < 4
 
 
-def test_permutation_of_each_lead_by_itself() -> None:
+def test_permutation_of_independent_leads() -> None:
     ecg = torch.arange(300).float() + 1000 * torch.arange(12)[:, None]
     view = permute_segments(ecg.expand(20, 12, 300).contiguous(), KEYS[:20], 7, together=False)
     assert torch.equal(view.sort(-1).values, ecg.expand(20, 12, 300)), "each lead keeps its own signal"
@@ -97,7 +97,7 @@ def test_one_segment_is_the_recording() -> None:
     assert torch.equal(permute_segments(ecg, KEYS[:4], 1), ecg)
 
 
-def test_random_crop_is_a_stretch_that_begins_anywhere() -> None:
+def test_random_crop_has_a_uniform_start() -> None:
     ecg = (torch.arange(100.0) + 1000 * torch.arange(3.0)[:, None]).expand(200, 3, 100).contiguous()
     crop = random_crop(ecg, KEYS, 90)
     first = crop[:, 0, 0]

@@ -1,4 +1,4 @@
-"""Augmentations of batches of ECGs, on the device, whose randomness is keyed by record."""
+"""Augmentations of batches of ECGs on any device, with random numbers keyed by record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Augmentations of the amplitude of the leads themselves."""
+"""Augmentations of the amplitude of leads."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ def scale_amplitude(
     mean: float = 1.0,
     deviation: float = 0.1,
 ) -> Float[Tensor, "batch lead time"]:
-    """Scaling: all leads of a recording times one factor, the size of a normal number.
+    """Scaling: multiply all leads of a recording by one factor, the absolute value of a normal number.
 
-    Eldele et al. (2021), TS-TCC's weak augmentation, with mean 2 and deviation 1.1. What is 0 stays 0: under
-    the scaling "minmax", where the baseline is not 0, the baseline moves as well.
+    Eldele et al. (2021), TS-TCC's weak augmentation, with mean 2 and deviation 1.1. Under the scaling
+    "minmax", where the baseline is not 0, the baseline is scaled as well.
 
-    Differences: the published code draws a factor for each sample of the time, which is noise in proportion
-    to the signal; a factor is never negative here, which would turn the ECG upside down.
+    Differences: the published code draws a factor for each sample, which adds noise proportional to the
+    signal; and its factors may be negative, which inverts the ECG.
     """
     factor = (mean + deviation * normal(keys)).abs()
     return ecg * factor[:, None, None].to(ecg.dtype)
@@ -29,9 +29,9 @@ def scale_amplitude(
 def add_jitter(
     ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], deviation: float = 0.05
 ) -> Float[Tensor, "batch lead time"]:
-    """Jitter: white noise on every lead by itself, of the given deviation in units of `ecg`.
+    """Jitter: add independent white noise to every lead, of the given standard deviation in units of `ecg`.
 
-    Eldele et al. (2021), TS-TCC's strong augmentation, with 0.8 on its standardised signals. Limb leads
-    contradict one another after it; `melp.augment.electrodes` has noise that leaves them consistent.
+    Eldele et al. (2021), TS-TCC's strong augmentation, with 0.8 on standardised signals. Limb leads become
+    inconsistent; the noise of `melp.augment.electrodes` keeps them consistent.
     """
     return ecg + (deviation * normal(keys, *ecg.shape[1:])).to(ecg.dtype)

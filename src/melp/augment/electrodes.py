@@ -1,15 +1,15 @@
-"""Noise of the nine electrodes, which all leads that share an electrode have in common.
+"""Noise at the nine electrodes, shared by all leads of an electrode.
 
-The limb leads are differences between three electrodes. Noise that is drawn for each lead by itself breaks
-the identities of Einthoven (II = I + III) and Goldberger, and a network can tell it from the ECG by that
-alone; noise of the electrodes cannot break them.
+The limb leads are differences between three electrodes. Independent noise in each lead violates Einthoven's
+(II = I + III) and Goldberger's identities, by which a network can distinguish it from the ECG; noise at the
+electrodes preserves them.
 
-Amplitudes are in the units of the ECGs (mV under the scaling "millivolt") and hold at an electrode: a lead,
-as a difference, has up to twice as much. The leads must share one unit, so the identities are not kept where
-each lead was scaled by itself ("zscore_lead").
+Amplitudes are in the units of the ECGs (mV under the scaling "millivolt") at an electrode: a lead, as a
+difference, has up to twice the amplitude. All leads must have the same unit, so the identities do not hold if
+each lead was scaled separately ("zscore_lead").
 
-Sources: the set of fairseq-signals (Oh et al. 2022), whose kinds and amplitudes these are.
-Differences: there, noise is drawn for each lead, and the other limb leads are made anew from I and II.
+Sources: the kinds of noise and their amplitudes are those of fairseq-signals (Oh et al. 2022).
+Differences: there, noise is drawn for each lead, and the other limb leads are derived from I and II.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from melp.augment.random import normal, uniform
-from melp.augment.time import span
+from melp.augment.time import random_span
 from melp.ecg import LEADS
 from melp.errors import MelpError
 from melp.signal.electrodes import ELECTRODES, electrodes_to_leads
@@ -36,20 +36,20 @@ def add_to_electrodes(
     noise: Float[Tensor, "batch 9 time"],
     leads: Sequence[str] = LEADS,
 ) -> Float[Tensor, "batch lead time"]:
-    """ECGs whose electrodes have taken up noise.
+    """Add noise at the electrodes to ECGs.
 
     Args:
         ecg: one row a lead.
-        noise: of each of `ELECTRODES`, in the units of `ecg`.
-        leads: names of the rows.
+        noise: one row for each of `ELECTRODES`, in the units of `ecg`.
+        leads: names of the rows of `ecg`.
 
     Raises:
-        MelpError: rows and names differ in number.
+        MelpError: the numbers of rows and names differ.
     """
     if ecg.shape[1] != len(leads):
         raise MelpError(
             f"augmentation: {ecg.shape[1]} leads found, wanted {len(leads)}: {', '.join(leads)} "
-            "(noise of electrodes must know which leads these are)"
+            "(electrode noise depends on the leads)"
         )
     matrix = torch.from_numpy(electrodes_to_leads(leads))
     return ecg + (matrix.to(noise) @ noise).to(ecg.dtype)
@@ -63,37 +63,37 @@ def baseline_wander(
     band: tuple[float, float] = (0.01, 0.2),
     tones: int = 3,
 ) -> Float[Tensor, "batch 9 time"]:
-    """Baseline wander: slow tones, whose rates all electrodes of a recording share.
+    """Baseline wander: slow tones whose frequencies are the same at all electrodes of a recording.
 
     Args:
-        keys: randomness of each record.
-        time: samples.
+        keys: random key of each record.
+        time: number of samples.
         rate: Hz of the ECGs.
-        amplitude: most that an electrode moves; its own most is uniform from 0 to that.
-        band: Hz, of the tones.
-        tones: how many.
+        amplitude: upper limit; the amplitude at each electrode is uniform from 0 to it.
+        band: frequencies of the tones in Hz.
+        tones: number of tones.
     """
     low, high = band
     frequency = low + (high - low) * uniform(keys, 1, tones, 1)
     phase = uniform(keys, len(ELECTRODES), tones, 1, stream=1)
-    height = amplitude / tones * uniform(keys, len(ELECTRODES), 1, stream=2)
-    return height * (2 * math.pi * (frequency * _seconds(keys, time, rate) + phase)).sin().sum(2)
+    heights = _heights(keys, amplitude / tones, stream=2)
+    return heights * (2 * math.pi * (frequency * _seconds(keys, time, rate) + phase)).sin().sum(2)
 
 
 def baseline_shift(
     keys: Int[Tensor, " batch"], time: int, amplitude: float = 0.25, share: float = 0.2
 ) -> Float[Tensor, "batch 9 time"]:
-    """Baseline shift: for one span of the time, the electrodes stand off their baseline.
+    """Baseline shift: for one span of time, each electrode has an offset.
 
     Args:
-        keys: randomness of each record.
-        time: samples.
-        amplitude: most that an electrode is off, to either side; uniform.
-        share: of the time.
+        keys: random key of each record.
+        time: number of samples.
+        amplitude: the offset is uniform from minus to plus this value.
+        share: fraction of the time that is shifted.
     """
-    inside = span(keys, torch.full_like(keys, share, dtype=torch.float32), time)
-    off = amplitude * (2 * uniform(keys, len(ELECTRODES), 1, stream=2) - 1)
-    return off * inside[:, None]
+    inside = random_span(keys, torch.full_like(keys, share, dtype=torch.float32), time)
+    offset = amplitude * (2 * uniform(keys, len(ELECTRODES), 1, stream=2) - 1)
+    return offset * inside[:, None]
 
 
 def power_line(
@@ -101,35 +101,38 @@ def power_line(
 ) -> Float[Tensor, "batch 9 time"]:
     """Power-line interference: a tone of 50 or 60 Hz, in phase at all electrodes.
 
-    A tone at half the rate or above, which resampling would have removed, is not drawn: at 100 Hz there is no
-    noise at all.
+    Frequencies of half the rate or more, which resampling removes, are not drawn: there is none at 100 Hz.
 
     Args:
-        keys: randomness of each record.
-        time: samples.
+        keys: random key of each record.
+        time: number of samples.
         rate: Hz of the ECGs.
-        amplitude: greatest height at an electrode; its own is uniform from 0 to that.
+        amplitude: upper limit; the amplitude at each electrode is uniform from 0 to it.
     """
     mains = torch.tensor([frequency for frequency in MAINS if frequency < rate / 2], device=keys.device)
     if not len(mains):
         return torch.zeros(len(keys), len(ELECTRODES), time, device=keys.device)
     frequency = mains[(uniform(keys, 1, 1) * len(mains)).long()]
     tone = (2 * math.pi * (frequency * _seconds(keys, time, rate) + uniform(keys, 1, 1, stream=1))).sin()
-    return amplitude * uniform(keys, len(ELECTRODES), 1, stream=2) * tone
+    return _heights(keys, amplitude, stream=2) * tone
 
 
 def muscle_noise(
     keys: Int[Tensor, " batch"], time: int, amplitude: float = 0.5
 ) -> Float[Tensor, "batch 9 time"]:
-    """EMG noise: white, of another strength at each electrode.
+    """EMG noise: white noise of a different strength at each electrode.
 
     Args:
-        keys: randomness of each record.
-        time: samples.
-        amplitude: greatest deviation at an electrode; its own is uniform from 0 to that.
+        keys: random key of each record.
+        time: number of samples.
+        amplitude: upper limit; the standard deviation at each electrode is uniform from 0 to it.
     """
-    height = amplitude * uniform(keys, len(ELECTRODES), 1, stream=1)
-    return height * normal(keys, len(ELECTRODES), time)
+    return _heights(keys, amplitude, stream=1) * normal(keys, len(ELECTRODES), time)
+
+
+def _heights(keys: Int[Tensor, " batch"], amplitude: float, stream: int) -> Float[Tensor, "batch 9 1"]:
+    """Draw the height at each electrode, uniform from 0 to `amplitude`."""
+    return amplitude * uniform(keys, len(ELECTRODES), 1, stream=stream)
 
 
 def _seconds(keys: Int[Tensor, " batch"], time: int, rate: float) -> Float[Tensor, " time"]:

@@ -12,7 +12,7 @@ FILLS = ("isoelectric", "zero")
 
 
 def fill_value(ecg: Float[Tensor, "batch lead time"], fill: str) -> Float[Tensor, "batch lead 1"]:
-    """What takes the place of a blanked part: the median of its lead, or 0 (`fill` one of `FILLS`)."""
+    """Return the value of blanked parts: the median of each lead, or 0 (`fill` is one of `FILLS`)."""
     return ecg.median(-1, keepdim=True).values if fill == "isoelectric" else torch.zeros_like(ecg[..., :1])
 
 
@@ -22,16 +22,16 @@ def mask_leads(
     probability: float,
     fill: str = "isoelectric",
 ) -> Float[Tensor, "batch lead time"]:
-    """Random lead masking: each lead is blanked with the given probability, at least one stays.
+    """Random lead masking: blank each lead with the given probability, but never all.
 
     Args:
         ecg: preprocessed ECGs.
-        keys: randomness of each record.
-        probability: that a lead is blanked.
+        keys: random key of each record.
+        probability: probability of a lead to be blanked.
         fill: `isoelectric` (the median of the lead, its baseline) or `zero` (as published).
 
-    Differences: the published code fills with 0 after scaling to [0, 1], the record's lowest value instead of
-    its baseline, and blanks all twelve leads in one record of 4,096.
+    Differences: the published code fills with 0 after scaling to [0, 1], which is the record's minimum, not
+    its baseline; and it blanks all twelve leads in one record of 4,096.
     """
     if probability == 0:
         return ecg

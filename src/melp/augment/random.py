@@ -1,7 +1,7 @@
-"""Random numbers that are a function of a key, so that a record's augmentation does not hang on others.
+"""Random numbers as a function of a key, so that a record's augmentation does not depend on other records.
 
-A generator has a state that the order of its calls changes; a hash has none. A step's randomness can then be
-had again from (seed, step, record) alone, on any device, which makes resuming exact.
+Unlike a generator, a hash has no state that depends on the order of calls. The random numbers of a step can
+be recomputed from (seed, step, record) on any device, which makes resuming exact.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ def _shift_right(x: Int[Tensor, "*shape"], bits: int) -> Int[Tensor, "*shape"]:
 
 
 def mix(x: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
-    """Scramble 64-bit integers: splitmix64's output function."""
+    """Hash 64-bit integers with the output function of splitmix64."""
     x = (x ^ _shift_right(x, 30)) * _MIX_1
     x = (x ^ _shift_right(x, 27)) * _MIX_2
     return x ^ _shift_right(x, 31)
 
 
 def combine(*keys: Int[Tensor, "*shape"] | int) -> Int[Tensor, "*shape"]:
-    """One 64-bit key from several, in their order."""
+    """Combine several keys to one of 64 bits; their order matters."""
     state: Tensor = torch.zeros((), dtype=torch.int64)
     for key in keys:
-        # A number has no device, and must not bring the tensors before it back to the CPU.
+        # A number has no device; the state must stay on that of the tensors.
         if isinstance(key, Tensor):
             state = state.to(key.device)
         state = mix(state * _GOLDEN + key + _GOLDEN)
@@ -41,12 +41,12 @@ def combine(*keys: Int[Tensor, "*shape"] | int) -> Int[Tensor, "*shape"]:
 
 
 def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, "record *shape"]:
-    """Numbers in [0, 1), independent between keys, places and streams.
+    """Draw numbers in [0, 1), independent between keys, positions and streams.
 
     Args:
-        keys: one a record.
-        shape: of each record's numbers.
-        stream: set apart draws that serve different ends.
+        keys: one key a record.
+        shape: shape of the numbers of one record.
+        stream: number that separates draws for different purposes.
     """
     place = torch.arange(math.prod(shape), device=keys.device)
     bits = mix(combine(keys, stream)[:, None] + (place + 1) * _GOLDEN)
@@ -54,9 +54,9 @@ def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float
 
 
 def normal(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, "record *shape"]:
-    """Standard normal numbers, independent as those of `uniform` (Box and Muller 1958).
+    """Draw standard normal numbers, with the arguments of `uniform` (Box and Muller 1958).
 
-    Each pair comes from the 48 upper bits of one hash; none is further from 0 than 5.8.
+    Each pair is computed from the upper 48 bits of one hash; absolute values are below 5.8.
     """
     count = math.prod(shape)
     place = torch.arange((count + 1) // 2, device=keys.device)

@@ -1,4 +1,4 @@
-"""Augmentations that act on time, on all leads at once."""
+"""Augmentations of time, the same for all leads."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from melp.augment.random import uniform
 def resized_crop(
     ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], shortest: float = 0.5
 ) -> Float[Tensor, "batch lead time"]:
-    """Random resized crop: a stretch of the recording, drawn out to its full length by straight lines.
+    """Random resized crop: stretch a part of the recording to its full length by linear interpolation.
 
-    Mehari and Strodthoff (2022). The heart of the view is slower than that of the recording, up to
-    1/`shortest` times.
+    Mehari and Strodthoff (2022). The heart rate of the view is up to 1/`shortest` times slower.
 
     Args:
         ecg: preprocessed ECGs of two samples or more.
-        keys: randomness of each record.
-        shortest: least share of the time that is kept; the share is uniform from there to 1, and so is
-            where it begins.
+        keys: random key of each record.
+        shortest: least fraction of the time that is kept; the fraction is uniform from it to 1, and the start
+            of the part is uniform as well.
     """
     time = ecg.shape[-1]
     draw = uniform(keys, 2)
@@ -31,8 +30,9 @@ def resized_crop(
     place = first + length * torch.linspace(0, 1, time, device=ecg.device)
     before = place.floor().clamp(0, time - 2)
     share = (place - before)[:, None].to(ecg.dtype)
-    rows = before.long()[:, None].expand(ecg.shape)
-    return torch.lerp(ecg.gather(-1, rows), ecg.gather(-1, rows + 1), share.expand(ecg.shape))
+    index = before.long()[:, None]
+    left, right = ecg.take_along_dim(index, -1), ecg.take_along_dim(index + 1, -1)
+    return torch.lerp(left, right, share.expand(ecg.shape))
 
 
 def time_out(
@@ -41,24 +41,25 @@ def time_out(
     longest: float = 0.5,
     fill: str = "isoelectric",
 ) -> Float[Tensor, "batch lead time"]:
-    """Time-out: one span of the recording is blanked in all leads.
+    """Time-out: blank one span of the recording in all leads.
 
     Mehari and Strodthoff (2022).
 
     Args:
         ecg: preprocessed ECGs.
-        keys: randomness of each record.
-        longest: longest share of the time; the share is uniform from 0 to it, and so is where it begins.
+        keys: random key of each record.
+        longest: greatest fraction of the time; the fraction is uniform from 0 to it, and the start is uniform
+            as well.
         fill: `isoelectric` (the median of the lead, its baseline) or `zero` (as published).
     """
-    inside = span(keys, uniform(keys) * longest, ecg.shape[-1])
+    inside = random_span(keys, uniform(keys) * longest, ecg.shape[-1])
     return torch.where(inside[:, None], fill_value(ecg, fill), ecg)
 
 
-def span(
+def random_span(
     keys: Int[Tensor, " batch"], share: Float[Tensor, " batch"], time: int
 ) -> Float[Tensor, "batch time"]:
-    """Where a span of the given share of the time lies that begins anywhere."""
+    """Return a mask of one span with the given fraction of the time and a uniform start."""
     first = uniform(keys, stream=1) * (1 - share)
     place = (torch.arange(time, device=keys.device) + 0.5) / time
     return (place >= first[:, None]) & (place < (first + share)[:, None])
@@ -70,40 +71,40 @@ def permute_segments(
     most: int = 7,
     together: bool = True,
 ) -> Float[Tensor, "batch lead time"]:
-    """Permutation: the recording is cut at random into 1 to `most` segments, which are put in another order.
+    """Permutation: cut the recording at random into 1 to `most` segments and shuffle them.
 
     Eldele et al. (2021), TS-TCC's strong augmentation.
 
     Args:
         ecg: preprocessed ECGs.
-        keys: randomness of each record.
-        most: segments at most; the number is uniform.
-        together: whether all leads are cut and ordered alike, so that they stay simultaneous; otherwise each
-            by itself.
+        keys: random key of each record.
+        most: largest number of segments; the number is uniform.
+        together: whether all leads have the same cuts and order, so that they stay simultaneous; otherwise
+            each lead is permuted independently.
 
-    Differences: each lead keeps its own signal, where the published code writes the permuted first channel
-    into all; cuts may coincide, which the published code excludes.
+    Differences: the published code writes the permuted first channel into all leads; here each lead keeps its
+    own signal. Cuts may coincide, which the published code excludes.
     """
     batch, leads, time = ecg.shape
     rows = 1 if together else leads
     count = (uniform(keys, rows, 1) * most).long() + 1
     cuts = 1 + (uniform(keys, rows, most - 1, stream=1) * (time - 1)).long()
-    # Cuts that are not wanted lie behind the end.
+    # Surplus cuts are moved to the end.
     unused = torch.arange(1, most, device=ecg.device) >= count
     cuts = cuts.masked_fill(unused, time).sort(-1).values
     place = torch.arange(time, device=ecg.device).expand(batch, rows, time).contiguous()
     segment = torch.searchsorted(cuts, place, right=True)
     order = uniform(keys, rows, most, stream=2).gather(-1, segment).argsort(dim=-1, stable=True)
-    return ecg.gather(-1, order.expand(ecg.shape))
+    return ecg.take_along_dim(order, -1)
 
 
 def random_crop(
     ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], length: int, stream: int = 0
 ) -> Float[Tensor, "batch lead length"]:
-    """A stretch of `length` samples that begins anywhere; all of a recording that is no longer."""
+    """Return `length` samples from a uniform start; a recording that is not longer is returned unchanged."""
     time = ecg.shape[-1]
     if length >= time:
         return ecg
     first = (uniform(keys, 1, stream=stream) * (time - length + 1)).long()
     place = first + torch.arange(length, device=ecg.device)
-    return ecg.gather(-1, place[:, None].expand(-1, ecg.shape[1], -1))
+    return ecg.take_along_dim(place[:, None], -1)

@@ -77,13 +77,13 @@ def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: in
     count = count.clamp(max=most)
     beats = _cut(ecg - ecg.median(-1, keepdim=True).values, peaks, ends)
     slot = torch.arange(slots, device=ecg.device)
-    # Slot s holds beat s % count of lead s // count.
+    # Slot s contains beat s % count of lead s // count.
     lead, beat = slot // count[:, None], slot % count[:, None]
     used = lead < leads
-    rows = torch.where(used, lead * most + beat, 0)[..., None].expand(-1, -1, BEAT_SAMPLES)
+    row = torch.where(used, lead * most + beat, 0)[..., None]
     second = peaks.gather(1, beat) // BEAT_RATE + 1
     return Sentences(
-        beats=torch.where(used[..., None], beats.flatten(1, 2).gather(1, rows), 0.0),
+        beats=torch.where(used[..., None], beats.flatten(1, 2).take_along_dim(row, 1), 0.0),
         lead=torch.where(used, lead + 1, 0),
         second=torch.where(used, second, 0),
         ends=ends.contiguous(),
@@ -121,6 +121,6 @@ def _cut(
     begins = torch.cat([torch.zeros_like(ends[:, :1]), ends[:, :-1]], dim=1)
     place = peaks[..., None] + torch.arange(BEAT_SAMPLES, device=ecg.device) - BEAT_SAMPLES // 2
     inside = (place >= begins[..., None]) & (place < ends[..., None])
-    rows = place.clamp(0, ecg.shape[-1] - 1).flatten(1)[:, None].expand(-1, ecg.shape[1], -1)
-    values = ecg.gather(2, rows).unflatten(2, place.shape[1:])
+    index = place.clamp(0, ecg.shape[-1] - 1).flatten(1)[:, None]
+    values = ecg.take_along_dim(index, 2).unflatten(2, place.shape[1:])
     return torch.where(inside[:, None], values, 0.0)
