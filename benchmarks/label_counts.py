@@ -11,7 +11,7 @@ import pandas as pd
 
 from melp.corpora import Options, get_corpus
 from melp.tasks import Task, get_task
-from melp.tasks.published import SPLITS, LabelFile, read_published
+from melp.tasks.published_labels import SPLITS, LabelFile, read_label_files
 
 PTB_XL = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
 TASKS = (*PTB_XL, "cpsc2018", "csn")
@@ -42,7 +42,7 @@ def count(published: Path, raw: Mapping[str, Path]) -> tuple[dict[str, Counted],
     counted = {}
     for name in TASKS:
         task = get_task(name)
-        files = read_published(published, task)
+        files = read_label_files(published, task)
         if name in PTB_XL:
             exact = by_fold(task, indices["ptb-xl"])
         elif name == "cpsc2018":

@@ -23,7 +23,7 @@ from label_counts import FOLDS, PTB_XL, Counted, by_fold, check, codes_of, count
 from melp.evaluation.metrics import auroc
 from melp.evaluation.paper_split import sample_as_published
 from melp.tasks import get_task
-from melp.tasks.published import SPLITS
+from melp.tasks.published_labels import SPLITS
 
 PAGE = Path(__file__).parents[1] / "docs" / "labels.md"
 WORDS = Path(__file__).with_name("labels_page.md")

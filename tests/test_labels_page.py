@@ -28,7 +28,7 @@ def test_a_count_made_elsewhere_is_compared_number_by_number(monkeypatch: pytest
     import label_counts
 
     from melp.tasks import get_task
-    from melp.tasks.published import SPLITS, LabelFile
+    from melp.tasks.published_labels import SPLITS, LabelFile
 
     task = get_task("cpsc2018")
     labels = pd.DataFrame(False, index=["a", "b"], columns=list(task.classes))

@@ -16,7 +16,7 @@ from melp.errors import MelpError
 from melp.hub import Model
 from melp.hub.records import identify_records
 from small_judging import HashingMethod, small_model, write_store
-from small_published import write_files
+from small_published_labels import write_files
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from melp.corpora import ptb_xl
 from melp.corpora._challenge import abbreviations
-from melp.corpora._headers import describe
-from melp.corpora._records import list_records
+from melp.corpora._headers import patient_info
+from melp.corpora._records import find_wfdb_records
 from melp.corpora.cpsc2018 import CLASSES, labels
 from melp.errors import MelpError
 
@@ -22,7 +22,7 @@ CELLS = st.one_of(st.integers(1, 9).map(str), st.sampled_from(["", " "]))
 
 @pytest.mark.parametrize("lead", ["#Dx: ", "# Dx: ", "Dx: ", "#DX:", "Dx :"])
 def test_every_spelling_of_a_comment(lead: str) -> None:
-    told = describe(["Age: 61", "#Sex: Female", f"{lead}284470004,427084000,284470004", "Rx: Unknown"])
+    told = patient_info(["Age: 61", "#Sex: Female", f"{lead}284470004,427084000,284470004", "Rx: Unknown"])
     assert told.codes == ("284470004", "427084000")
     assert (told.age, told.sex) == (61.0, "female")
 
@@ -32,26 +32,26 @@ def test_every_spelling_of_a_comment(lead: str) -> None:
                        ("300", None), ("", None), ("1e3", None), ("٣", None)]
 )  # fmt: skip
 def test_ages(age: str, years: float | None) -> None:
-    found = describe([f"Age: {age}"]).age
+    found = patient_info([f"Age: {age}"]).age
     assert math.isnan(found) if years is None else found == years
 
 
 def test_what_is_unknown() -> None:
-    told = describe(["Sex: Unknown", "Dx: Unknown"])
+    told = patient_info(["Sex: Unknown", "Dx: Unknown"])
     assert told.sex == "" and told.codes == () and math.isnan(told.age)
-    assert describe([]).codes == ()
-    assert describe(["Sex: M"]).sex == "male"
+    assert patient_info([]).codes == ()
+    assert patient_info(["Sex: M"]).sex == "male"
 
 
 @given(CODES, st.sampled_from(["", " ", "  "]))
 def test_codes_come_back(codes: list[str], space: str) -> None:
-    told = describe(["Age: 1", f"#{space}Dx:{space}" + f",{space}".join(codes)])
+    told = patient_info(["Age: 1", f"#{space}Dx:{space}" + f",{space}".join(codes)])
     assert told.codes == tuple(dict.fromkeys(codes))
 
 
 @given(st.lists(st.text(max_size=40), max_size=6))
 def test_any_comments_are_understood_or_nothing_is_said(comments: list[str]) -> None:
-    told = describe(comments)
+    told = patient_info(comments)
     assert math.isnan(told.age) or 0 <= told.age <= 120
     assert told.sex in ("", "female", "male")
     assert len(set(told.codes)) == len(told.codes) and all(code.strip() == code for code in told.codes)
@@ -109,6 +109,6 @@ def test_records_of_a_tree(tmp_path: Path) -> None:
         (tmp_path / name).write_text("")
     (tmp_path / "RECORDS").write_text("a/\nb/\n")
     (tmp_path / "a/RECORDS").write_text("X3\nX4\n\n")
-    assert list(list_records(tmp_path)) == [
+    assert list(find_wfdb_records(tmp_path)) == [
         ("X3", tmp_path / "a/X3"), ("X4", None), ("X1", None), ("X2", tmp_path / "b/X2"),
     ]  # fmt: skip

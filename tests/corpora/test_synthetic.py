@@ -17,7 +17,7 @@ from measuring import (
     clean,
 )
 from melp.corpora import Options
-from melp.corpora.synthetic import list_entries, load, record, records
+from melp.corpora.synthetic import list_entries, load, simulate_record, simulate_records
 from melp.data.store import Store
 from melp.ecg import ECG
 from melp.simulator.conditions import CONDITIONS, compatible, draw_conditions
@@ -37,20 +37,20 @@ def test_beats_are_where_the_qrs_is() -> None:
 
 
 def test_same_seed_same_bytes_whatever_is_built_beside_it() -> None:
-    few, many = list(records(4, 11, 100)), list(records(9, 11, 100))
-    alone = [record(index, 11, 100) for index in (3, 2, 1, 0)][::-1]
+    few, many = list(simulate_records(4, 11, 100)), list(simulate_records(9, 11, 100))
+    alone = [simulate_record(index, 11, 100) for index in (3, 2, 1, 0)][::-1]
     for one, other, third in zip(few, many, alone, strict=False):
         assert one.ecg.signal.tobytes() == other.ecg.signal.tobytes() == third.ecg.signal.tobytes()
         assert one.statements == other.statements == third.statements
         assert (one.codes, one.patient, one.fold) == (other.codes, other.patient, other.fold)
-    assert record(0, 12, 100).ecg.signal.tobytes() != few[0].ecg.signal.tobytes()
+    assert simulate_record(0, 12, 100).ecg.signal.tobytes() != few[0].ecg.signal.tobytes()
 
 
 def test_entries_are_the_records() -> None:
     entries = list(list_entries(None, Options(rate=100, seconds=10, records=12, seed=4)).entries)
     assert len({entry.id for entry in entries}) == 12
     for index, entry in enumerate(entries):
-        made, ecg = record(index, 4, 100), load(entry)
+        made, ecg = simulate_record(index, 4, 100), load(entry)
         assert isinstance(ecg, ECG) and ecg.signal.tobytes() == made.ecg.signal.tobytes()
         assert ecg.meta["statements"] == list(made.statements)
         assert ecg.meta["beats"] == made.beats.tolist()
@@ -61,7 +61,7 @@ def test_entries_are_the_records() -> None:
 def test_store_keeps_beats_and_their_kinds(synthetic_store: Path) -> None:
     index = Store(synthetic_store).index
     for row in range(0, 120, 17):
-        made = record(row, 0, 100)
+        made = simulate_record(row, 0, 100)
         assert index["beats"][row] == made.beats.tolist() and len(made.beats) > 2
         assert index["beat_kinds"][row] == list(made.kinds)
     assert {kind for kinds in index["beat_kinds"] for kind in kinds} >= {"N", "V"}
@@ -72,8 +72,8 @@ def test_what_is_shown_does_not_depend_on_the_rate() -> None:
         fine, coarse = clean(code, seed=3), clean(code, seed=3, rate=100)
         np.testing.assert_allclose(fine.signal[:, ::5], coarse.signal, atol=1e-5)
         assert fine.kinds == coarse.kinds
-    assert record(5, 2, 500).statements == record(5, 2, 100).statements
-    assert record(5, 2, 257).ecg.signal.shape == (12, 2570)
+    assert simulate_record(5, 2, 500).statements == simulate_record(5, 2, 100).statements
+    assert simulate_record(5, 2, 257).ecg.signal.shape == (12, 2570)
 
 
 def test_patients_stay_in_one_fold_and_some_come_again() -> None:
@@ -138,7 +138,7 @@ def test_heart_rate_alone_does_not_tell_the_classes() -> None:
     from sklearn.metrics import roc_auc_score
     from sklearn.neighbors import KNeighborsClassifier
 
-    made = list(records(900, 2, 50))
+    made = list(simulate_records(900, 2, 50))
     rate = np.array([[60 * 50 / np.diff(one.beats).mean()] for one in made])
     classes = get_task("synthetic").classes
     labels = np.array([[name in one.codes for name in classes] for one in made])

@@ -18,7 +18,7 @@ from melp.evaluation.paper_split import divide_as_published, embed_together, sam
 from melp.evaluation.probe import probe_features
 from melp.hub import Model
 from melp.tasks import get_task
-from small_published import write_files
+from small_published_labels import write_files
 
 TASK = get_task("ptbxl-rhythm")
 KNOWN = ("STACH", "SBRAD", "AFIB", "SR")

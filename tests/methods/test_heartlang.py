@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor
 
-from melp.corpora.synthetic import records
+from melp.corpora.synthetic import simulate_records
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub.folder import WEIGHTS
@@ -35,7 +35,7 @@ def heartlang(**options: Any) -> HeartLang:
 
 @pytest.fixture(scope="module")
 def batch() -> dict[str, Tensor]:
-    ecg = torch.tensor(np.stack([each.ecg.signal for each in records(5, 4, 100)]))
+    ecg = torch.tensor(np.stack([each.ecg.signal for each in simulate_records(5, 4, 100)]))
     return {"ecg": ecg, "key": torch.arange(len(ecg)) + 11}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from melp.corpora.synthetic import records
+from melp.corpora.synthetic import simulate_records
 from melp.errors import MelpError
 from melp.nn import build_encoder
 from melp.nn.heartlang import HeartLangConfig, HeartLangEncoder
@@ -17,7 +17,7 @@ SMALL = HeartLangConfig(dim=16, layers=2, heads=2, head_dim=6, feedforward=32, s
 
 @pytest.fixture(scope="module")
 def ecg() -> torch.Tensor:
-    return torch.tensor(np.stack([each.ecg.signal for each in records(5, 2, 100)]))
+    return torch.tensor(np.stack([each.ecg.signal for each in simulate_records(5, 2, 100)]))
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_empty_slots_are_not_read(encoder: HeartLangEncoder, ecg: torch.Tensor) 
 @torch.no_grad()
 def test_rate_and_length() -> None:
     encoder = build_encoder("heartlang_narrow", ecg_rate=500).eval()
-    fine = torch.tensor(np.stack([each.ecg.signal for each in records(2, 2, 500)]))
+    fine = torch.tensor(np.stack([each.ecg.signal for each in simulate_records(2, 2, 500)]))
     assert encoder(fine).shape == (2, 40, 96)
     coarse = build_encoder("heartlang_narrow", ecg_rate=100).eval()
     coarse.load_state_dict(encoder.state_dict())

@@ -13,7 +13,7 @@ import wfdb
 from torch import Tensor
 from wfdb.processing import XQRS
 
-from melp.corpora.synthetic import records
+from melp.corpora.synthetic import simulate_records
 from melp.signal.r_peaks import find_r_peaks
 
 
@@ -39,7 +39,7 @@ def quality(ecg: Tensor, beats: Sequence[Sequence[int]], rate: float, seconds: f
 @pytest.fixture(scope="module", params=[(100, 250), (500, 60)], ids=["100 Hz", "500 Hz"])
 def simulated(request: pytest.FixtureRequest) -> tuple[Tensor, list[list[int]], int]:
     rate, count = request.param
-    corpus = list(records(count, 7, rate))
+    corpus = list(simulate_records(count, 7, rate))
     ecg = torch.tensor(np.stack([record.ecg.signal for record in corpus]))
     return ecg, [record.beats.tolist() for record in corpus], rate
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from melp.corpora.synthetic import records
+from melp.corpora.synthetic import simulate_records
 from melp.errors import MelpError
 from melp.signal.r_peaks import find_r_peaks
 from melp.signal.resampling import resample
@@ -16,7 +16,7 @@ from melp.signal.sentences import BEAT_SAMPLES, make_sentences
 
 @pytest.fixture(scope="module")
 def ecg() -> Tensor:
-    return torch.tensor(np.stack([record.ecg.signal for record in records(12, 3, 100)]))
+    return torch.tensor(np.stack([record.ecg.signal for record in simulate_records(12, 3, 100)]))
 
 
 def spikes(places: list[int], time: int = 1000, leads: int = 12) -> Tensor:
@@ -114,7 +114,7 @@ def test_rate_unit_and_batch(ecg: Tensor) -> None:
     sentences = make_sentences(ecg, 100)
     alone = make_sentences(ecg[5:6], 100)
     assert torch.equal(alone.beats[0], sentences.beats[5])
-    fine = torch.tensor(np.stack([record.ecg.signal for record in records(3, 3, 500)]))
+    fine = torch.tensor(np.stack([record.ecg.signal for record in simulate_records(3, 3, 500)]))
     resampled = make_sentences(resample(fine, 500, 100), 100)
     assert torch.equal(make_sentences(fine, 500).beats, resampled.beats)
     shifted = make_sentences(3 * ecg + 1, 100)

@@ -21,7 +21,7 @@ from measuring import (
     qrs_duration,
     st_level,
 )
-from melp.corpora.synthetic import record
+from melp.corpora.synthetic import simulate_record
 from melp.ecg import LEADS, check_lead_order
 from melp.simulator.conduction import preexcitation
 from melp.simulator.dipole import DOWER, Waves, project, render, twelve_leads
@@ -32,13 +32,13 @@ from melp.simulator.heart import normal_heart
 
 def test_limb_leads_obey_einthoven_and_goldberger_with_noise() -> None:
     for index in range(20):
-        one, two, three, avr, avl, avf = record(index, 3).ecg.signal[:6].astype(np.float64)
+        one, two, three, avr, avl, avf = simulate_record(index, 3).ecg.signal[:6].astype(np.float64)
         tolerance = 4 * np.spacing(np.float32(np.abs([one, two]).max()))
         np.testing.assert_allclose(three, two - one, atol=tolerance, rtol=0)
         np.testing.assert_allclose(avr, -(one + two) / 2, atol=tolerance, rtol=0)
         np.testing.assert_allclose(avl, one - two / 2, atol=tolerance, rtol=0)
         np.testing.assert_allclose(avf, two - one / 2, atol=tolerance, rtol=0)
-        assert check_lead_order(record(index, 3).ecg) == []
+        assert check_lead_order(simulate_record(index, 3).ecg) == []
 
 
 def test_projection_is_dowers() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from melp.corpora import Options, get_corpus, list_corpora
 from melp.errors import MelpError
 from melp.tasks import get_task, list_tasks, parse_folds, parse_task
-from melp.tasks.published import read_published
+from melp.tasks.published_labels import read_label_files
 
 PTBXL = {
     "ptbxl-super": "super_class",
@@ -240,7 +240,7 @@ def test_labels_equal_the_published_ones_by_name(ptb_xl_index: pd.DataFrame, rec
     for name in PTBXL:
         task = get_task(name)
         ours = task.labels(ptb_xl_index)
-        for split, file in read_published(recordings / "published-splits", task).items():
+        for split, file in read_label_files(recordings / "published-splits", task).items():
             published = file.labels.set_index(file.labels.index.astype(int))
             own = ours[folds.loc[ours.index].isin(getattr(task, SPLITS[split]))]
             assert set(published.index) <= set(own.index)
@@ -264,7 +264,7 @@ def test_labels_of_real_recordings_equal_the_published_ones(
     entries = corpus.list_entries(recordings / name, Options()).entries
     found = [(entry.id, corpus.load(entry).meta["labels"]) for entry in entries if entry.source is not None]
     index = pd.DataFrame(found, columns=["id", "labels"])
-    ours, files = task.labels(index), read_published(recordings / "published-splits", task)
+    ours, files = task.labels(index), read_label_files(recordings / "published-splits", task)
     theirs = pd.concat([file.labels for file in files.values()])
     both = ours.index[ours.index.isin(theirs.index)]
     assert len(both) == published

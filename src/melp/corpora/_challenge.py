@@ -16,8 +16,8 @@ from pathlib import Path
 
 from melp.corpora import Entry, Listing
 from melp.corpora._folds import hashed_fold
-from melp.corpora._headers import with_description
-from melp.corpora._records import corpus_folder, list_records
+from melp.corpora._headers import with_patient_info
+from melp.corpora._records import corpus_folder, find_wfdb_records
 from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG
 from melp.errors import MelpError
@@ -52,12 +52,12 @@ def load(entry: Entry) -> ECG:
     """The recording of `entry`, with age, sex and labels of its header in `meta`."""
     from melp.io.wfdb import read_wfdb
 
-    return with_description(read_wfdb(entry.source), abbreviations())
+    return with_patient_info(read_wfdb(entry.source), abbreviations())
 
 
 def _entries(raw: Path, corpus: str, prefix: str, numbers: Container[int]) -> Iterator[Entry]:
     found = False
-    for name, stem in list_records(raw):
+    for name, stem in find_wfdb_records(raw):
         number = name.removeprefix(prefix)
         if name.startswith(prefix) and number.isdecimal() and int(number) in numbers:
             found = found or stem is not None

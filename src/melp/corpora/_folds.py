@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-FOLDS = 10
-VALIDATION_FOLD = 9
-TEST_FOLD = 10
+from melp.tasks.folds import FOLDS, TEST_FOLD, TRAIN_FOLDS, VALIDATION_FOLD
 
 _HELD_OUT = 0.02
 _SPAN = 2**64
@@ -34,7 +32,7 @@ def held_out_fold(key: str) -> int:
         return TEST_FOLD
     if place < _HELD_OUT + (1 - _HELD_OUT) * _HELD_OUT:
         return VALIDATION_FOLD
-    return 1 + _draw(key) % (FOLDS - 2)
+    return 1 + _draw(key) % len(TRAIN_FOLDS)
 
 
 def _draw(key: str) -> int:

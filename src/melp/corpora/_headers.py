@@ -14,7 +14,7 @@ _NOTHING = ("", "nan", "unknown", "none")
 
 
 @dataclass(frozen=True)
-class Described:
+class PatientInfo:
     """A patient.
 
     Attributes:
@@ -28,28 +28,28 @@ class Described:
     codes: tuple[str, ...]
 
 
-def describe(comments: Iterable[str]) -> Described:
+def patient_info(comments: Iterable[str]) -> PatientInfo:
     """The patient of a header's comments, in any of the published spellings (`#Dx: 1,2`, `# Dx: 1,2`)."""
     fields: dict[str, str] = {}
     for comment in comments:
         name, _, value = comment.lstrip("# \t").partition(":")
         fields.setdefault(name.strip().lower(), value.strip())
     codes = (code.strip() for code in fields.get("dx", "").split(","))
-    return Described(
+    return PatientInfo(
         age=_age(fields.get("age", "")),
         sex=_SEX.get(fields.get("sex", "").lower(), ""),
         codes=tuple(dict.fromkeys(code for code in codes if code.lower() not in _NOTHING)),
     )
 
 
-def with_description(ecg: ECG, names: Mapping[str, str], labels: tuple[str, ...] = ()) -> ECG:
+def with_patient_info(ecg: ECG, names: Mapping[str, str], labels: tuple[str, ...] = ()) -> ECG:
     """`ecg` with age, sex and labels of its header in `meta`.
 
     Args:
         names: label of each code; a code without one is its own.
         labels: stand for those of the header, where there are any.
     """
-    told = describe(ecg.meta.get("comments", ()))
+    told = patient_info(ecg.meta.get("comments", ()))
     found = labels or tuple(dict.fromkeys(names.get(code, code) for code in told.codes))
     return ecg.with_meta(age=told.age, sex=told.sex, labels=list(found))
 

@@ -27,7 +27,7 @@ def corpus_folder(raw: Path | None, corpus: str, table: str = "") -> Path:
     return raw
 
 
-def list_records(raw: Path) -> Iterator[tuple[str, Path | None]]:
+def find_wfdb_records(raw: Path) -> Iterator[tuple[str, Path | None]]:
     """Name and stem of each WFDB record below `raw`, by folder and name; the stem is None where a file lacks.
 
     Known are the records with a header and those that a folder's own RECORDS names.

@@ -14,12 +14,12 @@ import pandas as pd
 
 from melp.corpora import Entry, Listing, Options
 from melp.corpora._code import CLASSES, count_tracings, load_tracing, open_hdf5
-from melp.corpora._folds import TEST_FOLD
 from melp.corpora._records import corpus_folder
 from melp.corpora.downloads.sources import Zenodo
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.io.tables import read_csv
+from melp.tasks.folds import TEST_FOLD
 
 _TRACINGS = "ecg_tracings.hdf5"
 _GOLD = "annotations/gold_standard.csv"

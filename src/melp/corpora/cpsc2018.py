@@ -18,8 +18,8 @@ from pathlib import Path
 from melp.corpora import Entry, Listing, Options
 from melp.corpora._challenge import challenge_source
 from melp.corpora._folds import hashed_fold
-from melp.corpora._headers import with_description
-from melp.corpora._records import corpus_folder, list_records
+from melp.corpora._headers import with_patient_info
+from melp.corpora._records import corpus_folder, find_wfdb_records
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.io.tables import read_csv
@@ -59,7 +59,7 @@ def load(entry: Entry) -> ECG:
 
     ecg = read(entry.source)
     # The struct has no header; its age and sex are in `meta` already.
-    return with_description(ecg, _CODES, entry.labels) if "comments" in ecg.meta else ecg
+    return with_patient_info(ecg, _CODES, entry.labels) if "comments" in ecg.meta else ecg
 
 
 def labels(row: Sequence[str]) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def _entries(raw: Path, references: dict[str, tuple[str, ...]]) -> Iterator[Entr
 def _recordings(raw: Path) -> dict[str, str | None]:
     """Each recording's header, or its struct where it has no header; None for a header without signal."""
     structs = {file.stem: str(file) for file in raw.rglob("*.mat")}
-    headers = {name: str(stem) + ".hea" if stem else None for name, stem in list_records(raw)}
+    headers = {name: str(stem) + ".hea" if stem else None for name, stem in find_wfdb_records(raw)}
     return {name: source for name, source in (structs | headers).items() if _is_name(name)}
 
 

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from melp.corpora import Entry, Listing, Options
 from melp.corpora._folds import hashed_fold
-from melp.corpora._headers import with_description
-from melp.corpora._records import corpus_folder, list_records
+from melp.corpora._headers import with_patient_info
+from melp.corpora._records import corpus_folder, find_wfdb_records
 from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG
 from melp.errors import MelpError
@@ -55,7 +55,7 @@ def load(entry: Entry) -> ECG:
     """The recording of `entry`, with age, sex and labels of its header in `meta`."""
     from melp.io.wfdb import read_wfdb
 
-    return with_description(read_wfdb(entry.source["record"]), acronyms(entry.source["names"]))
+    return with_patient_info(read_wfdb(entry.source["record"]), acronyms(entry.source["names"]))
 
 
 @cache
@@ -72,7 +72,7 @@ def acronyms(table: str) -> dict[str, str]:
 
 def _entries(raw: Path) -> Iterator[Entry]:
     found = False
-    for name, stem in list_records(raw / _RECORDS):
+    for name, stem in find_wfdb_records(raw / _RECORDS):
         found = found or stem is not None
         source = {"record": str(stem), "names": str(raw / _NAMES)} if stem else None
         yield Entry(name, name, hashed_fold(name), source=source)

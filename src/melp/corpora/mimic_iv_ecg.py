@@ -31,12 +31,12 @@ from melp.ecg import ECG, BadRecordError
 from melp.errors import MelpError
 from melp.io.tables import read_csv
 from melp.reports.machine import count_words, machine_statements
+from melp.tasks.folds import TRAIN_FOLDS
 
 _RECORDS = "record_list.csv"
 _MEASUREMENTS = "machine_measurements.csv"
 _REPORTS = tuple(f"report_{number}" for number in range(18))
 _LEAST_WORDS = 4
-_TRAINING_FOLDS = tuple(range(1, 9))
 _BATCH = 4096
 
 SOURCE = PhysioNet("mimic-iv-ecg", "1.0", tables=(_RECORDS, _MEASUREMENTS), recordings="files/")
@@ -50,7 +50,7 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
             published, or none of the recordings is there.
     """
     raw = corpus_folder(raw, "mimic-iv-ecg", _RECORDS)
-    return Listing(_entries(corpus_folder(raw, "mimic-iv-ecg", _MEASUREMENTS)), _TRAINING_FOLDS)
+    return Listing(_entries(corpus_folder(raw, "mimic-iv-ecg", _MEASUREMENTS)), TRAIN_FOLDS)
 
 
 def load(entry: Entry) -> ECG:

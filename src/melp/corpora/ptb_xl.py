@@ -15,6 +15,7 @@ from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.io.tables import read_csv
+from melp.tasks.folds import TRAIN_FOLDS
 
 SOURCE = PhysioNet("ptb-xl", "1.0.3", ("ptbxl_database.csv", "scp_statements.csv"), "records500/")
 
@@ -23,8 +24,6 @@ _COLUMNS = (
     "ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "filename_lr", "filename_hr",
 )  # fmt: skip
 _SEX = {0: "male", 1: "female"}
-# Folds 9 and 10 are those that results are selected and reported on: their reports stay unseen.
-_TRAINING_FOLDS = tuple(range(1, 9))
 # From version 1.0.2 on, an age over 89 is hidden behind this number.
 _HIDDEN_AGE = 300
 _OLDEST = 90
@@ -42,7 +41,7 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
     """
     raw = corpus_folder(raw, "ptb-xl", _TABLE)
     table = read_csv(raw / _TABLE, _COLUMNS)
-    return Listing(_entries(raw, table, options.rate), _TRAINING_FOLDS)
+    return Listing(_entries(raw, table, options.rate), TRAIN_FOLDS)
 
 
 def _entries(raw: Path, table: pd.DataFrame, rate: float) -> Iterator[Entry]:

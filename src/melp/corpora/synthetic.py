@@ -39,7 +39,7 @@ class SyntheticRecord:
     sex: str
 
 
-def record(index: int, seed: int, rate: float = 500, seconds: float = 10) -> SyntheticRecord:
+def simulate_record(index: int, seed: int, rate: float = 500, seconds: float = 10) -> SyntheticRecord:
     """Record `index` of the corpus of `seed`, at `rate` (Hz).
 
     What it shows and what is said of it do not depend on `rate`.
@@ -60,9 +60,11 @@ def record(index: int, seed: int, rate: float = 500, seconds: float = 10) -> Syn
     )
 
 
-def records(count: int, seed: int, rate: float = 500, seconds: float = 10) -> Iterator[SyntheticRecord]:
+def simulate_records(
+    count: int, seed: int, rate: float = 500, seconds: float = 10
+) -> Iterator[SyntheticRecord]:
     """The first `count` records of the corpus of `seed`."""
-    return (record(index, seed, rate, seconds) for index in range(count))
+    return (simulate_record(index, seed, rate, seconds) for index in range(count))
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
@@ -72,7 +74,7 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
 
 def load(entry: Entry) -> ECG:
     """The recording of `entry`, with its report, and its beats (samples and WFDB symbols), in `meta`."""
-    made = record(**entry.source)
+    made = simulate_record(**entry.source)
     meta = {"statements": list(made.statements), "beats": made.beats.tolist(), "kinds": list(made.kinds)}
     return ECG(made.ecg.signal, made.ecg.rate, LEADS, meta)
 

@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from melp.corpora import Entry, Listing, Options
-from melp.corpora._folds import FOLDS, hashed_fold
+from melp.corpora._folds import hashed_fold
 from melp.ecg import ECG
 from melp.errors import MelpError
+from melp.tasks.folds import FOLDS
 
 _COLUMNS = ("path", "id", "patient", "fold", "report", "statements", "age", "sex", "labels")
 _SEX = {"": "", "f": "female", "female": "female", "m": "male", "male": "male"}

@@ -23,7 +23,7 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.judging import check_corpus, union
 from melp.tasks import Task
-from melp.tasks.published import LabelFile, read_published
+from melp.tasks.published_labels import LabelFile, read_label_files
 
 __all__ = ["PAPER", "SEED", "PaperSplit", "divide_as_published", "embed_together", "sample_as_published"]
 
@@ -66,7 +66,7 @@ def divide_as_published(task: Task, store: Store, folder: Path, file: str = "tes
     Raises:
         MelpError: the files cannot be read, the store holds another corpus, or nothing to judge.
     """
-    files = read_published(folder, task)
+    files = read_label_files(folder, task)
     check_corpus(task, store, task.corpus)
     known = pd.Index(store.column("id"))
     found = {split: each.labels[each.labels.index.isin(known)] for split, each in files.items()}

@@ -14,7 +14,7 @@ A file `NAME.yaml` in this folder is a task; the next task is one new file:
     test_folds: [5]           (where absent: 10)
     train_corpus: code-15     (what a probe learns from where `corpus` has test records only)
     every_record: true        (records without any class are negatives of all, and not left out)
-    published:                (label files of MERL and MELP, see `melp.tasks.published`)
+    published:                (label files of MERL and MELP, see `melp.tasks.published_labels`)
       files: ptbxl_rhythm
       seconds: 5              (how much of a recording their loaders keep)
     extends: csn              (begin with another task's file; classes are added or changed)
@@ -41,10 +41,11 @@ import pandas as pd
 import yaml
 
 from melp.errors import MelpError
+from melp.tasks.folds import TEST_FOLD, TRAIN_FOLDS, VALIDATION_FOLD, parse_folds
 
-__all__ = ["Published", "Task", "get_task", "list_tasks", "parse_folds", "parse_task"]
+__all__ = ["PublishedLabels", "Task", "get_task", "list_tasks", "parse_folds", "parse_task"]
 
-_FOLDS = {"train_folds": (*range(1, 9),), "validation_folds": (9,), "test_folds": (10,)}
+_FOLDS = {"train_folds": TRAIN_FOLDS, "validation_folds": (VALIDATION_FOLD,), "test_folds": (TEST_FOLD,)}
 _FIELDS = {
     "name", "corpus", "title", "train_corpus", "every_record", "published", "extends", "classes", *_FOLDS,
 }  # fmt: skip
@@ -52,7 +53,7 @@ _OWN_DATA = "table"
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedLabels:
     """What MERL and MELP publish for a task.
 
     Attributes:
@@ -86,7 +87,7 @@ class Task:
     title: str = ""
     train_corpus: str = ""
     every_record: bool = False
-    published: Published | None = None
+    published: PublishedLabels | None = None
 
     def labels(self, index: pd.DataFrame) -> pd.DataFrame:
         """Which record has which class.
@@ -157,7 +158,7 @@ def parse_task(content: Any, source: str) -> Task:
         title=str(content.get("title", "")),
         train_corpus=str(content.get("train_corpus", corpus)),
         every_record=bool(content.get("every_record", False)),
-        published=Published(**content["published"]) if "published" in content else None,
+        published=PublishedLabels(**content["published"]) if "published" in content else None,
         classes=tuple(classes),
         codes={name: _texts(entry.get("codes", [name])) for name, entry in classes.items()},
         prompts={name: list(_texts(entry["prompts"])) for name, entry in classes.items()},
@@ -206,20 +207,3 @@ def _extended(content: dict[str, Any], source: str) -> dict[str, Any]:
     if silent:
         raise MelpError(f"{source}: no prompts for {', '.join(silent)}")
     return content
-
-
-def parse_folds(text: str) -> tuple[int, ...]:
-    """Folds named by a list with ranges: `"1-3,9"` gives (1, 2, 3, 9).
-
-    Raises:
-        MelpError: the text is not such a list.
-    """
-    folds: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if not first.isdigit() or (last and not last.isdigit()) or part.strip().endswith("-"):
-            raise MelpError(f"folds: found {text!r}, wanted a list such as 9,10 or 1-8")
-        folds.extend(range(int(first), int(last or first) + 1))
-    if not folds:
-        raise MelpError(f"folds: found {text!r}, which names none")
-    return tuple(dict.fromkeys(folds))

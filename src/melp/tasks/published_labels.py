@@ -17,7 +17,7 @@ from melp.errors import MelpError
 from melp.io.tables import read_csv
 from melp.tasks import Task
 
-__all__ = ["SPLITS", "LabelFile", "read_published"]
+__all__ = ["SPLITS", "LabelFile", "read_label_files"]
 
 SPLITS = ("train", "val", "test")
 # The column that names the record, and how many columns come before those of the classes.
@@ -40,7 +40,7 @@ class LabelFile:
     about: pd.DataFrame
 
 
-def read_published(folder: Path, task: Task) -> dict[str, LabelFile]:
+def read_label_files(folder: Path, task: Task) -> dict[str, LabelFile]:
     """The published label files of a task, by "train", "val" and "test".
 
     Args:

@@ -12,8 +12,8 @@ import pytest
 from melp.errors import MelpError
 from melp.evaluation.metrics import auroc
 from melp.tasks import get_task
-from melp.tasks.published import SPLITS, read_published
-from small_published import write_files
+from melp.tasks.published_labels import SPLITS, read_label_files
+from small_published_labels import write_files
 
 SIZES = {
     "ptbxl-super": (17084, 2146, 2158),
@@ -41,7 +41,7 @@ def index() -> pd.DataFrame:
 def test_files_are_found_at_any_depth_and_read_in_their_order(tmp_path: Path, index: pd.DataFrame) -> None:
     task = get_task("ptbxl-rhythm")
     write_files(tmp_path / "src" / "rhythm", index, swapped=("AFIB", "SR"))
-    files = read_published(tmp_path, task)
+    files = read_label_files(tmp_path, task)
     assert tuple(files) == SPLITS
     assert tuple(files["train"].labels.columns) == task.classes
     order = list(task.classes)
@@ -62,13 +62,19 @@ def test_ids_are_those_of_the_stores(tmp_path: Path) -> None:
         text = table.to_csv(index=False)
         # One published file begins with an empty line.
         (tmp_path / f"chapman_{split}.csv").write_text(("\n" if split == "test" else "") + text)
-    assert list(read_published(tmp_path, get_task("csn"))["test"].labels.index) == ["JS08246", "JS10387"]
+    assert list(read_label_files(tmp_path, get_task("csn"))["test"].labels.index) == [
+        "JS08246",
+        "JS10387",
+    ]
     classes = {name: [0, 1] for name in get_task("cpsc2018").classes}
     about = {"patient_id": [1, 2], "ecg_id": [1, 2], "filename": ["A4898", "A6279"]}
     about |= {"validation": False, "age": 69.0, "sex": 1, "scp_codes": "{}"}
     for split in SPLITS:
         pd.DataFrame({**about, **classes}).to_csv(tmp_path / f"icbeb_{split}.csv", index=False)
-    assert list(read_published(tmp_path, get_task("cpsc2018"))["val"].labels.index) == ["A4898", "A6279"]
+    assert list(read_label_files(tmp_path, get_task("cpsc2018"))["val"].labels.index) == [
+        "A4898",
+        "A6279",
+    ]
 
 
 def test_the_same_file_twice_is_one_and_two_files_are_refused(tmp_path: Path, index: pd.DataFrame) -> None:
@@ -77,10 +83,10 @@ def test_the_same_file_twice_is_one_and_two_files_are_refused(tmp_path: Path, in
     shutil.copytree(tmp_path / "melp", tmp_path / "merl")
     file = tmp_path / "merl" / "ptbxl_rhythm_test.csv"
     file.write_text("\n" + file.read_text())
-    assert len(read_published(tmp_path, task)["test"].labels) == 4
+    assert len(read_label_files(tmp_path, task)["test"].labels) == 4
     file.write_text(file.read_text().replace("\n10,", "\n11,"))
     with pytest.raises(MelpError, match=r"merl/ptbxl_rhythm_test\.csv: differs from .*melp"):
-        read_published(tmp_path, task)
+        read_label_files(tmp_path, task)
 
 
 @pytest.mark.parametrize(
@@ -99,23 +105,23 @@ def test_a_file_of_another_form_is_named(
     file = write_files(tmp_path, index) / "ptbxl_rhythm_test.csv"
     file.write_text(file.read_text().replace(before, after))
     with pytest.raises(MelpError, match=rf"ptbxl_rhythm_test\.csv: {message}"):
-        read_published(tmp_path, get_task("ptbxl-rhythm"))
+        read_label_files(tmp_path, get_task("ptbxl-rhythm"))
 
 
 def test_absent_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match=r"no ptbxl_form_train\.csv in it, wanted the label files of MERL"):
-        read_published(tmp_path, get_task("ptbxl-form"))
+        read_label_files(tmp_path, get_task("ptbxl-form"))
     with pytest.raises(MelpError, match="nowhere: no such folder"):
-        read_published(tmp_path / "nowhere", get_task("ptbxl-form"))
+        read_label_files(tmp_path / "nowhere", get_task("ptbxl-form"))
     with pytest.raises(MelpError, match="task code-test: has no published label files"):
-        read_published(tmp_path, get_task("code-test"))
+        read_label_files(tmp_path, get_task("code-test"))
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", list(SIZES))
 def test_published_sizes_to_the_record(name: str, recordings: Path) -> None:
     task = get_task(name)
-    files = read_published(recordings / "published-splits", task)
+    files = read_label_files(recordings / "published-splits", task)
     assert tuple(len(files[split].labels) for split in SPLITS) == SIZES[name]
     assert tuple(files["train"].labels.columns) == task.classes
     ids = pd.Index([record for file in files.values() for record in file.labels.index])
@@ -125,7 +131,7 @@ def test_published_sizes_to_the_record(name: str, recordings: Path) -> None:
 @pytest.mark.data
 def test_a_perfect_probe_gets_0_934_of_the_published_subclasses(recordings: Path) -> None:
     """Columns of three classes change places between training and tests, and the loader goes by position."""
-    files = read_published(recordings / "published-splits", get_task("ptbxl-sub"))
+    files = read_label_files(recordings / "published-splits", get_task("ptbxl-sub"))
     test, names = files["test"].labels, files["train"].labels.columns
     areas = pd.Series(auroc(test[names].to_numpy(dtype=float), test.to_numpy()), index=names)
     assert areas.mean() == pytest.approx(0.9337, abs=5e-5)
@@ -137,7 +143,7 @@ def test_a_perfect_probe_gets_0_934_of_the_published_subclasses(recordings: Path
 def test_exact_codes_against_the_published_columns_of_csn(recordings: Path) -> None:
     """Areas of a perfect model on the published test file, where a column holds substrings."""
     task = get_task("csn")
-    file = read_published(recordings / "published-splits", task)["test"]
+    file = read_label_files(recordings / "published-splits", task)["test"]
     codes = file.about["diagnose"].str.split(",")
     exact = task.labels(pd.DataFrame({"id": file.labels.index, "labels": codes.tolist()}))
     exact = exact.reindex(file.labels.index, fill_value=False)
@@ -164,7 +170,7 @@ def test_published_subsets_of_one_per_cent(
 ) -> None:
     from melp.evaluation.paper_split import sample_as_published
 
-    labels = read_published(recordings / "published-splits", get_task(name))["train"].labels
+    labels = read_label_files(recordings / "published-splits", get_task(name))["train"].labels
     chosen = labels.loc[sample_as_published(labels.index, 1)]
     assert len(chosen) == records
     assert set(labels.columns[~chosen.any()]) == without
