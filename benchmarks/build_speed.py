@@ -21,7 +21,7 @@ import wfdb
 from _common import in_turns, parser, publish, speed_table
 from threadpoolctl import threadpool_limits
 
-from melp.corpora.synthetic import record
+from melp.corpora.synthetic import simulate_record
 from melp.data.build import build
 from melp.data.store import Store
 from melp.ecg import LEADS
@@ -36,7 +36,7 @@ def make_tree(folder: Path, records: int, seconds: float = 10) -> Path:
     """Write MIMIC-IV-ECG with simulated recordings, of which `DISTINCT` differ; the rest are hard links."""
     order, signals = [LEADS.index(lead) for lead in MIMIC_LEADS], []
     for number in range(DISTINCT):
-        signal = record(number, seed=0, seconds=seconds).ecg.signal[order]
+        signal = simulate_record(number, seed=0, seconds=seconds).ecg.signal[order]
         signals.append(np.rint(signal * GAIN).astype(np.int16))
     make_mimic(folder, (signals + [None] * records)[:records], [REPORT] * records, a_patient=5)
     stems = [folder / path for path in pd.read_csv(folder / "record_list.csv")["path"]]

@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-METHODS = "melp merl simclr byol barlow_twins moco_v3 simsiam ts_tcc clocs astcl crt st_mem heartlang ecg_fm".split()
+METHODS = ["melp", "merl", "simclr", "byol", "barlow_twins", "moco_v3", "simsiam", "ts_tcc", "clocs", "astcl", "crt", "st_mem", "heartlang", "ecg_fm"]
 STEPS = 20
 TOLERANCE = 1e-6
 LEFT_OUT = ("build.log", "manifest.json")

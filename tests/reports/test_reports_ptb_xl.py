@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from melp.reports import coverage, report_language, to_statements
-
 from reference_translations import damages, detected, read_pairs
 from translation_facts import Fact, facts_of
 
