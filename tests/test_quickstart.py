@@ -1,4 +1,4 @@
-"""The quickstart: its steps, what is not done twice, and its page."""
+"""The quickstart: its steps, resuming, and its page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.console import Console
 from melp.errors import MelpError
 from melp.quickstart import path
 from melp.quickstart.path import judged_folds, quickstart
-from melp.quickstart.results import comparison, predictions
+from melp.quickstart.results import SYSTEMS, class_table, comparison, comparison_rows, predictions
 from melp.quickstart.steps import Steps, digest
 from melp.tasks import get_task
 from small_ptb_xl import make_tree
@@ -26,7 +26,7 @@ OPTIONS: dict[str, Any] = {
     "recipe": "melp/tiny",
     "options": ["training.epochs=1", "stage1.training.max_steps=3"],
 }
-VOID = {"meta", "path", "rect", "circle", "input", "br", "stop", "polyline"}
+VOID = {"meta", "path", "input", "image"}
 
 
 def nothing(*_: object, **__: object) -> None:
@@ -82,17 +82,24 @@ def test_whole_steps_are_left_out(page: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_table_holds_all_four_and_names_their_labels(page: Path) -> None:
     task = get_task("synthetic")
-    rows = comparison(page.parent / "results", [task])
-    assert [row.key for row in rows] == ["zero-shot", "probe", "untrained", "supervised"]
-    assert [row.labels for row in rows] == ["none", "for the probe", "for the probe", "for the whole encoder"]
+    areas = comparison(page.parent / "results")
+    assert list(areas) == list(SYSTEMS) == ["zero-shot", "probe", "untrained", "supervised"]
+    labels = ["none", "for the probe", "for the probe", "for the whole encoder"]
+    assert [system.labels for system in SYSTEMS.values()] == labels
+    classes = class_table(page.parent / "results", task)
     text = page.read_text()
-    for row in rows:
-        area = row.macro["synthetic"]
-        assert area.low <= area.value <= area.high and f"<b>{area.value:.3f}</b>" in text
-        values = list(row.classes["synthetic"].values())
-        assert area.value == pytest.approx(sum(values) / len(values))
-        assert set(row.classes["synthetic"]) | set(area.left_out) == set(task.classes)
-    assert len({row.macro["synthetic"].value for row in rows}) == 4, "four different ways"
+    for key, table in areas.items():
+        area = table.loc["synthetic"]
+        assert area["lo"] <= area["value"] <= area["hi"] and f"<b>{area['value']:.3f}</b>" in text
+        assert f"<small>labels: {SYSTEMS[key].labels}</small>" in text
+        values = classes[key].dropna()
+        assert area["value"] == pytest.approx(sum(values) / len(values))
+        assert set(values.index) | set(area["left_out"]) == set(task.classes)
+        assert all(f">{value:.3f}</td>" in text for value in values)
+    assert len({table.loc["synthetic", "value"] for table in areas.values()}) == 4, "four different ways"
+    rows = comparison_rows(page.parent / "results")[1]
+    value, low, high = areas["probe"].loc["synthetic", ["value", "lo", "hi"]]
+    assert rows[1] == ["MELP, linear probe", "for the probe", f"{value:.3f} {low:.3f}-{high:.3f}"]
 
 
 def test_judged_are_the_records_that_no_training_saw(page: Path) -> None:
@@ -114,7 +121,8 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         values = dict(attributes)
-        self.outside += [value for key, value in attributes if key in ("src", "href") and value]
+        links = [value for key, value in attributes if key in ("src", "href", "xlink:href") and value]
+        self.outside += [link for link in links if not link.startswith(("data:image/png;base64,", "#"))]
         self.classes.append(values.get("class") or "")
         if tag not in VOID:
             self.open.append(tag)
@@ -131,8 +139,9 @@ def test_page_is_whole_and_needs_nothing_outside_itself(page: Path) -> None:
     tags = Tags()
     tags.feed(text)
     assert not tags.open and not tags.outside
-    assert set(re.findall(r"https?://[^\"' ]+", text)) == {"http://www.w3.org/2000/svg"}
-    assert "@import" not in text and "<script" not in text and "$" not in text
+    namespaces = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert set(re.findall(r"https?://[^\"' ]+", text)) == namespaces
+    assert "@import" not in text and "<script" not in text and "{{" not in text and "{%" not in text
     assert "Not a medical device" in text and text.count("not for diagnosis") == 2
 
 
@@ -142,28 +151,33 @@ def test_page_shows_test_ecgs_with_both_reports_and_shading(page: Path) -> None:
     assert len(articles) == 6
     index = pd.read_parquet(page.parent / "store" / "index.parquet").set_index("id")
     reports = pd.read_parquet(page.parent / "reports" / "reports.parquet").set_index("id")
-    found: set[str] = set()
+    seen: set[str] = set()
     for article in articles:
         record = re.findall(r"<h3>Record (\S+)</h3>", article)[0]
-        (paper,) = re.findall(r"<svg class=\"ecg\".*?</svg>", article, re.S)
+        (paper,) = re.findall(r"<svg .*?</svg>", article, re.S)
         svg = ElementTree.fromstring(paper)
         statements = list(index.loc[record, "statements"])
         assert [f"<span>{text}</span>" in article for text in statements] == [True] * len(statements)
-        assert paper.count('class="layer ') == article.count('type="radio"') == len(statements)
+        layers = re.findall(r'id="ecg\d-layer-\d"', paper)
+        assert len(layers) == article.count('type="radio"') == len(statements)
         assert article.count(" checked") == 1
         assert reports.loc[record, "generated"].split(". ")[0].rstrip(".") in article
-        assert article.count('class="rank"') == 5
-        assert len([line for line in svg.iter() if line.get("class") == "trace"]) == 13
+        assert len(re.findall(r'class="rank( true)?"', article)) == 5
+        assert len([line for line in svg.iter() if line.get("id", "").startswith("trace-")]) == 13
         new = set(index.loc[record, "labels"]) & set(get_task("synthetic").classes)
-        assert new - found
-        found |= new
+        assert new - seen
+        seen |= new
 
 
 def test_page_shows_training_and_validation_of_each_loss(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    curves = re.findall(r"<svg class=\"curve\".*?</svg>", text, re.S)
+    curves = re.findall(r"<figure class=\"curve\".*?</figure>", text, re.S)
     assert len(curves) == 6, "stage 1, the sum, three losses, the encoder with labels"
-    assert all('class="train"' in curve and 'class="validation"' in curve for curve in curves)
+    logs = [page.parent / "run/text", *[page.parent / "run"] * 4, page.parent / "supervised/synthetic"]
+    for curve, folder in zip(curves, logs, strict=True):
+        assert 'id="train"' in curve and 'id="train-mean"' in curve
+        validated = "validation/" in (folder / "log.jsonl").read_text()
+        assert ('id="validation"' in curve) == validated == (folder.name != "text"), folder
 
 
 def test_ptb_xl(tmp_path: Path) -> None:
@@ -182,7 +196,7 @@ def test_ptb_xl(tmp_path: Path) -> None:
     # No record has a code of ptbxl-form.
     tasks = ["ptbxl-super", "ptbxl-sub", "ptbxl-rhythm"]
     assert re.findall(r'<th class="number">(ptbxl-.*?)</th>', text) == tasks
-    assert re.findall(r"<summary>Each class \((.*?)\)", text) == tasks
+    assert re.findall(r"<summary>AUROC of each class \((.*?)\)", text) == tasks
     assert 'type="radio"' not in text and "Choose a statement" not in text, "no beats to show"
 
 

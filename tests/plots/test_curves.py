@@ -8,11 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from melp.errors import MelpError
-from melp.plots.curves import Curve, curve_panel, read_log, ticks
+from melp.plots.curves import Curve, plot_curve, read_log
+from melp.plots.figures import svg
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+def line(figure: Figure, gid: str) -> np.ndarray:
+    """The points [point, (x, y)] of a line."""
+    (found,) = (line for line in figure.axes[0].lines if line.get_gid() == gid)
+    return np.asarray(found.get_xydata())
 
 
 def test_log_is_split_into_training_and_validation(tmp_path: Path) -> None:
@@ -36,45 +44,54 @@ def test_bad_logs_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "wanted"),
+    ("low", "high", "ticks"),
     [
         (0, 300, [0, 100, 200, 300]),
         (0.31, 0.72, [0.2, 0.4, 0.6, 0.8]),
-        (2.0, 2.0, [2, 2.0005]),
+        (2.0, 2.0, [2, 2.0005, 2.001, 2.0015, 2.002]),
         (-1, 14, [-5, 0, 5, 10, 15]),
     ],
 )
-def test_ticks_are_round_and_span_the_values(low: float, high: float, wanted: list[float]) -> None:
-    assert ticks(low, high, 4) == wanted
+def test_ticks_are_round_and_span_the_values(low: float, high: float, ticks: list[float]) -> None:
+    axes = plot_curve("loss", Curve([(1, low), (2, high)])).axes[0]
+    assert axes.get_yticks() == pytest.approx(ticks)
+    assert axes.get_ylim() == pytest.approx((ticks[0], ticks[-1]))
 
 
-def test_a_panel_places_values_by_its_axes() -> None:
-    curve = Curve([(step, 10 - step / 100) for step in range(1, 1001)], [(500, 5.0), (1000, 0.0)])
-    svg = ElementTree.fromstring(curve_panel("a < b", curve))
-    dots = [(float(str(dot.get("cx"))), float(str(dot.get("cy")))) for dot in svg.iter(f"{SVG}circle")]
-    texts = {text.text: text for text in svg.iter(f"{SVG}text")}
-    assert "a < b" in texts
-    assert dots[1][0] == pytest.approx(330 - 12) and dots[0][0] == pytest.approx((46 + 330 - 12) / 2)
-    left = [text for text in svg.iter(f"{SVG}text") if text.get("text-anchor") == "end"]
-    y = {text.text: float(str(text.get("y"))) - 3.8 for text in left}
-    assert dots[0][1] == pytest.approx(y["5"], abs=0.2) and dots[1][1] == pytest.approx(y["0"], abs=0.2)
-    pale, smooth = (
-        np.array([pair.split(",") for pair in str(line.get("points")).split()], dtype=float)
-        for line in svg.iter(f"{SVG}polyline")
-        if line.get("class") == "train"
-    )
+def test_lines_are_the_values_and_their_running_mean() -> None:
+    train = [(step, 10 - step / 100) for step in range(1, 1001)]
+    figure = plot_curve("a < b", Curve(train, [(500, 5.0), (1000, 0.0)]))
+    axes = figure.axes[0]
+    assert axes.get_title(loc="left") == "a < b" and axes.get_xlabel() == "step"
+    assert axes.get_xlim() == (0, 1000) and axes.get_ylim() == (0, 10)
+    assert line(figure, "validation").tolist() == [[500, 5], [1000, 0]]
+    values, mean = line(figure, "train"), line(figure, "train-mean")
+    assert np.array_equal(values, train[::3]) and len(mean) == len(values)
     # The running mean of a straight line is that line, but for its ends.
-    assert np.abs(pale - smooth)[20:-20].max() < 0.3
+    assert np.abs(values - mean)[20:-20].max() < 0.01
+
+
+def test_mean_of_a_noisy_line() -> None:
+    noise = np.random.default_rng(0).normal(size=200)
+    figure = plot_curve("loss", Curve(list(enumerate(noise))))
+    slow = [noise[max(0, step - 2) : step + 3].mean() for step in range(200)]
+    assert line(figure, "train-mean")[:, 1] == pytest.approx(slow)
 
 
 def test_one_spike_does_not_flatten_the_rest() -> None:
     values = [(step, 1.0 + step % 2) for step in range(1, 300)]
-    calm, spiky = (
-        curve_panel("loss", Curve(train)) for train in (values, [*values[:50], (51, 1000.0), *values[51:]])
-    )
-    assert calm.split("<polyline")[0] == spiky.split("<polyline")[0]
+    spiky = [*values[:50], (51, 1000.0), *values[51:]]
+    calm, cut = (plot_curve("loss", Curve(train)).axes[0] for train in (values, spiky))
+    assert calm.get_ylim() == cut.get_ylim()
 
 
 def test_nothing_to_draw() -> None:
     with pytest.raises(MelpError, match="no value"):
-        curve_panel("loss", Curve())
+        plot_curve("loss", Curve())
+
+
+def test_svg_has_text_and_the_same_bytes_every_time() -> None:
+    first, second = (svg(plot_curve("a < b", Curve([(1, 2.0), (2, 1.0)]))) for _ in range(2))
+    assert first == second and first.startswith("<svg")
+    texts = ["".join(text.itertext()) for text in ElementTree.fromstring(first).iter(f"{SVG}text")]
+    assert {"a < b", "step", "1.0", "2.0"} <= set(texts)

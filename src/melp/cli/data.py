@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from melp.cli import app
+from melp.cli.tables import print_table
 from melp.corpora import list_corpora
 from melp.errors import MelpError
 
@@ -116,32 +117,26 @@ def info_command(
     plot: Path | None = typer.Option(None, help="Draw what a glance tells of it: a .png, .svg or .pdf file."),
 ) -> None:
     """Tells what a store holds."""
-    from rich.console import Console
-    from rich.table import Table
-
     from melp.data.describe import describe
     from melp.data.store import Store
 
     opened = Store(store)
-    manifest, console = opened.manifest, Console()
-    console.print(f"{store}: {manifest['corpus']}, {len(opened)} records", highlight=False)
-    console.print(
+    manifest = opened.manifest
+    typer.echo(f"{store}: {manifest['corpus']}, {len(opened)} records")
+    typer.echo(
         f"{opened.rate:g} Hz, {opened.seconds:g} s, {manifest['missing']} recordings missing on disk, "
-        f"statements of {manifest['texts']} training reports without recording",
-        highlight=False,
+        f"statements of {manifest['texts']} training reports without recording"
     )
-    for title, rows in describe(opened).items():
-        if rows.empty:
-            continue
-        table = Table(*rows.columns, title=title, title_justify="left")
-        for row in rows.itertuples(index=False):
-            table.add_row(*map(str, row))
-        console.print(table)
+    for title, table in describe(opened).items():
+        if not table.empty:
+            typer.echo()
+            print_table(table.columns, table.itertuples(index=False), title)
     if plot is not None:
+        from melp.plots.figures import save
         from melp.plots.store_page import plot_store
 
-        plot_store(opened, plot)
-        console.print(f"{plot}: drawn", highlight=False)
+        save(plot_store(opened), plot)
+        typer.echo(f"{plot}: drawn")
 
 
 @data.command("text")

@@ -1,4 +1,4 @@
-"""`melp quickstart`: everything once, and a page to look at."""
+"""`melp quickstart`: all steps in one command, and a page with the results."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from melp.cli import app
+from melp.cli.tables import print_table
 
 
 @app.command("quickstart")
@@ -23,8 +24,10 @@ def quickstart_command(
     """Trains and judges MELP on simulated ECGs or on PTB-XL; killed, it goes on where it was."""
     from melp.evaluation.classify import DISCLAIMER
     from melp.quickstart.path import quickstart
+    from melp.quickstart.results import comparison_rows
 
     page = quickstart(
         out, ptb_xl=ptb_xl, allow_missing=allow_missing, records=records, recipe=recipe, options=options
     )
-    typer.echo(f"{page}: table, curves and test ECGs; open it in a browser. {DISCLAIMER}")
+    print_table(*comparison_rows(out / "results"))
+    typer.echo(f"{page}: results, loss curves and test ECGs; open it in a browser. {DISCLAIMER}")

@@ -1,20 +1,31 @@
-"""Tables on the terminal."""
+"""Print tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 
 
-def print_table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints columns under their names; the first is never broken."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Print a table.
+
+    In a terminal, long texts wrap, except in the first column. In a pipe or a file, each row is one line of
+    plain text with tabs between the columns, for `grep` and `cut`.
+    """
+    if not sys.stdout.isatty():
+        if title:
+            print(title)
+        for cells in (columns, *rows):
+            print(*(" ".join(str(cell).split()) for cell in cells), sep="\t")
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for number, name in enumerate(names):
-        table.add_column(name, no_wrap=number == 0)
+    table = Table(box=None, pad_edge=False, title=title or None, title_justify="left")
+    for number, name in enumerate(columns):
+        table.add_column(Text(name), no_wrap=number == 0)
     for row in rows:
-        # Text as it is: brackets are no markup.
-        table.add_row(*map(Text, row))
+        # Text, because brackets in a string are markup.
+        table.add_row(*(Text(str(cell)) for cell in row))
     Console().print(table)

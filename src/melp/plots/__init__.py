@@ -1,1 +1,1 @@
-"""Pictures: ECG paper, attention over beats, loss curves; each a `<svg>` element."""
+"""Figures: ECG paper, attention over beats, loss curves and a store at a glance."""

@@ -1,4 +1,4 @@
-"""Where in time a sentence looks: attention over beats, and through them over the encoder's frames."""
+"""Attention of statements over time: over the beats, and through the beats over the encoder's frames."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ _PARTS = ("beat_pooler", "beat_vectors", "embed_statements", "local")
 def statement_relevance(
     method: Any, ecg: Float[Tensor, "lead time"], statements: Sequence[str]
 ) -> Float[Tensor, "statement frame"]:
-    """How much of a statement's attention falls on each frame of the encoder; sums to 1 over the frames.
+    """Return the attention of each statement over the frames of the encoder; it sums to 1 over the frames.
 
-    A statement attends over the beat queries as in MELP's local loss (paper, beat level), and each beat query
-    over the frames as in its attention pooler; this is the product of both. It tells where the vectors that
-    the statement is compared with come from, not why: a frame has seen its neighbours.
+    A statement attends to the beat queries as in MELP's local loss (paper, beat level), and each beat query
+    attends to the frames as in the attention pooler; the result is the product of both. It shows where the
+    vectors that the statement is compared with come from, but does not explain them: a frame also depends on
+    its neighbours.
 
     Args:
         method: MELP in evaluation mode.
-        ecg: preprocessed.
-        statements: of one report.
+        ecg: a preprocessed ECG.
+        statements: the statements of one report.
 
     Raises:
         MelpError: the method has no beats, or was trained without the local loss.
@@ -54,10 +55,10 @@ def statement_relevance(
 def shading(
     relevance: Float[np.ndarray, "statement frame"], full: float = 2.0
 ) -> Float[np.ndarray, "statement frame"]:
-    """Relevance as a depth of shading from 0 to 1: blank up to the even share, full at `full` times of it.
+    """Return relevance as a depth of shading: 0 up to the uniform share, 1 at `full` times that share.
 
-    Where a statement's peak is higher than `full` shares, its peak is full. An even spread stays blank, so
-    that shading is seen only where there is something to see.
+    If the peak of a statement is above `full` shares, the depth is 1 at the peak. Uniform attention is not
+    shaded.
     """
     shares = relevance * relevance.shape[1]
     peak = np.maximum(shares.max(axis=1, keepdims=True), full)

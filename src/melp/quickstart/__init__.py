@@ -1,1 +1,1 @@
-"""The whole path in one command, ending in a page that a person can look at."""
+"""All steps from recordings to results in one command, and a page that shows the results."""

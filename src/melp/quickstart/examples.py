@@ -1,4 +1,4 @@
-"""Test ECGs to look at: what was said of them, by people or simulator and by the model."""
+"""Test ECGs with their reports, the reports that the model writes, and its zero-shot classes."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ COUNT, TOP = 6, 5
 
 @dataclass(frozen=True)
 class Ranked:
-    """A class by its zero-shot score: the cosine, and the share of test ECGs that have a lower one."""
+    """A class with its zero-shot score (a cosine) and the share of test ECGs with a lower score."""
 
-    name: str
     wording: str
     score: float
     above: float
@@ -37,47 +36,71 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Example:
-    """A test ECG; `relevance` says where in time each of its statements looks, or is None without beats."""
+    """A test ECG.
 
-    id: str
+    Attributes:
+        ecg: the ECG.
+        statements: its report.
+        generated: the statements that the model wrote.
+        ranking: the classes with the highest zero-shot scores.
+        missed: wordings of the true classes that are not in `ranking`.
+        relevance: attention of each statement over time (see `statement_relevance`); None without beats.
+    """
+
     ecg: ECG
     statements: list[str]
-    generated: str
+    generated: list[str]
     ranking: list[Ranked]
-    findings: list[str]
+    missed: list[str]
     relevance: Float[np.ndarray, "statement frame"] | None
+
+    @property
+    def person(self) -> str:
+        """Age and sex."""
+        age, sex = self.ecg.meta.get("age"), self.ecg.meta.get("sex")
+        texts = [f"{age:.0f} years" if age is not None and np.isfinite(age) else "", str(sex or "")]
+        return ", ".join(text for text in texts if text)
+
+    @property
+    def peaks(self) -> list[float]:
+        """The highest attention of each statement, in multiples of uniform attention."""
+        return [] if self.relevance is None else [row.max() * len(row) for row in self.relevance]
 
 
 def examples(
     results: Path, reports: pd.DataFrame, store: Store, model: Model, tasks: Sequence[Task], seed: int = 0
 ) -> list[Example]:
-    """Records drawn by chance, each with a class that none before it had; success plays no part."""
-    scores, labels, wordings = _joined(results, tasks)
+    """Return records drawn at random, each with a class that the ones before do not have.
+
+    The selection does not depend on the scores.
+    """
+    scores, labels, wordings = _join_tasks(results, tasks)
     written = reports.set_index("id")["generated"]
     ids = np.random.default_rng(seed).permutation(scores.index[scores.index.isin(written.index)])
     chosen: list[str] = []
     seen: set[str] = set()
     for record in ids:
-        own = set(labels.columns[labels.loc[record]])
-        if len(chosen) < COUNT and own - seen:
+        classes = set(labels.columns[labels.loc[record]])
+        if len(chosen) < COUNT and classes - seen:
             chosen.append(str(record))
-            seen |= own
+            seen |= classes
     return [
         _example(store.ecg(record), written[record], scores, labels, wordings, model) for record in chosen
     ]
 
 
-def _joined(results: Path, tasks: Sequence[Task]) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    """Scores and labels over the classes of all tasks; a class that several have counts once."""
-    scores, labels = pd.DataFrame(), pd.DataFrame()
+def _join_tasks(results: Path, tasks: Sequence[Task]) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Return scores, labels and wordings of all classes; a class of several tasks is kept once."""
     wordings: dict[str, str] = {}
+    scores, labels = [], []
     for task in tasks:
-        own_scores, own_labels = predictions(results, task.name)
-        new = [name for name in task.classes if name not in wordings and name in own_scores]
-        scores = scores.join(own_scores[new], how="outer") if len(scores) else own_scores[new]
-        labels = labels.join(own_labels[new], how="outer") if len(labels) else own_labels[new]
+        task_scores, task_labels = predictions(results, task.name)
+        new = [name for name in task.classes if name not in wordings and name in task_scores]
+        scores.append(task_scores[new])
+        labels.append(task_labels[new])
         wordings |= {name: task.prompts[name][0] for name in new}
-    return scores, labels.eq(True), wordings
+    joined = [pd.concat(tables, axis=1).sort_index() for tables in (scores, labels)]
+    return joined[0], joined[1].eq(True), wordings
 
 
 def _example(
@@ -88,21 +111,18 @@ def _example(
     wordings: dict[str, str],
     model: Model,
 ) -> Example:
-    record, statements = str(ecg.meta["id"]), list(ecg.meta["statements"])
-    own, true = scores.T[record].dropna().sort_values(ascending=False), labels.T[record]
-    ranking = [
-        Ranked(
-            str(name),
-            wordings[str(name)],
-            float(score),
-            float((scores[name] < score).sum() / scores[name].notna().sum()),
-            bool(true[str(name)]),
-        )
-        for name, score in own.head(TOP).items()
-    ]
-    findings = [wordings[name] for name in labels.columns if true[name]]
-    relevance = _relevance(model, ecg, statements)
-    return Example(record, ecg, statements, generated, ranking, findings, relevance)
+    statements = list(ecg.meta["statements"])
+    record = str(ecg.meta["id"])
+    best, true = scores.T[record].dropna().sort_values(ascending=False).head(TOP), labels.T[record]
+    above = (scores[best.index] < best).sum() / scores[best.index].notna().sum()
+    return Example(
+        ecg,
+        statements,
+        [text for text in (part.strip(" .") for part in generated.split(". ")) if text],
+        [Ranked(wordings[name], best[name], above[name], true[name]) for name in best.index],
+        [wordings[name] for name in labels.columns if true[name] and name not in best],
+        _relevance(model, ecg, statements),
+    )
 
 
 def _relevance(model: Model, ecg: ECG, statements: list[str]) -> Float[np.ndarray, "statement frame"] | None:

@@ -22,7 +22,6 @@ from melp.hub import Model, load
 from melp.hub import save as save_model
 from melp.hub.folder import CONFIG, WEIGHTS
 from melp.quickstart.page import PAGE, write_page
-from melp.quickstart.results import comparison, terminal_table
 from melp.quickstart.steps import NOTES, Steps, digest
 from melp.recipes import load_recipe
 from melp.signal.preprocessing import Preprocessing
@@ -97,7 +96,6 @@ class _Path:
         self.model = load(self.run)
         self._judge()
         write_page(self.out, self.store, self.model, self.tasks, self.steps.done)
-        Console().print(terminal_table(comparison(self.results, self.tasks)))
         return self.out / PAGE
 
     def _build(self) -> None:

@@ -1,63 +1,93 @@
-"""What the quickstart found, read from the files that judging left."""
+"""Tables of a quickstart, from the results that its steps wrote."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from rich.table import Table
 
+from melp.evaluation.generation import TASK as GENERATION
 from melp.evaluation.metrics import MACRO
 from melp.evaluation.results import read_predictions, read_results
 from melp.tasks import Task
 
-__all__ = ["Area", "Row", "comparison", "predictions", "terminal_table"]
+__all__ = ["SYSTEMS", "System", "class_table", "comparison", "predictions", "report_table"]
 
 
 @dataclass(frozen=True)
-class Area:
-    """An AUROC with its 95 % interval; `n` records, `left_out` classes without positives."""
+class System:
+    """A way to classify: its title, a short one, the labels that it uses, and whether it is MELP's."""
 
-    value: float
-    low: float
-    high: float
-    n: int
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One way to classify: `macro` by task, `classes` by task and class."""
-
-    key: str
     title: str
+    short: str
     labels: str
-    macro: dict[str, Area]
-    classes: dict[str, dict[str, float]]
+    ours: bool
 
 
-SYSTEMS = (
-    ("zero-shot", "MELP, zero-shot", "none"),
-    ("probe", "MELP, linear probe", "for the probe"),
-    ("untrained", "Same network, untrained, linear probe", "for the probe"),
-    ("supervised", "Same encoder, trained with labels", "for the whole encoder"),
-)
+SYSTEMS = {
+    "zero-shot": System("MELP, zero-shot", "zero-shot", "none", True),
+    "probe": System("MELP, linear probe", "linear probe", "for the probe", True),
+    "untrained": System("Same network, untrained, linear probe", "untrained", "for the probe", False),
+    "supervised": System("Same encoder, trained with labels", "with labels", "for the whole encoder", False),
+}
+REPORTS = {
+    "melp": "Written by the model",
+    "most-frequent-report": "The most frequent report, for all",
+    "random-report": "A report drawn at random",
+}
 
 
-def comparison(results: Path, tasks: Sequence[Task]) -> list[Row]:
-    """The ways to classify that were judged, in the order of the table."""
+def comparison(results: Path) -> dict[str, pd.DataFrame]:
+    """Return the macro AUROC of each system, in the order of `SYSTEMS`.
+
+    The tables have one row per task (index) and the columns of `read_results`: `value`, its 95 % interval
+    `lo` to `hi`, the number of records `n`, the classes without positives `left_out`.
+    """
+    lines = _lines(results)
+    macro = lines[lines["metric"] == MACRO].set_index("task")
+    tasks = macro.index.unique()
+    return {key: macro[macro["system"] == key].loc[tasks] for key in SYSTEMS if key in set(macro["system"])}
+
+
+def class_table(results: Path, task: Task) -> pd.DataFrame:
+    """Return the AUROC of each class (index) by system, its number of positives `cases` and its `wording`."""
+    labels = predictions(results, task.name)[1]
+    lines = _lines(results)
+    lines = lines[(lines["task"] == task.name) & lines["metric"].str.startswith("auroc/")]
+    table = lines.pivot(index="metric", columns="system", values="value").rename(lambda name: name[6:])
+    table = table.reindex([name for name in task.classes if name in labels])
+    wordings = [task.prompts[str(name)][0] for name in table.index]
+    return table.assign(cases=labels.sum(), wording=wordings)
+
+
+def comparison_rows(results: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the columns and the rows of `comparison` as text."""
+    columns, rows = ["macro AUROC", "labels"], []
+    for key, areas in comparison(results).items():
+        texts = [f"{area.value:.3f} {area.lo:.3f}-{area.hi:.3f}" for area in areas.itertuples()]
+        rows.append([SYSTEMS[key].title, SYSTEMS[key].labels, *texts])
+        columns[2:] = areas.index
+    return columns, rows
+
+
+def report_table(reports: Path) -> pd.DataFrame:
+    """Return BLEU-4 and ROUGE-L of the written reports and of two baselines without an ECG, by method."""
+    lines = read_results(reports)
+    lines = lines[lines["task"] == GENERATION]
+    return lines.pivot(index="method", columns="metric", values="value").loc[list(REPORTS)]
+
+
+def predictions(results: Path, task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return zero-shot scores and labels of a task: one row per record, one column per class."""
+    cells = read_predictions(results)
+    return next((scores, labels) for cell, scores, labels in cells if (cell.task, cell.fraction) == (task, 0))
+
+
+def _lines(results: Path) -> pd.DataFrame:
     lines = read_results(results)
-    lines["system"] = [
-        _system(*key) for key in zip(lines["method"], lines["checkpoint"], lines["fraction"], strict=True)
-    ]
-    rows = []
-    for key, title, labels in SYSTEMS:
-        own = lines[lines["system"] == key]
-        if len(own):
-            rows.append(Row(key, title, labels, _macro(own, tasks), _classes(own, tasks)))
-    return rows
+    keys = zip(lines["method"], lines["checkpoint"], lines["fraction"], strict=True)
+    return lines.assign(system=[_system(*key) for key in keys])
 
 
 def _system(method: str, checkpoint: str, fraction: float) -> str:
@@ -66,52 +96,3 @@ def _system(method: str, checkpoint: str, fraction: float) -> str:
     if Path(checkpoint).name == "untrained":
         return "untrained"
     return "probe" if fraction else "zero-shot"
-
-
-def _macro(lines: pd.DataFrame, tasks: Sequence[Task]) -> dict[str, Area]:
-    found = lines[lines["metric"] == MACRO].to_dict("records")
-    areas = {
-        line["task"]: Area(
-            float(line["value"]),
-            float(line["lo"]),
-            float(line["hi"]),
-            int(line["n"]),
-            tuple(line["left_out"]),
-        )
-        for line in found
-    }
-    return {task.name: areas[task.name] for task in tasks if task.name in areas}
-
-
-def _classes(lines: pd.DataFrame, tasks: Sequence[Task]) -> dict[str, dict[str, float]]:
-    own = lines[lines["metric"].str.startswith("auroc/")]
-    return {
-        task.name: {
-            metric.removeprefix("auroc/"): float(value)
-            for metric, value in own.loc[own["task"] == task.name, ["metric", "value"]].itertuples(
-                index=False
-            )
-        }
-        for task in tasks
-    }
-
-
-def predictions(results: Path, task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Zero-shot scores and labels of the judged records: one row a record, one column a class."""
-    cells = read_predictions(results)
-    return next((scores, labels) for cell, scores, labels in cells if (cell.task, cell.fraction) == (task, 0))
-
-
-def terminal_table(rows: Sequence[Row]) -> Table:
-    """The table for the terminal."""
-    names = list(rows[0].macro) if rows else []
-    table = Table(title="Macro AUROC on recordings that no training has seen", title_justify="left")
-    table.add_column("")
-    table.add_column("labels used")
-    for name in names:
-        table.add_column(name, justify="right")
-    for row in rows:
-        areas = [row.macro[name] for name in names]
-        cells = [f"[bold]{area.value:.3f}[/bold] {area.low:.2f}-{area.high:.2f}" for area in areas]
-        table.add_row(row.title, row.labels, *cells)
-    return table

@@ -1,0 +1,61 @@
+"""Write matplotlib figures, as files or into an HTML page."""
+
+from __future__ import annotations
+
+import io
+import re
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from melp.errors import MelpError
+
+__all__ = ["BLUE", "GREY", "INK", "ORANGE", "plain_axes", "save", "svg"]
+
+INK, GREY, BLUE, ORANGE = "#14181d", "#8a949e", "#2c6fb3", "#c2540a"
+_POINT_DIGITS = re.compile(r"(\d\.\d\d)\d+")
+
+
+def plain_axes(axes: Axes, title: str) -> None:
+    """Give axes a title on the left and no frame at the top and right."""
+    axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors=INK)
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as an `<svg>` element, with its text as text and the same bytes every time."""
+    buffer = io.StringIO()
+    with _svg_settings():
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    # A hundredth of a point is enough; all six decimals would make a page a half larger.
+    return _POINT_DIGITS.sub(r"\1", buffer.getvalue().partition("<svg")[2]).join(("<svg", ""))
+
+
+def save(figure: Figure, file: Path) -> None:
+    """Write a figure to a file.
+
+    Args:
+        figure: the figure.
+        file: a file with a suffix that matplotlib supports (.png, .svg, .pdf).
+
+    Raises:
+        MelpError: matplotlib does not support the suffix.
+    """
+    formats = figure.canvas.get_supported_filetypes()
+    suffix = file.suffix.removeprefix(".").lower()
+    if suffix not in formats:
+        raise MelpError(f"{file}: picture of kind {suffix!r}, wanted one of {', '.join(sorted(formats))}")
+    unfinished = file.with_name(file.name + ".tmp")
+    with _svg_settings():
+        figure.savefig(unfinished, format=suffix, dpi=110)
+    unfinished.replace(file)
+
+
+def _svg_settings() -> AbstractContextManager[None]:
+    return matplotlib.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "melp", "font.sans-serif": ["DejaVu Sans"]}
+    )
