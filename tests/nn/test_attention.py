@@ -1,4 +1,4 @@
-"""Attention against a slow one; caches against the whole sequence."""
+"""Attention against a slow version; caches against the whole sequence."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_cached_block_equals_uncached(steps: list[int]) -> None:
     torch.testing.assert_close(torch.cat(parts, dim=1), block(x, causal=True), rtol=1e-5, atol=1e-6)
 
 
-def test_width_that_heads_do_not_divide_is_refused() -> None:
+def test_width_must_be_a_multiple_of_the_heads() -> None:
     with pytest.raises(MelpError, match="width 10 found, wanted a multiple of the 4 heads"):
         MultiHeadAttention(10, 4)
 
@@ -69,7 +69,7 @@ def test_pooler_ignores_the_order_of_frames() -> None:
     assert pooler(frames).shape == (2, 3, 8)
 
 
-def test_weights_are_those_that_forward_uses() -> None:
+def test_weights_equal_those_in_forward() -> None:
     torch.manual_seed(0)
     attention = MultiHeadAttention(8, 2, 6).eval()
     x, context = torch.randn(3, 4, 8), torch.randn(3, 5, 6)
@@ -80,7 +80,7 @@ def test_weights_are_those_that_forward_uses() -> None:
     assert torch.allclose(attention.output(torch.cat(heads, -1)), attention(x, context), atol=1e-6)
 
 
-def test_weights_of_a_pooler_are_those_that_forward_uses() -> None:
+def test_weights_of_a_pooler_equal_those_in_forward() -> None:
     torch.manual_seed(0)
     pooler = AttentionPooler(dim=8, context_dim=6, queries=3, heads=1)
     frames = torch.randn(2, 7, 6)

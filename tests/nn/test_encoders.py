@@ -27,7 +27,7 @@ from melp.nn.vit import ViT1d
     ],
 )
 @torch.no_grad()
-def test_frames_are_the_published_number(name: str, time: int, frames: int) -> None:
+def test_number_of_frames(name: str, time: int, frames: int) -> None:
     encoder = build_encoder(name).eval()
     assert encoder(torch.randn(2, 12, time)).shape == (2, frames, encoder.dim)
 
@@ -66,7 +66,7 @@ def vit_layer(dim: int, inner: int, feedforward: int) -> int:
 
 
 def resnet_parameters(blocks: tuple[int, ...], expansion: int = 1) -> int:
-    """Of a ResNet of 12 leads, widths 64 to 512, by counting kernels."""
+    """Parameters of a ResNet of 12 leads, widths 64 to 512, by counting kernels."""
     total, before = 12 * 64 * 7 + 2 * 64, 64
     for stage, (width, count) in enumerate(zip((64, 128, 256, 512), blocks, strict=True)):
         after = width * expansion
@@ -95,7 +95,7 @@ def test_gradient_of_the_convolutions_is_a_tenth() -> None:
 
 
 @torch.no_grad()
-def test_wav2vec2_convolutions_see_their_own_16_samples_only() -> None:
+def test_wav2vec2_convolutions_depend_on_16_samples_each() -> None:
     encoder = build_encoder("wav2vec2_tiny").eval()
     ecg = torch.randn(1, 12, 320)
     swapped = torch.cat([ecg[..., 160:], ecg[..., :160]], dim=-1)
@@ -131,7 +131,7 @@ def test_every_parameter_has_a_gradient_in_bfloat16(name: str, vector: bool) -> 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize("samples", [400, 413, 1000])
-def test_frame_count_is_that_of_the_frames(name: str, samples: int) -> None:
+def test_frame_count_equals_the_frames(name: str, samples: int) -> None:
     encoder = build_encoder(name).train()
     state = {key: value.clone() for key, value in encoder.state_dict().items()}
     count = encoder.frame_count(samples)
@@ -143,7 +143,7 @@ def test_frame_count_is_that_of_the_frames(name: str, samples: int) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", SMALL)
-def test_one_ecg_gives_the_same_as_in_a_batch(name: str) -> None:
+def test_one_ecg_equals_the_ecg_in_a_batch(name: str) -> None:
     encoder = build_encoder(name).eval()
     ecg = torch.randn(3, 12, 400)
     torch.testing.assert_close(encoder(ecg)[1:2], encoder(ecg[1:2]), rtol=1e-4, atol=1e-5)

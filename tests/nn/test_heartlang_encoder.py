@@ -37,7 +37,7 @@ def test_token_embeddings_are_a_circular_convolution(encoder: HeartLangEncoder) 
 
 
 @torch.no_grad()
-def test_words_by_their_embeddings(encoder: HeartLangEncoder, ecg: torch.Tensor) -> None:
+def test_words_equal_those_of_each_recording_alone(encoder: HeartLangEncoder, ecg: torch.Tensor) -> None:
     sentences = encoder.sentences(ecg)
     embedded = encoder.embed_beats(sentences.beats)
     token, words = encoder.contextualise(embedded, sentences)
@@ -58,7 +58,7 @@ def test_words_by_their_embeddings(encoder: HeartLangEncoder, ecg: torch.Tensor)
 
 
 @torch.no_grad()
-def test_frames_are_the_words_of_their_beat(encoder: HeartLangEncoder, ecg: torch.Tensor) -> None:
+def test_frames_are_means_of_the_words_of_their_beat(encoder: HeartLangEncoder, ecg: torch.Tensor) -> None:
     frames, sentences = encoder(ecg), encoder.sentences(ecg)
     words = encoder.contextualise(encoder.embed_beats(sentences.beats), sentences)[1]
     assert frames.shape == (5, 40, 16)
@@ -72,7 +72,7 @@ def test_frames_are_the_words_of_their_beat(encoder: HeartLangEncoder, ecg: torc
 
 
 @torch.no_grad()
-def test_empty_slots_are_not_read(encoder: HeartLangEncoder, ecg: torch.Tensor) -> None:
+def test_empty_slots_are_ignored(encoder: HeartLangEncoder, ecg: torch.Tensor) -> None:
     sentences = encoder.sentences(ecg)
     embedded = encoder.embed_beats(sentences.beats)
     other = torch.where(sentences.used[..., None], embedded, 50.0)
@@ -90,6 +90,6 @@ def test_rate_and_length() -> None:
     coarse.load_state_dict(encoder.state_dict())
     torch.testing.assert_close(coarse(resample(fine, 500, 100)), encoder(fine), rtol=1e-4, atol=1e-5)
     long = torch.cat([resample(fine, 500, 100)] * 2, dim=-1)
-    assert coarse(long).shape == (2, 80, 96), "20 s, of which the last share a second's embedding"
+    assert coarse(long).shape == (2, 80, 96), "the seconds after 15 share an embedding"
     with pytest.raises(MelpError, match="heartlang: rate 0 Hz found, wanted a positive number"):
         build_encoder("heartlang_narrow", rate=0)

@@ -48,7 +48,7 @@ def test_reordered_cache_follows_its_beams() -> None:
     torch.testing.assert_close(decoder(last, cache=cache), whole[:, 4:], rtol=1e-5, atol=1e-5)
 
 
-def test_starts_near_the_loss_of_a_guess() -> None:
+def test_initial_loss_is_near_that_of_a_uniform_guess() -> None:
     torch.manual_seed(0)
     decoder = ReportDecoder(64, 1000, layers=2, heads=4)
     logits = decoder(torch.randn(4, 10, 64), torch.randn(4, 8, 64))

@@ -36,7 +36,7 @@ def test_positions_by_their_formula() -> None:
 
 
 @torch.no_grad()
-def test_the_sequence_is_built_lead_by_lead(encoder: SpatioTemporalViT, ecg: torch.Tensor) -> None:
+def test_sequence_lead_by_lead(encoder: SpatioTemporalViT, ecg: torch.Tensor) -> None:
     positions = sine_positions(7, 16)
     sequences = []
     for signal in ecg:
@@ -59,7 +59,7 @@ def test_the_sequence_is_built_lead_by_lead(encoder: SpatioTemporalViT, ecg: tor
     torch.testing.assert_close(encoder.embed(ecg), encoder.norm(patches.mean((1, 2))))
 
 
-def test_patchify_cuts_and_leaves_the_rest(encoder: SpatioTemporalViT, ecg: torch.Tensor) -> None:
+def test_patchify_leaves_out_an_incomplete_patch(encoder: SpatioTemporalViT, ecg: torch.Tensor) -> None:
     patches = encoder.patchify(ecg)
     assert patches.shape == (2, 3, 5, 20)
     assert torch.equal(patches.flatten(2), ecg[..., :100])
@@ -68,7 +68,7 @@ def test_patchify_cuts_and_leaves_the_rest(encoder: SpatioTemporalViT, ecg: torc
 
 
 @torch.no_grad()
-def test_encoding_some_patches(encoder: SpatioTemporalViT, ecg: torch.Tensor) -> None:
+def test_encoding_a_subset_of_patches(encoder: SpatioTemporalViT, ecg: torch.Tensor) -> None:
     embedded = encoder.embed_patches(encoder.patchify(ecg))
     whole = encoder.encode(embedded)
     order = torch.tensor([4, 2, 0, 1, 3]).expand(2, 3, 5)
@@ -78,13 +78,13 @@ def test_encoding_some_patches(encoder: SpatioTemporalViT, ecg: torch.Tensor) ->
     kept = torch.stack([torch.tensor([[0, 3], [1, 2], [4, 0]]), torch.tensor([[2, 4], [0, 1], [3, 1]])])
     some = encoder.encode(embedded, kept)
     assert some.shape == (2, 3, 4, 16)
-    hidden = embedded.clone()
+    changed = embedded.clone()
     for row, lead in ((0, 0), (1, 2)):
         unseen = [patch for patch in range(5) if patch not in kept[row, lead]]
-        hidden[row, lead, unseen] = 100.0
-    assert torch.equal(encoder.encode(hidden, kept), some), "what is not kept is not seen"
+        changed[row, lead, unseen] = 100.0
+    assert torch.equal(encoder.encode(changed, kept), some), "patches that are not kept have no effect"
 
 
 @torch.no_grad()
-def test_leads_are_told_apart(encoder: SpatioTemporalViT, ecg: torch.Tensor) -> None:
+def test_output_depends_on_the_order_of_leads(encoder: SpatioTemporalViT, ecg: torch.Tensor) -> None:
     assert not torch.allclose(encoder(ecg[:, [1, 0, 2]]), encoder(ecg), atol=1e-3)

@@ -1,4 +1,4 @@
-"""Rows in parts of like length against one row at a time."""
+"""Parts of rows with similar lengths against one row at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from melp.nn.trimming import run_trimmed
 
 
 def network(values: Tensor, weights: Tensor, rows: Tensor) -> Tensor:
-    """Sees the past of its row alone, and which row it is."""
+    """Depends on earlier places of the row and on the number of the row."""
     return (values.cumsum(1) * weights[..., None]).tanh() + rows[:, None, None]
 
 
@@ -30,7 +30,7 @@ def test_equals_row_by_row(lengths: list[int], parts: int) -> None:
         assert not found[:, max(*lengths, 1) :].any()
 
 
-def test_gradients_reach_their_own_rows_and_places() -> None:
+def test_gradients_reach_only_the_places_used() -> None:
     lengths = torch.tensor([5, 1, 3, 2, 5])
     values = torch.randn(5, 6, 2, requires_grad=True)
     weights = torch.randn(5, 6)

@@ -28,7 +28,7 @@ def test_patches_are_ten_windows_of_all_leads() -> None:
 
 
 @torch.no_grad()
-def test_a_block_is_attention_and_feed_forward_behind_norms() -> None:
+def test_block_of_attention_and_feed_forward() -> None:
     block, x = ViT1d(SMALL).eval().layers[0], torch.randn(2, 5, 16)
     found = block(x)
     normed = F.layer_norm(x, (16,), block.attention_norm.weight, block.attention_norm.bias)
@@ -47,16 +47,16 @@ def test_a_block_is_attention_and_feed_forward_behind_norms() -> None:
 
 
 @torch.no_grad()
-def test_a_shorter_recording_is_the_beginning_of_a_longer_one() -> None:
+def test_shorter_recordings() -> None:
     encoder = build_encoder("vit_narrow", ecg_samples=600).eval()
     assert encoder.positions.shape[0] == 60
     assert encoder(torch.randn(2, 12, 600)).shape == (2, 60, encoder.dim)
     ecg = torch.randn(2, 12, 305)
-    assert torch.equal(encoder(ecg), encoder(ecg[..., :300])), "no patch of 10 in the last 5 samples"
+    assert torch.equal(encoder(ecg), encoder(ecg[..., :300])), "the last 5 samples do not fill a patch"
     with pytest.raises(MelpError, match="vit: recordings of 610 samples found, wanted at most 600"):
         encoder(torch.randn(2, 12, 610))
 
 
-def test_positions_begin_at_their_scale() -> None:
+def test_initial_scale_of_positions() -> None:
     assert abs(build_encoder("vit_tiny").positions.std() - 1) < 0.05
     assert abs(build_encoder("vit_narrow").positions.std() - 0.02) < 0.002

@@ -13,8 +13,8 @@ def barlow_twins_loss(
 ) -> Float[Tensor, ""]:
     """Return the sum of (1 - C_ii)^2 plus `redundancy` times the sum of C_ij^2 over i != j.
 
-    Zbontar et al. (2021), equation 1.
-    C_ij is the correlation over the batch of feature i of one view and feature j of the other (equation 2).
+    Zbontar et al. (2021), equation 1. C_ij is the correlation over the batch of feature i of one view and
+    feature j of the other (equation 2).
 
     Args:
         first, second: projected views of the same recordings.

@@ -100,7 +100,7 @@ def local_similarity(
     reports: int,
     settings: LocalAlignment | None = None,
 ) -> Float[Tensor, "ecg report"]:
-    """Return the similarity of ECG and report: log of the sum (or mean) over statements of exp(factor * cosine).
+    """Return similarities of ECGs and reports: log of sum (or mean) over statements of exp(factor * cosine).
 
     Args:
         beats: beat vectors, of any length.

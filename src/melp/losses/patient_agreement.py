@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def same_patient(patient: Int[Tensor, " batch"]) -> Bool[Tensor, "batch batch"]:
-    """Return which pairs are of the same patient; numbers below 0 are unknown patients, who match no other."""
+    """Return which pairs are of the same patient; numbers below 0 are unknown patients and match no other."""
     eye = torch.eye(len(patient), dtype=torch.bool, device=patient.device)
     return eye | ((patient[:, None] == patient) & (patient >= 0))
 

@@ -24,7 +24,7 @@ def patient_contrast(
 
     Args:
         first, second: the two vectors of each record in each pair of views.
-        patient: number of the patient of each record; below 0 is an unknown patient, who matches no other.
+        patient: number of the patient of each record; below 0 for an unknown patient, who matches no other.
         temperature: t.
     """
     with torch.autocast(first.device.type, enabled=False):

@@ -19,7 +19,7 @@ class AttentionCache:
 
     @property
     def length(self) -> int:
-        """Number of positions held."""
+        """Number of positions in the cache."""
         return 0 if self.keys is None else self.keys.shape[2]
 
     def extend(
@@ -27,7 +27,7 @@ class AttentionCache:
         keys: Float[Tensor, "batch head new head_dim"],
         values: Float[Tensor, "batch head new head_dim"],
     ) -> tuple[Float[Tensor, "batch head total head_dim"], Float[Tensor, "batch head total head_dim"]]:
-        """Append new positions and return all that are held."""
+        """Append new positions and return all."""
         if self.keys is not None and self.values is not None:
             keys, values = torch.cat([self.keys, keys], dim=2), torch.cat([self.values, values], dim=2)
         self.keys, self.values = keys, values
@@ -42,14 +42,14 @@ class AttentionCache:
 class MultiHeadAttention(nn.Module):
     """Scaled dot-product attention with separate query, key, value and output projections.
 
-    Initialised as in `torch.nn.MultiheadAttention` (Xavier-uniform projections, biases of zero).
+    Initialised like `torch.nn.MultiheadAttention`: Xavier-uniform projections, zero biases.
 
     Args:
         dim: width of the queries and of the output.
-        heads: number of heads; `dim` must be a multiple of it unless `head_dim` is given.
-        context_dim: width of what keys and values are made from; `dim` where None.
+        heads: number of heads; must divide `dim` unless `head_dim` is given.
+        context_dim: width of the input of keys and values; `dim` if None.
         dropout: dropout of the attention weights.
-        head_dim: width of a head; `dim` over the number of heads where None.
+        head_dim: width of a head; `dim` divided by `heads` if None.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class MultiHeadAttention(nn.Module):
         self.key = nn.Linear(context_dim or dim, inner)
         self.value = nn.Linear(context_dim or dim, inner)
         self.output = nn.Linear(inner, dim)
-        # One packed [3 dim, dim] matrix, where the widths agree, has a Xavier bound smaller by sqrt(2).
+        # torch packs projections of equal width into [3 dim, dim]: its Xavier bound is smaller by sqrt(2).
         gain = 2**-0.5 if (context_dim or dim) == dim else 1.0
         for layer in (self.query, self.key, self.value):
             nn.init.xavier_uniform_(layer.weight, gain)
@@ -82,7 +82,7 @@ class MultiHeadAttention(nn.Module):
     def project(
         self, context: Float[Tensor, "batch key context_dim"]
     ) -> tuple[Float[Tensor, "batch head key head_dim"], Float[Tensor, "batch head key head_dim"]]:
-        """Keys and values of a context."""
+        """Return keys and values of a context."""
         return self._split(self.key(context)), self._split(self.value(context))
 
     def attend(
@@ -93,27 +93,27 @@ class MultiHeadAttention(nn.Module):
         causal: bool = False,
         mask: Bool[Tensor, " batch #head #query key"] | None = None,
     ) -> Float[Tensor, "batch query dim"]:
-        """Attend over ready keys and values.
+        """Attend to keys and values.
 
         Args:
-            x: what queries are made from.
+            x: input of the queries.
             keys, values: as from `project`.
-            causal: the last query stands at the last key's place, and none sees keys after its own.
-            mask: True where a query may look; not to be given together with `causal`.
+            causal: whether queries only attend to keys up to their own place; the last query has the place of
+                the last key.
+            mask: True for keys that a query attends to; not together with `causal`.
         """
-        queries, seen = x.shape[1], keys.shape[2]
-        if causal and 1 < queries < seen:
-            # SDPA's own causal mask counts from the first key, wrong after a cached prefix.
-            mask = torch.ones(queries, seen, dtype=torch.bool, device=x.device).tril(seen - queries)[
-                None, None
-            ]
+        query_count, key_count = x.shape[1], keys.shape[2]
+        if causal and 1 < query_count < key_count:
+            # The causal mask of SDPA is aligned with the first key, which is wrong after a cached prefix.
+            mask = torch.ones(query_count, key_count, dtype=torch.bool, device=x.device)
+            mask = mask.tril(key_count - query_count)[None, None]
         attended = F.scaled_dot_product_attention(
             self._split(self.query(x)),
             keys,
             values,
             attn_mask=mask,
             dropout_p=self.dropout if self.training else 0.0,
-            is_causal=causal and queries == seen and queries > 1,
+            is_causal=causal and query_count == key_count and query_count > 1,
         )
         return self.output(attended.transpose(1, 2).flatten(2))
 
@@ -125,7 +125,7 @@ class MultiHeadAttention(nn.Module):
         mask: Bool[Tensor, " batch #head #query key"] | None = None,
         cache: AttentionCache | None = None,
     ) -> Float[Tensor, "batch query dim"]:
-        """Attention over `context`, or over `x` itself (and the cached positions before it) where None."""
+        """Attend to `context`; if None, to `x` and the cached positions before it."""
         keys, values = self.project(x if context is None else context)
         if cache is not None:
             keys, values = cache.extend(keys, values)
@@ -134,6 +134,6 @@ class MultiHeadAttention(nn.Module):
     def weights(
         self, x: Float[Tensor, "batch query dim"], context: Float[Tensor, "batch key context_dim"]
     ) -> Float[Tensor, "batch head query key"]:
-        """How much each query takes from each place of `context`, without dropout; its sum over them is 1."""
+        """Return the attention weights of each query over `context`, without dropout; they sum to 1."""
         queries, keys = self._split(self.query(x)), self._split(self.key(context))
         return (queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5).softmax(-1)

@@ -1,4 +1,4 @@
-"""What every ECG encoder has in common."""
+"""The base class of ECG encoders."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Encoder(nn.Module):
 
     Attributes:
         dim: width of a frame.
-        config: its sizes, `leads` among them.
-        needs: what it asks of a recording, for people.
+        config: its sizes, including `leads`.
+        needs: requirements on a recording, shown to users.
     """
 
     needs: ClassVar[str] = "any length"
@@ -25,23 +25,23 @@ class Encoder(nn.Module):
 
     @abstractmethod
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """Frames of the whole encoder; frame i of n covers the i-th n-th of the recording."""
+        """Return the frames; frame i of n covers the i-th n-th of the recording."""
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """One vector a recording: the mean frame, unless the architecture has its own way to it."""
+        """Return one vector per recording: the mean frame by default."""
         return self(ecg).mean(1)
 
     def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
-        """Outputs on the way to the frames, first to last: the last alone unless there are stages."""
+        """Return the outputs of all stages, first to last; by default, of the last stage only."""
         return [self(ecg).transpose(1, 2)]
 
     @torch.no_grad()
     def frame_count(self, samples: int) -> int:
-        """How many frames it makes of recordings of `samples`."""
+        """Return the number of frames of a recording of `samples`."""
         training = self.training
         weight = next(self.parameters())
         try:
-            # Batch norms must not take the silence for data.
+            # In training mode, the zeros would change the statistics of batch norms.
             frames = self.eval()(torch.zeros(1, self.config.leads, samples, device=weight.device))
         finally:
             self.train(training)

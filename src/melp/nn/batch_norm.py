@@ -11,10 +11,10 @@ from melp.signal.precision import at_least_single
 
 
 class BatchNorm1d(nn.BatchNorm1d):
-    """Batch norm whose training statistics are those of the joined batch of all processes.
+    """Batch norm with the statistics of the joined batch of all processes in training.
 
-    torch's own `SyncBatchNorm` does not run on CPU. In one process this is `torch.nn.BatchNorm1d`, whose
-    arguments these are. Takes vectors [batch, channel] or sequences [batch, channel, time].
+    `torch.nn.SyncBatchNorm` does not run on CPU. In one process this is `torch.nn.BatchNorm1d`, which has the
+    same arguments. Input: vectors [batch, channel] or sequences [batch, channel, time].
     """
 
     def forward(self, x: Float[Tensor, "batch channel *time"]) -> Float[Tensor, "batch channel *time"]:

@@ -1,4 +1,4 @@
-"""HeartLang's quantiser: each beat of a sentence becomes a word of an inventory, from which it is drawn."""
+"""HeartLang's quantiser: encodes each beat as an entry of a codebook and decodes it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class BeatQuantiser(nn.Module):
     """Encoder, codebook and decoder of beats (VQ-HBR, Jin et al. 2025).
 
     Args:
-        sizes: of the encoder; the decoder's but for its layers.
+        sizes: of the encoder; those of the decoder except for its layers.
         decoder_layers: transformer layers of the decoder.
-        codebook: the inventory.
-        code_dim: its width.
+        codebook: the codebook.
+        code_dim: width of its codes.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class BeatQuantiser(nn.Module):
         self.to_beat = mlp((sizes.dim, sizes.dim, BEAT_SAMPLES), norm=False, activation=nn.Tanh)
 
     def vectors(self, sentences: Sentences) -> Float[Tensor, "batch slot code_dim"]:
-        """A unit vector a beat, with its lead and its second in view; those of empty slots mean nothing."""
+        """Return a unit vector for each beat, to be quantised; vectors of empty slots are undefined."""
         embedded = self.encoder.embed_beats(sentences.beats)
         words = self.encoder.contextualise(embedded, sentences)[1]
         return F.normalize(at_least_single(self.to_code(words)), dim=-1)
@@ -45,7 +45,7 @@ class BeatQuantiser(nn.Module):
     def decode(
         self, vectors: Float[Tensor, "batch slot code_dim"], sentences: Sentences
     ) -> Float[Tensor, "batch slot sample"]:
-        """Beats drawn from codes, and from the leads and seconds in which they are."""
+        """Decode beats from their codes, leads and seconds."""
         words = self.decoder.contextualise(self.from_code(vectors), sentences)[1]
-        drawn: Tensor = self.to_beat(words)
-        return drawn
+        beats: Tensor = self.to_beat(words)
+        return beats

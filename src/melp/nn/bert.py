@@ -1,4 +1,4 @@
-"""A plain BERT encoder: the part of Hugging Face's that a text tower needs, with caches."""
+"""BERT encoder with caches for generation."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class BertConfig:
 
 
 class Bert(nn.Module):
-    """BERT (Devlin et al. 2019) without its pooler: embeddings and post-norm transformer layers.
+    """BERT (Devlin et al. 2019) without the pooler: embeddings and post-norm transformer layers.
 
-    Differences: texts are always segment 0.
+    Differences: all tokens are in segment 0.
     """
 
     def __init__(self, config: BertConfig | None = None) -> None:
@@ -68,7 +68,7 @@ class Bert(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def resize(self, vocabulary: int) -> None:
-        """Change the number of word pieces; new rows are drawn as at first."""
+        """Change the number of word pieces; new embeddings are initialised at random."""
         before = self.word_embeddings.weight.data
         kept = min(vocabulary, before.shape[0])
         self.word_embeddings = nn.Embedding(vocabulary, self.dim)
@@ -79,7 +79,7 @@ class Bert(nn.Module):
     def embed(
         self, tokens: Int[Tensor, "batch token"], positions: Int[Tensor, "#batch token"]
     ) -> Float[Tensor, "batch token dim"]:
-        """Sum of word, position and segment-0 embeddings, normalised."""
+        """Return the normalised sum of word, position and segment-0 embeddings."""
         summed = self.word_embeddings(tokens) + self.position_embeddings(positions)
         return self.dropout(self.embedding_norm(summed + self.token_type_embeddings.weight[0]))
 
@@ -91,13 +91,13 @@ class Bert(nn.Module):
         mask: Bool[Tensor, " batch #head #token key"] | None = None,
         cache: TransformerCache | None = None,
     ) -> Float[Tensor, "batch token dim"]:
-        """States of the last layer.
+        """Return the states of the last layer.
 
         Args:
             tokens: word pieces.
             positions: position ids.
-            causal: no token sees a later one.
-            mask: True where a token may look; not together with `causal`.
+            causal: whether tokens do not attend to later ones.
+            mask: True for positions that a token attends to; not together with `causal`.
             cache: for generation; `tokens` are then the new ones only.
         """
         return self.layers(self.embed(tokens, positions), None, causal, mask, cache)

@@ -14,12 +14,12 @@ from melp.nn.parameters import decay_groups
 
 
 class Classifier(nn.Module):
-    """An encoder and a linear head on its vector of a recording, trained by binary cross entropy.
+    """An encoder and a linear head on its vectors, trained with binary cross entropy.
 
     Args:
-        encoder: gives the vectors.
-        classes: number of classes, which may occur together.
-        encoder_rate: learning rate of the encoder as a share of the head's.
+        encoder: the ECG encoder.
+        classes: number of classes, not mutually exclusive.
+        encoder_rate: factor on the learning rate of the encoder.
     """
 
     def __init__(self, encoder: Encoder, classes: int, encoder_rate: float = 1.0) -> None:
@@ -28,19 +28,19 @@ class Classifier(nn.Module):
         self.head = nn.Linear(encoder.dim, classes)
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """What the head reads of preprocessed ECGs."""
+        """Return the vectors of preprocessed ECGs that the head classifies."""
         return self.encoder.embed(ecg)
 
     def logits(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch class"]:
-        """Log-odds of each class."""
+        """Return the log-odds of each class."""
         logits: Tensor = self.head(self.embed(ecg))
         return logits
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Float[Tensor, ""]]:
-        """The loss of a batch that holds `ecg` and `labels`."""
+        """Return the loss of a batch with `ecg` and `labels`."""
         return {"loss": F.binary_cross_entropy_with_logits(self.logits(batch["ecg"]), batch["labels"])}
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Encoder and head; vectors and scalars are not decayed."""
+        """Return the optimiser groups of encoder and head; vectors and scalars are not decayed."""
         encoder = decay_groups(self.encoder.parameters(), lr_factor=self.encoder_rate)
         return encoder + decay_groups(self.head.parameters(), lr_factor=1.0)

@@ -1,4 +1,4 @@
-"""An inventory of unit vectors that follow what is assigned to them."""
+"""Vector quantisation with a codebook of unit vectors, updated by moving averages."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from melp.losses.gather import gather, sum_over_ranks
 
 
 class _Assigned(NamedTuple):
-    """What a step assigned, over all processes."""
+    """Vectors assigned to codes in a step, over all processes."""
 
     counts: Float[Tensor, " code"]
     sums: Float[Tensor, "code dim"]
-    drawn: Float[Tensor, "word dim"]
+    replacements: Float[Tensor, "word dim"]
 
 
 class Codebook(nn.Module):
-    """Vector quantisation on the unit sphere, whose codes are moving averages (VQ-VAE, as in HeartLang).
+    """Vector quantisation on the unit sphere with an exponential moving average (VQ-VAE, as in HeartLang).
 
-    Van den Oord et al. (2017), appendix A.1, with vectors of unit length. No gradient reaches the codes. In
-    training, `note` takes down what a step assigned, and `follow` moves the codes after it: a code keeps
-    `decay` of itself and takes the rest from the mean direction of its vectors.
+    Van den Oord et al. (2017), appendix A.1, with vectors of unit length. The codes get no gradient. In
+    training, `accumulate` records the assignments of a step and `update` moves each code: `decay` times the
+    code plus (1 - `decay`) times the mean direction of its vectors, normalised.
 
-    A code that hardly anything is assigned to (less than `dead` of the mean use, as a moving average) takes
-    the place of a vector of the batch, drawn at random. At the start all codes are such.
+    A dead code, whose use (a moving average) is at most `dead` times the mean use, is replaced by a random
+    vector of the batch. At the start all codes are dead.
 
-    Statistics are those of all processes, where the codes stay the same.
+    Statistics are those of all processes, so the codes are the same in each.
 
     Args:
-        codes: how many.
-        dim: width.
+        codes: number of codes.
+        dim: width of a code.
         decay: of both moving averages.
-        dead: share of the mean use.
+        dead: share of the mean use at or below which a code is dead.
     """
 
     codes: Tensor
@@ -51,7 +51,7 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def nearest(self, vectors: Float[Tensor, "*place dim"]) -> Int[Tensor, "*place"]:
-        """Numbers of the codes with the greatest cosine."""
+        """Return the numbers of the codes with the highest cosine similarity."""
         return (vectors @ self.codes.t()).argmax(-1)
 
     @torch.no_grad()
@@ -61,43 +61,43 @@ class Codebook(nn.Module):
         chosen: Int[Tensor, " word"],
         draw: Float[Tensor, " word"],
     ) -> Float[Tensor, " code"]:
-        """Take down what was assigned in a step.
+        """Record the assignments of a step.
 
         Args:
             vectors: of unit length.
             chosen: their codes, as from `nearest`.
-            draw: a random number each; the vectors with the least ones take the place of dead codes.
+            draw: a random number for each; the vectors with the smallest replace dead codes.
 
         Returns:
-            How many vectors of all processes each code has.
+            The number of vectors of each code, over all processes.
         """
         counts = torch.zeros_like(self.usage).index_add_(0, chosen, torch.ones_like(vectors[:, 0]))
         sums = torch.zeros_like(self.codes).index_add_(0, chosen, vectors)
         dead = int(self._dead().sum())
-        drawn = vectors[:0]
+        replacements = vectors[:0]
         if dead:
-            least = draw.argsort()[:dead]
-            # Each process gives what may be needed of its own; the least of them all are taken.
-            order = gather(draw[least]).argsort()[:dead]
-            drawn = gather(vectors[least])[order]
-        self._assigned = _Assigned(sum_over_ranks(counts), sum_over_ranks(sums), drawn)
+            # Each process offers as many vectors as may be needed.
+            smallest = draw.argsort()[:dead]
+            order = gather(draw[smallest]).argsort()[:dead]
+            replacements = gather(vectors[smallest])[order]
+        self._assigned = _Assigned(sum_over_ranks(counts), sum_over_ranks(sums), replacements)
         return self._assigned.counts
 
     @torch.no_grad()
     def update(self) -> None:
-        """Move the codes after what was taken down, and revive dead ones."""
+        """Move the codes towards their vectors and replace dead codes."""
         if self._assigned is None:
             return
-        counts, sums, drawn = self._assigned
+        counts, sums, replacements = self._assigned
         self._assigned = None
         dead, used = self._dead(), (counts > 0)[:, None]
         moved = F.normalize(torch.lerp(F.normalize(sums, dim=1), self.codes, self.decay), dim=1)
         self.codes.copy_(torch.where(used, moved, self.codes))
         self.usage.lerp_(counts, 1 - self.decay)
-        # Where there are fewer vectors than dead codes, the last of these wait for the next step.
-        revived = dead.nonzero()[: len(drawn), 0]
-        self.codes[revived] = drawn
-        self.usage[revived] = self.usage.mean()
+        # With fewer vectors than dead codes, the remaining codes are replaced in a later step.
+        replaced = dead.nonzero()[: len(replacements), 0]
+        self.codes[replaced] = replacements
+        self.usage[replaced] = self.usage.mean()
 
     def _dead(self) -> Bool[Tensor, " code"]:
         return self.usage <= self.dead * self.usage.mean()

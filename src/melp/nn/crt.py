@@ -1,4 +1,4 @@
-"""The cross-reconstruction transformer: patches of the time, the spectrum and its phase as one sequence."""
+"""The cross-reconstruction transformer: patches of signal, spectrum magnitude and phase in one sequence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from melp.nn.transformer import Transformer, TransformerBlock
 from melp.signal.precision import at_least_single
 
 MODALITIES = ("time", "magnitude", "phase")
-# Of the largest magnitude of a recording; the phase of weaker bins is that of rounding errors.
+# As a share of the largest magnitude; the phase of weaker bins is rounding error.
 _SILENT = 1e-5
 
 
@@ -28,7 +28,7 @@ class CRTConfig:
     leads: int = 12
     """Input leads."""
     samples: int = 5000
-    """Longest recording, which the learned positions reach."""
+    """Longest recording; the learned positions cover it."""
     patch: int = 20
     """Samples, or bins of the spectrum, of a patch."""
     dim: int = 128
@@ -40,7 +40,7 @@ class CRTConfig:
     feedforward: int = 512
     """Hidden width of a layer (not published)."""
     extractor: tuple[int, ...] = (32, 64)
-    """Channels of the first stages of the ResNets that read patches; the last has the width (not
+    """Channels of the first stages of the ResNets that embed patches; the last stage has `dim` (not
     published)."""
     dropout: float = 0.1
     """After attention and in the feed-forward parts."""
@@ -50,36 +50,36 @@ CRT_PRESETS: dict[str, CRTConfig] = {
     "narrow": CRTConfig(samples=1000, dim=96, layers=3, heads=4, feedforward=192, extractor=(32,)),
     "base": CRTConfig(),
 }
-"""The published size, and a narrow one for two CPU cores, whose patches are 0.2 s at 100 Hz."""
+"""The published size, and a narrow one for two CPU cores with patches of 0.2 s at 100 Hz."""
 
 
 def spectrum(
     ecg: Float[Tensor, "batch lead time"],
 ) -> tuple[Float[Tensor, "batch lead bin"], Float[Tensor, "batch lead bin"]]:
-    """Magnitude and phase of the first half of the bins, from 0 Hz on.
+    """Return magnitude and phase of the first half of the bins, from 0 Hz on.
 
     Args:
-        ecg: recordings of an even number of samples, or of which the last is left out.
+        ecg: recordings; if their number of samples is odd, the last is left out.
 
     Returns:
-        Magnitudes of the unitary transform, in the units of the ECG: the mean of their squares is that of the
-        ECG's. Phases in units of pi, from -1 to 1; 0 where there is next to no power.
+        Magnitudes of the unitary transform, in the units of the ECG; their mean square is that of the ECG.
+        Phases in units of pi, from -1 to 1; 0 for bins with almost no power.
     """
     time = ecg.shape[-1] // 2 * 2
     bins = torch.fft.rfft(at_least_single(ecg[..., :time]), norm="ortho")[..., : time // 2]
     magnitude = bins.abs()
-    # Adding 0 makes the negative zero a positive one: pi and -pi are the same phase.
+    # Adding 0 turns -0 into 0, so that the phase is pi and not -pi.
     phase = torch.atan2(bins.imag + 0.0, bins.real) / torch.pi
-    heard = magnitude > _SILENT * magnitude.amax((1, 2), keepdim=True)
-    return magnitude, torch.where(heard, phase, 0.0)
+    audible = magnitude > _SILENT * magnitude.amax((1, 2), keepdim=True)
+    return magnitude, torch.where(audible, phase, 0.0)
 
 
 class PlaceEmbeddings(nn.Module):
-    """Learned embeddings of places and modalities; magnitude and phase of a frequency share its place.
+    """Learned embeddings of places and modalities; magnitude and phase share the places of the spectrum.
 
     Args:
-        times: patches of the time.
-        frequencies: patches of the spectrum.
+        times: number of patches of the signal.
+        frequencies: number of patches of the spectrum.
         dim: width.
     """
 
@@ -90,7 +90,7 @@ class PlaceEmbeddings(nn.Module):
         self.modalities = nn.Parameter(0.02 * torch.randn(len(MODALITIES), dim))
 
     def forward(self, counts: Sequence[int]) -> list[Float[Tensor, "_ dim"]]:
-        """Of the first `counts` patches of each modality."""
+        """Return the embeddings of the first `counts` patches of each modality."""
         tables = (self.times, self.frequencies, self.frequencies)
         return [
             table[:count] + modality
@@ -99,19 +99,19 @@ class PlaceEmbeddings(nn.Module):
 
 
 class CrossReconstructionTransformer(Encoder):
-    """Patches of time, magnitude and phase, a small ResNet for each kind, one pre-norm transformer (CRT).
+    """Patches of signal, magnitude and phase, a small ResNet for each modality, a pre-norm transformer (CRT).
 
-    Zhang et al. (2023). A patch is 20 samples (or bins) of all leads; its token is the mean output of its
-    kind's ResNet, with embeddings of its place and kind. Each kind has a class token. For pretraining:
-    `patchify`, and `encode`, which takes the patches that were kept.
+    Zhang et al. (2023). A patch is 20 samples (or bins) of all leads. Its token is the mean output of the
+    ResNet of its modality plus embeddings of place and modality. Each modality has a class token. For
+    pretraining: `patchify`, and `encode`, which accepts a subset of the patches.
 
-    Frames are the tokens of the time. The vector of a recording is the mean of the three class tokens.
+    Frames are the tokens of the signal. The vector of a recording is the mean of the three class tokens.
 
-    Differences: samples and bins that do not fill a patch are left out. A recording may be shorter than the
-    positions reach; its bins are wider then. The sizes of the ResNets and of the hidden layers are not known.
+    Differences: samples and bins that do not fill a patch are left out. Recordings may be shorter than
+    `samples`; their bins are wider. The published sizes of ResNets and hidden layers are unknown.
     """
 
-    needs: ClassVar[str] = "as many samples as the size samples, or fewer"
+    needs: ClassVar[str] = "at most as many samples as its size `samples`"
 
     def __init__(self, config: CRTConfig | None = None) -> None:
         super().__init__()
@@ -141,15 +141,15 @@ class CrossReconstructionTransformer(Encoder):
         self.norm = nn.LayerNorm(config.dim)
 
     def new_places(self) -> PlaceEmbeddings:
-        """Embeddings of all places that the encoder knows."""
+        """Return new embeddings for all places of the encoder."""
         samples, patch = self.config.samples, self.config.patch
         return PlaceEmbeddings(samples // patch, samples // 2 // patch, self.dim)
 
     def patchify(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch _ lead sample"]]:
-        """Patches of each of `MODALITIES`.
+        """Return the patches of each of `MODALITIES`.
 
         Raises:
-            MelpError: the recordings are shorter than two patches, or longer than the positions reach.
+            MelpError: the recordings are shorter than two patches or longer than `samples`.
         """
         size, time = self.config.patch, ecg.shape[-1]
         if not 2 * size <= time <= self.config.samples:
@@ -167,11 +167,11 @@ class CrossReconstructionTransformer(Encoder):
         patches: Sequence[Float[Tensor, "batch _ lead sample"]],
         kept: Sequence[Int[Tensor, "batch _"]] | None = None,
     ) -> tuple[Float[Tensor, "batch token dim"], Float[Tensor, "batch token dim"]]:
-        """Tokens before and after the transformer: three class tokens, then those of each modality.
+        """Return the tokens before and after the transformer: three class tokens, then each modality's.
 
         Args:
             patches: as from `patchify`.
-            kept: for each modality the numbers of the patches that are read; all where None.
+            kept: for each modality, the numbers of the patches to encode; all if None.
         """
         places = self.places([part.shape[1] for part in patches])
         tokens = [self.class_tokens.expand(len(patches[0]), -1, -1)]
@@ -180,21 +180,21 @@ class CrossReconstructionTransformer(Encoder):
             if kept is not None:
                 part = part.take_along_dim(kept[number][..., None, None], 1)
                 place = place.take_along_dim(kept[number][..., None], 1)
-            read = self.extractors[number](part.flatten(0, 1)).mean(1)
-            tokens.append(read.unflatten(0, part.shape[:2]) + place)
+            features = self.extractors[number](part.flatten(0, 1)).mean(1)
+            tokens.append(features.unflatten(0, part.shape[:2]) + place)
         before = torch.cat(tokens, dim=1)
         return before, self.norm(self.layers(before))
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """A frame for each patch of the time."""
+        """Return a frame for each patch of the signal."""
         first = len(MODALITIES)
         patches = self.patchify(ecg)
         return self.encode(patches)[1][:, first : first + patches[0].shape[1]]
 
     def summaries(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch modality dim"]:
-        """The class token of each modality."""
+        """Return the class token of each modality."""
         return self.encode(self.patchify(ecg))[1][:, : len(MODALITIES)]
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """The mean class token."""
+        """Return the mean class token."""
         return self.summaries(ecg).mean(1)

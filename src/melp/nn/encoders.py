@@ -24,13 +24,13 @@ class Preset(NamedTuple):
     config: Any
     """Its sizes, a frozen dataclass."""
     rate: float
-    """Hz that the sizes are meant for; others work as well."""
+    """Hz that the sizes are designed for; others work as well."""
 
 
 def _family(
     build: type[Encoder], presets: dict[str, Any], prefix: str, rate: float, smallest: str
 ) -> dict[str, Preset]:
-    """Presets under their names; the smallest of each family is meant for 100 Hz."""
+    """Return presets by name; the smallest of each family is designed for 100 Hz."""
     return {
         prefix + size: Preset(build, config, 100 if size == smallest else rate)
         for size, config in presets.items()
@@ -49,7 +49,7 @@ ENCODERS: dict[str, Preset] = {
 
 
 def list_encoders(kind: type[Encoder] = Encoder) -> list[str]:
-    """Return the names that `build_encoder` takes, of encoders of a class."""
+    """Return the names of all encoders of a class, which `build_encoder` accepts."""
     return sorted(name for name, preset in ENCODERS.items() if issubclass(preset.build, kind))
 
 
@@ -65,12 +65,12 @@ def build_encoder(
     Args:
         name: one of `list_encoders()`.
         leads: number of input leads.
-        ecg_samples: samples of the longest recording, for encoders that must know (option `samples`).
-        ecg_rate: Hz of the recordings, for encoders that must know (option `rate`).
-        overrides: fields of the preset's config (such as `ResNet1dConfig`) to change.
+        ecg_samples: samples of the longest recording, for encoders with an option `samples`.
+        ecg_rate: Hz of the recordings, for encoders with an option `rate`.
+        overrides: changed fields of the preset's config (such as `ResNet1dConfig`).
 
     Raises:
-        MelpError: unknown name, unknown field, or values that are not sizes of an encoder.
+        MelpError: unknown name, unknown field, or invalid sizes.
     """
     if name not in ENCODERS:
         raise MelpError(f"encoder: {name!r} found, wanted one of {', '.join(list_encoders())}")
@@ -80,10 +80,10 @@ def build_encoder(
         raise MelpError(
             f"encoder {name}: option {unknown[0]!r} found, wanted one of {', '.join(sorted(fields))}"
         )
-    said = {"samples": ecg_samples, "rate": ecg_rate}
-    known = {key: value for key, value in said.items() if key in fields and value is not None}
+    ecg = {"samples": ecg_samples, "rate": ecg_rate}
+    ecg_sizes = {key: value for key, value in ecg.items() if key in fields and value is not None}
     sequences = {key: tuple(value) if isinstance(value, list) else value for key, value in overrides.items()}
     try:
-        return preset.build(dataclasses.replace(preset.config, **{"leads": leads, **known, **sequences}))
+        return preset.build(dataclasses.replace(preset.config, **{"leads": leads, **ecg_sizes, **sequences}))
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise MelpError(f"encoder {name}: {overrides} found, not sizes of one ({error})") from error

@@ -22,11 +22,11 @@ class HeartLangConfig:
     leads: int = 12
     """Input leads."""
     rate: float = BEAT_RATE
-    """Hz of the ECGs, which are cut into beats at 100 Hz."""
+    """Hz of the ECGs; beats are cut at 100 Hz."""
     slots: int = 256
     """Beats of a sentence."""
     seconds: int = 15
-    """Seconds with an embedding of their own; beats after them share the last one."""
+    """Seconds with their own embedding; later beats share the last one."""
     frame: int = 25
     """Samples of a frame at 100 Hz."""
     dim: int = 768
@@ -51,15 +51,15 @@ HEARTLANG_PRESETS: dict[str, HeartLangConfig] = {
     "narrow": HeartLangConfig(dim=96, layers=3, heads=4, head_dim=24, feedforward=192),
     "base": HeartLangConfig(),
 }
-"""The published size, and a narrow one for two CPU cores; both read 100 Hz."""
+"""The published size, and a narrow one for two CPU cores; both for 100 Hz."""
 
 
 class SentenceTransformer(nn.Module):
-    """Lead, second and position embeddings, class token, pre-norm transformer over words of a sentence.
+    """Lead, second and position embeddings, class token and a pre-norm transformer over a sentence's words.
 
-    HeartLang (Jin et al. 2025), ST-ECGFormer behind its token embeddings.
+    HeartLang (Jin et al. 2025), ST-ECGFormer without its token embeddings.
 
-    Differences: empty slots are not attended to, so that a recording's words do not hang on their number.
+    Differences: empty slots are not attended to, so the output does not depend on their number.
     """
 
     def __init__(self, config: HeartLangConfig) -> None:
@@ -86,11 +86,11 @@ class SentenceTransformer(nn.Module):
     def contextualise(
         self, embedded: Float[Tensor, "batch slot dim"], sentences: Sentences
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch slot dim"]]:
-        """The class token and the words after the transformer; words of empty slots mean nothing.
+        """Return class token and words after the transformer; words of empty slots are undefined.
 
         Args:
             embedded: token embeddings.
-            sentences: where the beats are.
+            sentences: places of the beats.
         """
         second = sentences.second.clamp(max=self.config.seconds)
         x = embedded + self.lead_embedding(sentences.lead) + self.second_embedding(second)
@@ -102,7 +102,7 @@ class SentenceTransformer(nn.Module):
 
 
 def _embedding(count: int, dim: int) -> nn.Embedding:
-    """Of the numbers 1 to `count`, and 0 for none; small, as positions are, so that beats are not drowned."""
+    """Embed 1 to `count`, and 0 for empty slots; initially small compared with the embeddings of beats."""
     embedding = nn.Embedding(count + 1, dim, padding_idx=0)
     with torch.no_grad():
         embedding.weight.mul_(0.02)
@@ -113,34 +113,34 @@ class HeartLangEncoder(SentenceTransformer, Encoder):
     """Beats as words: token, lead, second and position embeddings, class token, pre-norm transformer.
 
     HeartLang (Jin et al. 2025), ST-ECGFormer. For pretraining: `sentences` cuts ECGs into beats,
-    `embed_beats` embeds them, `contextualise` runs the transformer on embeddings that may have been masked.
+    `embed_beats` embeds them, `contextualise` runs the transformer on embeddings, which may be masked.
 
-    Frames are cut from the time: a frame is the mean over the leads of the words of the beat that holds its
-    middle. The vector of a recording is its class token.
+    A frame is the mean over leads of the words of the beat at its middle. The vector of a recording is the
+    class token.
 
-    Differences: empty slots are not attended to, so that a recording's words do not hang on their number.
+    Differences: empty slots are not attended to, so the output does not depend on their number.
     """
 
     needs: ClassVar[str] = "R waves"
 
     def __init__(self, config: HeartLangConfig | None = None) -> None:
         super().__init__(config or HeartLangConfig())
-        # The neighbours of a beat in the sentence say something about it; the ends are joined, as published.
+        # Beats are embedded together with their neighbours in the sentence, circular as published.
         self.beat_embedding = nn.Conv1d(
             BEAT_SAMPLES, self.dim, 3, padding=1, padding_mode="circular", bias=False
         )
         nn.init.kaiming_normal_(self.beat_embedding.weight, mode="fan_in", nonlinearity="leaky_relu")
 
     def sentences(self, ecg: Float[Tensor, "batch lead time"]) -> Sentences:
-        """The beats of ECGs at the rate of the config."""
+        """Cut ECGs at the rate of the config into beats."""
         return make_sentences(ecg, self.config.rate, self.config.slots)
 
     def embed_beats(self, beats: Float[Tensor, "batch slot sample"]) -> Float[Tensor, "batch slot dim"]:
-        """Token embeddings of beats; what pretraining replaces where it masks."""
+        """Return the token embeddings of beats, which pretraining masks."""
         return self.beat_embedding(beats.transpose(1, 2)).transpose(1, 2)
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """A frame for each `frame` samples at 100 Hz, at least one."""
+        """Return a frame for each `frame` samples at 100 Hz, at least one."""
         sentences = self.sentences(ecg)
         words = self.contextualise(self.embed_beats(sentences.beats), sentences)[1]
         count = self._frame_count(ecg.shape[-1])
@@ -152,7 +152,7 @@ class HeartLangEncoder(SentenceTransformer, Encoder):
         return words.take_along_dim(slot[..., None], 1).unflatten(1, (-1, count)).mean(1)
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """The class token."""
+        """Return the class token."""
         sentences = self.sentences(ecg)
         return self.contextualise(self.embed_beats(sentences.beats), sentences)[0]
 

@@ -1,4 +1,4 @@
-"""Parameters as an optimiser takes them."""
+"""Parameter groups for an optimiser."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 
 def decay_groups(parameters: Iterable[nn.Parameter], **options: Any) -> list[dict[str, Any]]:
-    """Two groups, with the same further options: matrices, and vectors and scalars, which are not decayed."""
+    """Return two groups with the same options: matrices; vectors and scalars, which are not decayed."""
     parameters = list(parameters)
     return [
         {"params": [parameter for parameter in parameters if parameter.ndim > 1], **options},

@@ -1,4 +1,4 @@
-"""Pooling of encoder frames by attention."""
+"""Attention pooling of encoder frames."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from melp.nn.attention import MultiHeadAttention
 
 
 class AttentionPooler(nn.Module):
-    """Learned queries attend over a sequence (CoCa's attentional pooler; MELP's beats and caption tokens).
+    """Learned queries attend to a sequence (CoCa's attentional pooler; MELP's beats and caption tokens).
 
-    The layer norm and the projection that follow in MELP are the method's.
+    The layer norm and projection after it are part of the method.
 
     Args:
         dim: width of the queries and of the output.
         context_dim: width of the sequence.
-        queries: number of queries, which is that of the outputs.
+        queries: number of queries and outputs.
         heads: attention heads.
     """
 
@@ -31,27 +31,27 @@ class AttentionPooler(nn.Module):
         self.attention = MultiHeadAttention(dim, heads, context_dim)
 
     def forward(self, frames: Float[Tensor, "batch frame context_dim"]) -> Float[Tensor, "batch query dim"]:
-        """Pooled vectors, one a query."""
+        """Return the pooled vectors, one per query."""
         queries = self.query_norm(self.query).expand(frames.shape[0], -1, -1)
         return self.attention(queries, self.context_norm(frames))
 
     def weights(self, frames: Float[Tensor, "batch frame context_dim"]) -> Float[Tensor, "batch query frame"]:
-        """How much each query takes from each frame, as the mean over the heads; they sum to 1."""
+        """Return the attention weights of each query over the frames, mean over the heads; they sum to 1."""
         queries = self.query_norm(self.query).expand(frames.shape[0], -1, -1)
         return self.attention.weights(queries, self.context_norm(frames)).mean(1)
 
 
 class ClassTokenPooler(nn.Module):
-    """MERL's attention pooling: a learned token attends over the frames and itself (Liu et al. 2024).
+    """MERL's attention pooling: a learned token attends to the frames and itself (Liu et al. 2024).
 
     Args:
         dim: width of the frames.
         out_dim: width of the output.
-        frames: most frames that positions are learned for.
+        frames: largest number of frames; each has a learned position.
         heads: attention heads.
 
-    Differences: there may be fewer frames than positions. As in the published code, the token's own position
-    is added to it twice.
+    Differences: there may be fewer frames than positions. As in the published code, the position of the token
+    is added twice.
     """
 
     def __init__(self, dim: int, out_dim: int, frames: int, heads: int = 4) -> None:
@@ -62,7 +62,7 @@ class ClassTokenPooler(nn.Module):
         self.projection = nn.Linear(dim, out_dim)
 
     def forward(self, frames: Float[Tensor, "batch frame dim"]) -> Float[Tensor, "batch out_dim"]:
-        """One vector a recording.
+        """Return one vector per recording.
 
         Raises:
             MelpError: there are more frames than positions.

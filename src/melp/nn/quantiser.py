@@ -1,4 +1,4 @@
-"""Vectors out of a small inventory: product quantisation with Gumbel noise."""
+"""Product quantisation with Gumbel noise."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from melp.signal.precision import at_least_single
 
 
 class GumbelQuantiser(nn.Module):
-    """Each frame becomes one entry of each of several codebooks, side by side (wav2vec 2.0, section 2).
+    """Replaces each frame by the concatenation of one entry of each codebook (wav2vec 2.0, section 2).
 
-    The entry with the greatest logit, in training with Gumbel noise added, is taken; the gradient is that of
-    the softmax (straight through).
+    The entry with the highest logit is taken, in training with Gumbel noise; the gradient is that of the
+    softmax (straight-through estimator).
 
     Args:
         source_dim: width of the frames.
-        dim: width of a quantised frame; each codebook gives its share.
-        groups: codebooks.
-        entries: of each.
+        dim: width of a quantised frame, divided evenly among the codebooks.
+        groups: number of codebooks.
+        entries: entries of each codebook.
     """
 
     def __init__(self, source_dim: int, dim: int, groups: int = 2, entries: int = 320) -> None:
@@ -39,14 +39,14 @@ class GumbelQuantiser(nn.Module):
         temperature: float,
         noise: Float[Tensor, "batch frame group entry"] | None = None,
     ) -> Quantised:
-        """Frames made of entries.
+        """Quantise frames.
 
         Args:
-            frames: what is quantised.
-            temperature: of the softmax through which the gradient goes.
-            noise: Gumbel noise; None takes the most probable entry.
+            frames: frames to quantise.
+            temperature: of the softmax of the gradient.
+            noise: Gumbel noise; None selects the most probable entry.
         """
-        # In half precision, an entry would be chosen by rounding.
+        # In half precision, rounding would decide between entries.
         with torch.autocast(frames.device.type, enabled=False):
             logits = self.logits(at_least_single(frames)).unflatten(-1, (self.groups, self.entries))
             soft = ((logits if noise is None else logits + noise) / temperature).softmax(-1)
@@ -58,11 +58,11 @@ class GumbelQuantiser(nn.Module):
 
 
 class Quantised(NamedTuple):
-    """What a quantiser made of frames."""
+    """Quantised frames."""
 
     vectors: Float[Tensor, "batch frame dim"]
-    """Entries side by side."""
+    """Concatenated entries."""
     entries: Int[Tensor, "batch frame group"]
-    """Which they are."""
+    """Numbers of the entries."""
     probabilities: Float[Tensor, "batch frame group entry"]
-    """Of every entry, without noise."""
+    """Probability of every entry, without noise."""

@@ -1,4 +1,4 @@
-"""The decoder that writes reports from ECG tokens."""
+"""The decoder that generates reports from ECG tokens."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class ReportDecoder(nn.Module):
     Args:
         dim: width of text states and ECG tokens.
         vocabulary: number of word pieces.
-        layers: pairs of a self-attention and a cross-attention block.
+        layers: number of pairs of a self-attention and a cross-attention block.
         heads: attention heads.
-        dropout: in the blocks.
-        tied: the output matrix is the word embeddings given to `forward`.
+        dropout: of the blocks.
+        tied: whether the word embeddings passed to `forward` are the output matrix.
 
-    Differences: initialised (matrices and output matrix normal, as in CLIP's text tower), where the published
-    code leaves its output matrix as the allocator found it; `tied` and `dropout` are not in the paper.
+    Differences: all matrices are initialised (normal, as in CLIP's text tower); the published code leaves its
+    output matrix uninitialised. `tied` and `dropout` are not in the paper.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ReportDecoder(nn.Module):
         ecg_tokens: Float[Tensor, "batch place dim"] | None = None,
         cache: TransformerCache | None = None,
     ) -> Float[Tensor, "batch token dim"]:
-        """What `project` makes logits of; arguments as in `forward`."""
+        """Return the input of `project`; arguments as in `forward`."""
         if ecg_tokens is None and (cache is None or not cache.length):
             raise MelpError("report decoder: no ECG tokens found, wanted them at the first step")
         return self.norm(self.layers(text_states, ecg_tokens, causal=True, cache=cache))
@@ -77,10 +77,10 @@ class ReportDecoder(nn.Module):
     def project(
         self, hidden: Float[Tensor, "*place dim"], embeddings: Float[Tensor, "vocabulary dim"] | None = None
     ) -> Float[Tensor, "*place vocabulary"]:
-        """Logits.
+        """Return the logits.
 
         Raises:
-            MelpError: the decoder is tied, and no embeddings are given.
+            MelpError: the decoder is tied and embeddings are missing.
         """
         if self.output is not None:
             return hidden @ self.output
@@ -95,11 +95,11 @@ class ReportDecoder(nn.Module):
         cache: TransformerCache | None = None,
         embeddings: Float[Tensor, "vocabulary dim"] | None = None,
     ) -> Float[Tensor, "batch token vocabulary"]:
-        """Logits of the word piece that follows each position.
+        """Return the logits of the word piece after each position.
 
         Args:
             text_states: causal states of the tokens so far; with a cache, of the new tokens only.
-            ecg_tokens: needed unless the cache has seen them.
+            ecg_tokens: optional once they are in the cache.
             cache: as from `new_cache`; extended in place.
             embeddings: the word embeddings of a tied decoder.
 

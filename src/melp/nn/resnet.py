@@ -20,7 +20,7 @@ class ResNet1dConfig:
     leads: int = 12
     """Input leads."""
     widths: tuple[int, ...] = (64, 128, 256, 512)
-    """Channels of each stage; its outputs have four times as many where there are bottlenecks."""
+    """Channels of each stage; with bottlenecks, its output has four times as many."""
     blocks: tuple[int, ...] = (2, 2, 2, 2)
     """Blocks of each stage."""
     strides: tuple[int, ...] = (1, 2, 2, 2)
@@ -34,7 +34,7 @@ class ResNet1dConfig:
     dropout: float = 0.0
     """Before the last convolution of a block."""
     bottleneck: bool = False
-    """Whether blocks have three convolutions, the first and the last of kernel 1."""
+    """Whether blocks have three convolutions, the first and last with kernel 1."""
 
     def __post_init__(self) -> None:
         if not len(self.widths) == len(self.blocks) == len(self.strides):
@@ -57,11 +57,11 @@ RESNET_PRESETS: dict[str, ResNet1dConfig] = {
 
 
 EXPANSION = 4
-"""Channels of a bottleneck's output over those of its middle."""
+"""Ratio of the output channels of a bottleneck to those of its middle convolution."""
 
 
 def _shortcut(before: int, after: int, stride: int) -> nn.Module:
-    """Identity, or a 1x1 convolution where the shape changes."""
+    """Return the identity, or a 1x1 convolution if the shape changes."""
     if stride == 1 and before == after:
         return nn.Identity()
     return nn.Sequential(nn.Conv1d(before, after, 1, stride, bias=False), BatchNorm1d(after))
@@ -87,7 +87,7 @@ class BasicBlock(nn.Module):
 
 
 class BottleneckBlock(nn.Module):
-    """Three convolutions with batch norm, of which the middle one is narrow, and a shortcut."""
+    """Three convolutions with batch norm, the first two narrow, and a shortcut."""
 
     expansion = EXPANSION
 
@@ -109,7 +109,7 @@ class BottleneckBlock(nn.Module):
 
 
 class ResNet1d(Encoder):
-    """Residual network over time, without max-pooling (MERL's ResNet-1D, Liu et al. 2024)."""
+    """1-D residual network without max-pooling (MERL, Liu et al. 2024)."""
 
     def __init__(self, config: ResNet1dConfig | None = None) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class ResNet1d(Encoder):
         self.residual_stages = nn.ModuleList(stages)
 
     def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
-        """Output of each stage."""
+        """Return the output of each stage."""
         x, outputs = self.stem(ecg), []
         for stage in self.residual_stages:
             x = stage(x)
@@ -141,9 +141,9 @@ class ResNet1d(Encoder):
         return outputs
 
     def conv_features(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
-        """Output of the last stage."""
+        """Return the output of the last stage."""
         return self.stages(ecg)[-1]
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """The last stage's output as a sequence of frames."""
+        """Return the output of the last stage as frames."""
         return self.conv_features(ecg).transpose(1, 2)

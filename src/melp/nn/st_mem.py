@@ -1,4 +1,4 @@
-"""The spatio-temporal vision transformer of ST-MEM: patches of single leads, read all together."""
+"""The spatio-temporal vision transformer of ST-MEM: one sequence of patches of single leads."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ST_MEM_PRESETS: dict[str, STMEMConfig] = {
 
 
 def sine_positions(count: int, dim: int) -> Float[Tensor, "count dim"]:
-    """Fixed positions: sines of places 0 to `count` - 1, then cosines, of `dim`/2 rates from 1 to 1/10,000.
+    """Return fixed positions: sines of 0 to `count` - 1, then cosines, at `dim`/2 rates from 1 to 1/10,000.
 
     Vaswani et al. (2017), in the order of He et al. (2022).
 
@@ -61,14 +61,13 @@ def sine_positions(count: int, dim: int) -> Float[Tensor, "count dim"]:
 class SpatioTemporalViT(Encoder):
     """Patches of every lead as one sequence; ST-MEM (Na et al. 2024).
 
-    Each patch has a fixed position in time, which all leads share, and a learned embedding of its lead. A
-    learned separator stands at both ends of every lead. For masked pretraining: `patchify`, `embed_patches`
-    and `encode`, which takes the patches that were kept.
+    Each patch has a fixed position in time, shared by all leads, and a learned embedding of its lead. Each
+    lead has a learned separator at both ends. For masked pretraining: `patchify`, `embed_patches` and
+    `encode`, which accepts a subset of the patches.
 
-    Frames are the means over the leads, so that a frame has its place in time and the mean of the frames is
-    that of all patches, whose layer norm is the vector of a recording.
+    Frames are the means over leads. The vector of a recording is the layer norm of the mean patch.
 
-    Differences: recordings may have any length; samples at their end that do not fill a patch are left out.
+    Differences: recordings may have any length; samples that do not fill a patch are left out.
     """
 
     needs: ClassVar[str] = "one patch or more"
@@ -95,10 +94,10 @@ class SpatioTemporalViT(Encoder):
         self.norm = nn.LayerNorm(config.dim)
 
     def patchify(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch lead patch sample"]:
-        """The recordings in patches.
+        """Cut the recordings into patches.
 
         Raises:
-            MelpError: they are shorter than one.
+            MelpError: they are shorter than one patch.
         """
         size = self.config.patch
         if ecg.shape[-1] < size:
@@ -108,8 +107,8 @@ class SpatioTemporalViT(Encoder):
     def embed_patches(
         self, patches: Float[Tensor, "batch lead patch sample"]
     ) -> Float[Tensor, "batch lead patch dim"]:
-        """What the transformer reads of each patch, with its position and its lead."""
-        # Place 0 is the separator's before the lead.
+        """Return the embeddings of patches, including position and lead."""
+        # Place 0 is that of the first separator.
         positions = self._positions(patches.shape[2] + 2)[1:-1]
         return self.patch_embedding(patches) + positions + self.lead_embeddings[:, None]
 
@@ -118,34 +117,32 @@ class SpatioTemporalViT(Encoder):
         embedded: Float[Tensor, "batch lead patch dim"],
         kept: Int[Tensor, "batch lead keep"] | None = None,
     ) -> Float[Tensor, "batch lead place dim"]:
-        """The transformer over all leads together, without the last layer norm.
+        """Run the transformer over all leads together, without the last layer norm.
 
         Args:
             embedded: as from `embed_patches`.
-            kept: numbers of the patches of each lead that it sees; all where None.
+            kept: numbers of the patches of each lead to encode; all if None.
 
         Returns:
-            Of each lead the first separator, the patches seen in the order of `kept`, the last separator.
+            For each lead: first separator, patches in the order of `kept`, last separator.
         """
         ends = self._positions(embedded.shape[2] + 2)[[0, -1]] + self.separator
         first, last = (ends[:, None, None] + self.lead_embeddings[None, :, None]).unbind()
-        seen = embedded
         if kept is not None:
-            seen = embedded.take_along_dim(kept[..., None], 2)
+            embedded = embedded.take_along_dim(kept[..., None], 2)
         rows = embedded.shape[0]
-        parts = [first.expand(rows, -1, -1, -1), seen, last.expand(rows, -1, -1, -1)]
-        x = torch.cat(parts, dim=2)
+        x = torch.cat([first.expand(rows, -1, -1, -1), embedded, last.expand(rows, -1, -1, -1)], dim=2)
         return self.layers(x.flatten(1, 2)).unflatten(1, x.shape[1:3])
 
     def _frames(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         return self.encode(self.embed_patches(self.patchify(ecg)))[:, :, 1:-1].mean(1)
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """A frame for each patch of the time."""
+        """Return a frame for each patch of the time."""
         return self.norm(self._frames(ecg))
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """The layer norm of the mean patch."""
+        """Return the layer norm of the mean patch."""
         return self.norm(self._frames(ecg).mean(1))
 
     def _positions(self, count: int) -> Float[Tensor, "count dim"]:

@@ -1,4 +1,4 @@
-"""Running a network over rows of different lengths without working on most of the padding."""
+"""Applies a network to rows of different lengths, skipping most of the padding."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def run_trimmed(
     *inputs: Shaped[Tensor, "row place *rest"],
     parts: int = 4,
 ) -> Shaped[Tensor, "row place *rest"]:
-    """Apply a network to the rows in parts of like length, each cut to its longest row.
+    """Apply a network to parts of rows with similar lengths, each trimmed to its longest row.
 
-    Reports are short but for a few, so that most of a padded batch is padding. The network must give the same
-    for a row whatever its padding; where a part was cut, the result is 0.
+    Most reports are short, so most of a padded batch is padding. The output of the network for a row must not
+    depend on its padding. The result is 0 at the places that were trimmed.
 
     Args:
-        network: from inputs [row, short, ...] and, last, the numbers of the rows, to [row, short, ...].
-        lengths: places of each row that count, from the left.
+        network: maps inputs [row, short, ...] and, last, the numbers of the rows to [row, short, ...].
+        lengths: length of each row without padding, which is on the right.
         inputs: padded rows.
-        parts: how many.
+        parts: number of parts.
     """
     order = lengths.argsort()
     width = inputs[0].shape[1]

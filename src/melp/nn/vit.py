@@ -21,7 +21,7 @@ class ViT1dConfig:
     leads: int = 12
     """Input leads."""
     samples: int = 5000
-    """Longest recording, which the learned positions reach."""
+    """Longest recording; the learned positions cover it."""
     patch: int = 50
     """Samples of a patch (0.1 s at 500 Hz)."""
     dim: int = 192
@@ -37,7 +37,7 @@ class ViT1dConfig:
     dropout: float = 0.0
     """After the positions, attention and feed-forward parts."""
     position_scale: float = 1.0
-    """Deviation of the positions at the start; MERL's drowns patches of some tenths of a mV at first."""
+    """Initial standard deviation of the positions; MERL's is large compared with patches of some 0.1 mV."""
 
 
 VIT_PRESETS: dict[str, ViT1dConfig] = {
@@ -62,13 +62,13 @@ VIT_PRESETS: dict[str, ViT1dConfig] = {
 class ViT1d(Encoder):
     """Patches of all leads together, learned positions, pre-norm transformer (MERL, Liu et al. 2024).
 
-    The vector of a recording is the layer norm of its mean patch.
+    The vector of a recording is the layer norm of the mean patch.
 
-    Differences: a recording may be shorter than the positions reach; its frames are normalised one by one
-    (the published module has no use for frames). Samples that do not fill a patch are left out.
+    Differences: recordings may be shorter than `samples`. Frames are normalised one by one (the published
+    module does not return frames). Samples that do not fill a patch are left out.
     """
 
-    needs: ClassVar[str] = "as many samples as the size samples, or fewer"
+    needs: ClassVar[str] = "at most as many samples as its size `samples`"
 
     def __init__(self, config: ViT1dConfig | None = None) -> None:
         super().__init__()
@@ -102,13 +102,13 @@ class ViT1d(Encoder):
         return self.layers(x)
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """A frame a patch.
+        """Return a frame for each patch.
 
         Raises:
-            MelpError: the recordings are longer than the positions reach.
+            MelpError: the recordings are longer than `samples`.
         """
         return self.norm(self._patches(ecg))
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """The layer norm of the mean patch."""
+        """Return the layer norm of the mean patch."""
         return self.norm(self._patches(ecg).mean(1))

@@ -47,7 +47,7 @@ class Wav2Vec2Config:
     attention_dropout: float = 0.1
     """Of the attention weights."""
     conv_gradient: float = 0.1
-    """Factor on the gradient that reaches the convolutions."""
+    """Factor on the gradient of the convolutions."""
 
 
 WAV2VEC2_PRESETS: dict[str, Wav2Vec2Config] = {
@@ -75,10 +75,9 @@ class _ScaleGradient(torch.autograd.Function):
 
 
 class ConvStack(nn.Module):
-    """Strided convolutions without bias; group norm (a group a channel, in float32) after the first; GELU.
+    """Strided convolutions without bias, each with GELU; group norm per channel, in float32, after the first.
 
-    With kernel = stride = 2 and four layers, a frame covers 16 samples (32 ms at 500 Hz) and frames do not
-    overlap.
+    With kernel = stride = 2 and four layers, frames are 16 samples (32 ms at 500 Hz) without overlap.
     """
 
     def __init__(self, config: Wav2Vec2Config) -> None:
@@ -95,7 +94,7 @@ class ConvStack(nn.Module):
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
         x = self.layers[0](ecg)
-        # The norm runs over the whole recording: half precision would lose the small deflections.
+        # Statistics over the whole recording in half precision would lose small deflections.
         with torch.autocast(x.device.type, enabled=False):
             norm = F.group_norm(
                 x.float(),
@@ -111,7 +110,7 @@ class ConvStack(nn.Module):
 
 
 class PositionalConv(nn.Module):
-    """Relative positions: a weight-normed grouped convolution over the frames, then GELU."""
+    """Relative positions: a grouped convolution with weight norm over the frames, then GELU."""
 
     def __init__(self, dim: int, kernel: int, groups: int) -> None:
         super().__init__()
@@ -128,11 +127,11 @@ class PositionalConv(nn.Module):
 class Wav2Vec2Encoder(Encoder):
     """Convolutions, positional convolution and a post-norm transformer.
 
-    wav2vec 2.0 (Baevski et al. 2020) as carried to ECGs by fairseq-signals (Oh et al. 2022) and used by
-    ECG-FM and MELP: no masking, no quantiser, no layer drop.
+    wav2vec 2.0 (Baevski et al. 2020) as adapted to ECGs by fairseq-signals (Oh et al. 2022) and used by
+    ECG-FM and MELP, without masking, quantiser and layer drop.
 
-    Differences: the parts of the published module that self-supervised pretraining alone needs (mask vector,
-    quantiser, two projections) are not here; MELP carries them without a gradient.
+    Differences: the published module also contains what only self-supervised pretraining needs (mask vector,
+    quantiser, two projections), which gets no gradient in MELP.
     """
 
     needs: ClassVar[str] = "16 samples or more"
@@ -160,23 +159,23 @@ class Wav2Vec2Encoder(Encoder):
         )
 
     def conv_features(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
-        """Output of the convolutions alone; the gradient that comes back through it is scaled down."""
+        """Return the output of the convolutions, whose gradient is scaled by `conv_gradient`."""
         return _ScaleGradient.apply(self.conv_stack(ecg), self.config.conv_gradient)
 
     def project(self, features: Float[Tensor, "batch channel frame"]) -> Float[Tensor, "batch frame dim"]:
-        """Normalised convolution features in the width of the transformer: what pretraining masks."""
+        """Normalise the convolution features and project them to the width of the transformer."""
         return self.dropout(self.projection(self.conv_norm(features.transpose(1, 2))))
 
     def contextualise(self, x: Float[Tensor, "batch frame dim"]) -> Float[Tensor, "batch frame dim"]:
-        """Positions and transformer, on the output of `project`."""
+        """Add positions to the output of `project` and run the transformer."""
         return self.layers(self.dropout(self.norm(x + self.positions(x))))
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
-        """Frames of ECGs that are preprocessed as the checkpoint says; at least 16 samples."""
+        """Return the frames of preprocessed ECGs of at least 16 samples."""
         return self.contextualise(self.project(self.conv_features(ecg)))
 
     def frame_count(self, samples: int) -> int:
-        """How many frames it makes of recordings of `samples`."""
+        """Return the number of frames of a recording of `samples`."""
         for _ in range(self.config.conv_layers):
             samples = (samples - self.config.conv_kernel) // self.config.conv_stride + 1
         return samples
