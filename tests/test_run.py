@@ -1,4 +1,4 @@
-"""The script `run`, with a Python that only writes down what it is asked."""
+"""The script `run`, with a fake Python that records its arguments."""
 
 from __future__ import annotations
 
@@ -16,17 +16,26 @@ echo "$(basename "$0") $*" >> "{log}"
 case "$*" in
   *"-m venv"*)
     mkdir -p "$4/bin"
-    for name in python melp ruff mypy lint-imports; do cp "$0" "$4/bin/$name"; done ;;
+    for name in python melp ruff mypy lint-imports pylint; do cp "$0" "$4/bin/$name"; done ;;
   *"print(sys.executable)"*) echo "$0" ;;
   *"urllib"*) exit {unreachable} ;;
   *"pip install"*) exit {broken} ;;
 esac
 """
 
+CHECKS = [
+    "ruff check",
+    "ruff format --check",
+    "mypy ",
+    "lint-imports --no-logo",
+    "pylint --disable=all --enable=duplicate-code --score=no src/melp",
+]
+PYTEST = "python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile"
+
 
 @dataclass
 class Machine:
-    """A copy of the project's shell on a machine with nothing but the tools of any Unix."""
+    """A copy of the script on a machine that has only standard Unix tools."""
 
     folder: Path
     unreachable: int = 1
@@ -51,7 +60,7 @@ class Machine:
         file.chmod(0o755)
 
     def run(self, *words: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-        """What `./run WORDS` gave, and the commands that it gave to Python and the installed programs."""
+        """Return the result of `./run WORDS`, and the commands of Python and installed programs."""
         log = self.folder / "log"
         log.write_text("")
         done = subprocess.run(
@@ -80,7 +89,7 @@ def test_without_python(machine: Machine) -> None:
     assert not (machine.project / ".venv").exists()
 
 
-def test_a_python_that_is_too_old_does_not_count(machine: Machine) -> None:
+def test_an_old_python_is_skipped(machine: Machine) -> None:
     old = machine.folder / "bin" / "python3.11"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
@@ -91,7 +100,7 @@ def test_a_python_that_is_too_old_does_not_count(machine: Machine) -> None:
     assert commands[0].startswith("python3 -m venv")
 
 
-def test_each_command_installs_what_it_needs_and_nothing_twice(machine: Machine) -> None:
+def test_each_command_installs_what_it_needs_once(machine: Machine) -> None:
     machine.give_python()
     project = str(machine.project)
     done, commands = machine.run("quickstart", "--out", "some where")
@@ -104,16 +113,16 @@ def test_each_command_installs_what_it_needs_and_nothing_twice(machine: Machine)
 
     assert machine.run("quickstart")[1] == ["melp quickstart"]
     assert installations(machine.run("check")[1]) == ["torch", f"{project}[dev]"]
-    assert machine.run("melp", "--version")[1] == ["melp --version"], "dev holds core"
-    assert machine.run("check")[1] == ["ruff check", "ruff format --check", "mypy ", "lint-imports --no-logo"]
+    assert machine.run("melp", "--version")[1] == ["melp --version"], "dev includes core"
+    assert machine.run("check")[1] == CHECKS
 
     with (machine.project / "constraints.txt").open("a") as file:
         file.write("\n")
     assert installations(machine.run("quickstart")[1]) == ["torch", f"{project}[dev]"], "dev stays dev"
 
 
-def test_an_environment_that_was_moved_is_installed_again(machine: Machine) -> None:
-    """Scripts and the editable package of an environment name the folder that it was made in."""
+def test_a_moved_environment_is_installed_again(machine: Machine) -> None:
+    """The scripts and the editable package of an environment contain the path of its folder."""
     machine.give_python()
     machine.run("quickstart")
     machine.project.rename(machine.folder / "elsewhere")
@@ -123,7 +132,7 @@ def test_an_environment_that_was_moved_is_installed_again(machine: Machine) -> N
     assert installations(commands) == ["torch", str(machine.project)]
 
 
-def test_an_environment_that_is_there_is_kept(machine: Machine) -> None:
+def test_an_existing_environment_is_kept(machine: Machine) -> None:
     machine.give_python()
     machine.run("quickstart")
     for name in ("home", "installed"):
@@ -131,18 +140,18 @@ def test_an_environment_that_is_there_is_kept(machine: Machine) -> None:
     assert "venv" not in " ".join(machine.run("quickstart")[1]).replace(".venv", "")
 
 
-@pytest.mark.parametrize(("unreachable", "asked"), [(0, True), (1, False)])
-def test_the_cpu_index_is_asked_only_where_it_answers(
-    machine: Machine, unreachable: int, asked: bool
+@pytest.mark.parametrize(("unreachable", "used"), [(0, True), (1, False)])
+def test_the_cpu_index_is_used_only_if_it_can_be_reached(
+    machine: Machine, unreachable: int, used: bool
 ) -> None:
     machine.unreachable = unreachable
     machine.give_python()
     (torch, package) = [line for line in machine.run("quickstart")[1] if "pip install" in line]
-    assert ("--extra-index-url=https://download.pytorch.org/whl/cpu" in torch) == asked
+    assert ("--extra-index-url=https://download.pytorch.org/whl/cpu" in torch) == used
     assert "--extra-index-url" not in package
 
 
-def test_an_installation_that_failed_is_done_again(machine: Machine) -> None:
+def test_a_failed_installation_is_repeated(machine: Machine) -> None:
     machine.give_python(broken=1)
     done, commands = machine.run("quickstart")
     assert done.returncode == 2 and "could not be installed" in done.stderr
@@ -152,10 +161,16 @@ def test_an_installation_that_failed_is_done_again(machine: Machine) -> None:
     assert len(installations(machine.run("quickstart")[1])) == 2
 
 
-def test_tests_run_without_the_slow_ones_unless_asked(machine: Machine) -> None:
+def test_slow_tests_run_only_with_slow(machine: Machine) -> None:
     machine.give_python()
-    assert machine.run("test", "-k", "store")[1][-1] == "python -m pytest -m not slow -k store"
-    assert machine.run("test", "-x", "--slow")[1][-1] == "python -m pytest -x"
+    assert machine.run("test", "-k", "store")[1][-1] == f"{PYTEST} -m not slow -k store"
+    assert machine.run("test", "-x", "--slow")[1][-1] == f"{PYTEST} -x"
+
+
+def test_durations_lists_the_slowest_20_tests(machine: Machine) -> None:
+    machine.give_python()
+    assert machine.run("test", "--durations")[1][-1].endswith(" --durations=20")
+    assert machine.run("test", "--durations=5", "-x")[1][-1].endswith(" --durations=5 -x")
 
 
 def test_a_failed_check_ends_the_test(machine: Machine) -> None:
