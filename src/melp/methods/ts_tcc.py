@@ -111,9 +111,7 @@ class TSTCC(Method):
         self.embedding = nn.Linear(width, config.dim)
         self.token = nn.Parameter(torch.randn(config.dim))
         self.layers = Transformer(
-            TransformerBlock(
-                config.dim, config.heads, config.feedforward, config.dropout, hidden_dropout=config.dropout
-            )
+            TransformerBlock(config.dim, config.heads, config.feedforward, config.dropout)
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)

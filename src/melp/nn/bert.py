@@ -27,9 +27,9 @@ class BertConfig:
     positions: int = 512
     """Position embeddings."""
     dropout: float = 0.1
-    """After the embeddings, attention and feed-forward parts."""
+    """Dropout after the embeddings, attention and feed-forward parts."""
     attention_dropout: float = 0.1
-    """Of the attention weights."""
+    """Dropout of the attention weights."""
     eps: float = 1e-12
     """Of the layer norms."""
 
@@ -56,6 +56,7 @@ class Bert(nn.Module):
                 config.feedforward,
                 config.dropout,
                 config.attention_dropout,
+                hidden_dropout=0.0,
                 norm_first=False,
                 eps=config.eps,
             )

@@ -26,7 +26,7 @@ class SmallCNNConfig:
     stride: int = 3
     """Stride of each convolution; max-pooling halves the rate further."""
     dropout: float = 0.1
-    """After each max-pooling."""
+    """Dropout after each max-pooling."""
 
 
 SMALL_CNN_PRESETS: dict[str, SmallCNNConfig] = {"cnn": SmallCNNConfig()}

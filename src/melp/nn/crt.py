@@ -43,7 +43,7 @@ class CRTConfig:
     """Channels of the first stages of the ResNets that embed patches; the last stage has `dim` (not
     published)."""
     dropout: float = 0.1
-    """After attention and in the feed-forward parts."""
+    """Dropout after attention and in the feed-forward parts."""
 
 
 CRT_PRESETS: dict[str, CRTConfig] = {
@@ -129,13 +129,7 @@ class CrossReconstructionTransformer(Encoder):
         self.places = self.new_places()
         self.class_tokens = nn.Parameter(0.02 * torch.randn(len(MODALITIES), config.dim))
         self.layers = Transformer(
-            TransformerBlock(
-                config.dim,
-                config.heads,
-                config.feedforward,
-                config.dropout,
-                hidden_dropout=config.dropout,
-            )
+            TransformerBlock(config.dim, config.heads, config.feedforward, config.dropout)
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)

@@ -40,7 +40,7 @@ class HeartLangConfig:
     feedforward: int = 1024
     """Hidden width of a layer (2048 in the published quantiser)."""
     dropout: float = 0.1
-    """After the embeddings, attention and feed-forward parts."""
+    """Dropout after the embeddings, attention and feed-forward parts."""
 
     def __post_init__(self) -> None:
         if not self.rate > 0:
@@ -72,12 +72,7 @@ class SentenceTransformer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.layers = Transformer(
             TransformerBlock(
-                config.dim,
-                config.heads,
-                config.feedforward,
-                config.dropout,
-                hidden_dropout=config.dropout,
-                head_dim=config.head_dim,
+                config.dim, config.heads, config.feedforward, config.dropout, head_dim=config.head_dim
             )
             for _ in range(config.layers)
         )

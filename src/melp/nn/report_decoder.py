@@ -38,7 +38,7 @@ class ReportDecoder(nn.Module):
         self.dim = dim
         self_blocks, cross_blocks = (
             [
-                TransformerBlock(dim, heads, 4 * dim, dropout, attention_dropout=dropout, cross=cross)
+                TransformerBlock(dim, heads, 4 * dim, dropout, dropout, hidden_dropout=0.0, cross=cross)
                 for _ in range(layers)
             ]
             for cross in (False, True)

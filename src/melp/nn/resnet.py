@@ -32,7 +32,7 @@ class ResNet1dConfig:
     stem_stride: int = 2
     """Stride of the first convolution."""
     dropout: float = 0.0
-    """Before the last convolution of a block."""
+    """Dropout before the last convolution of a block."""
     bottleneck: bool = False
     """Whether blocks have three convolutions, the first and last with kernel 1."""
 

@@ -32,7 +32,7 @@ class STMEMConfig:
     feedforward: int = 3072
     """Hidden width of a layer."""
     dropout: float = 0.0
-    """After attention and in the feed-forward parts."""
+    """Dropout after attention and in the feed-forward parts."""
 
 
 ST_MEM_PRESETS: dict[str, STMEMConfig] = {
@@ -82,13 +82,7 @@ class SpatioTemporalViT(Encoder):
         self.separator = nn.Parameter(0.02 * torch.randn(config.dim))
         self.lead_embeddings = nn.Parameter(0.02 * torch.randn(config.leads, config.dim))
         self.layers = Transformer(
-            TransformerBlock(
-                config.dim,
-                config.heads,
-                config.feedforward,
-                config.dropout,
-                hidden_dropout=config.dropout,
-            )
+            TransformerBlock(config.dim, config.heads, config.feedforward, config.dropout)
             for _ in range(config.layers)
         )
         self.norm = nn.LayerNorm(config.dim)

@@ -1,4 +1,4 @@
-"""The transformer block and the stack of blocks that every network here is made of."""
+"""The transformer block and the stack of blocks that all networks use."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class TransformerBlock(nn.Module):
         feedforward: width of the hidden layer.
         dropout: after attention and after the feed-forward part.
         attention_dropout: of the attention weights.
-        hidden_dropout: of the hidden layer of the feed-forward part.
-        norm_first: layer norms come before attention and feed-forward part, as in ViT; otherwise they follow
-            the residual sums, as in BERT and wav2vec 2.0.
-        cross: attend to a context, with its own layer norm, instead of to the input.
-        head_dim: width of a head; `dim` divided by the number of heads where None.
+        hidden_dropout: of the hidden layer of the feed-forward part; `dropout` if None.
+        norm_first: whether layer norms precede attention and feed-forward part, as in ViT; otherwise they
+            follow the residual sums, as in BERT and wav2vec 2.0.
+        cross: whether attention is to a context, with its own layer norm, instead of to the input.
+        head_dim: width of a head; `dim` divided by `heads` if None.
         eps: of the layer norms.
     """
 
@@ -33,7 +33,7 @@ class TransformerBlock(nn.Module):
         feedforward: int,
         dropout: float = 0.0,
         attention_dropout: float = 0.0,
-        hidden_dropout: float = 0.0,
+        hidden_dropout: float | None = None,
         norm_first: bool = True,
         cross: bool = False,
         head_dim: int | None = None,
@@ -48,7 +48,7 @@ class TransformerBlock(nn.Module):
         self.fc1 = nn.Linear(dim, feedforward)
         self.fc2 = nn.Linear(feedforward, dim)
         self.dropout = nn.Dropout(dropout)
-        self.hidden_dropout = nn.Dropout(hidden_dropout)
+        self.hidden_dropout = nn.Dropout(dropout if hidden_dropout is None else hidden_dropout)
 
     def forward(
         self,

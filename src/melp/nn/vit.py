@@ -35,7 +35,7 @@ class ViT1dConfig:
     feedforward: int = 768
     """Hidden width of a layer."""
     dropout: float = 0.0
-    """After the positions, attention and feed-forward parts."""
+    """Dropout after the positions, attention and feed-forward parts."""
     position_scale: float = 1.0
     """Initial standard deviation of the positions; MERL's is large compared with patches of some 0.1 mV."""
 
@@ -80,12 +80,7 @@ class ViT1d(Encoder):
         self.dropout = nn.Dropout(config.dropout)
         self.layers = Transformer(
             TransformerBlock(
-                config.dim,
-                config.heads,
-                config.feedforward,
-                config.dropout,
-                hidden_dropout=config.dropout,
-                head_dim=config.head_dim,
+                config.dim, config.heads, config.feedforward, config.dropout, head_dim=config.head_dim
             )
             for _ in range(config.layers)
         )

@@ -43,9 +43,9 @@ class Wav2Vec2Config:
     position_groups: int = 16
     """Groups of the positional convolution."""
     dropout: float = 0.1
-    """After the projection, the positions, attention and feed-forward parts."""
+    """Dropout after the projection, the positions, attention and feed-forward parts."""
     attention_dropout: float = 0.1
-    """Of the attention weights."""
+    """Dropout of the attention weights."""
     conv_gradient: float = 0.1
     """Factor on the gradient of the convolutions."""
 
@@ -153,6 +153,7 @@ class Wav2Vec2Encoder(Encoder):
                 config.feedforward,
                 config.dropout,
                 config.attention_dropout,
+                hidden_dropout=0.0,
                 norm_first=False,
             )
             for _ in range(config.layers)
