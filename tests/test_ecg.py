@@ -85,7 +85,7 @@ def test_ordered_takes_the_rows_by_name() -> None:
     ("shape", "rate", "leads", "message"),
     [
         ((2, 5), 500, LEADS, r"signal of shape \(2, 5\), wanted \[12 leads, time\]"),
-        ((2, 5), 500, ("I", "Lead I"), "a lead comes twice in I, I"),
+        ((2, 5), 500, ("I", "Lead I"), "found leads I, I, wanted each once"),
         ((2, 5), 0, ("I", "II"), "rate 0 Hz"),
         ((2, 5), float("nan"), ("I", "II"), "rate nan Hz"),
     ],
@@ -182,10 +182,10 @@ def swap_electrodes(signal: np.ndarray, one: str, other: str) -> np.ndarray:
 def test_swapped_electrodes_keep_the_identities_and_are_found_by_v6() -> None:
     arms = ecg(swap_electrodes(ecg().signal, "RA", "LA"))
     assert np.abs(limb_residuals(arms.signal[:6])).max() < 1e-6
-    assert check_lead_order(arms) == ["lead I runs against V6: the electrodes of both arms may be swapped"]
+    assert check_lead_order(arms) == ["lead I is opposite to V6: the electrodes of both arms may be swapped"]
     foot = ecg(swap_electrodes(ecg().signal, "RA", "LL"))
     assert check_lead_order(foot) == [
-        "lead II runs against V6: the electrodes of right arm and left leg may be swapped"
+        "lead II is opposite to V6: the electrodes of right arm and left leg may be swapped"
     ]
 
 

@@ -1,4 +1,4 @@
-"""The ECG type, the order of leads and the identities that tell whether an order is right."""
+"""The ECG type, the standard order of leads, and the identities that reveal a wrong order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from melp.errors import MelpError
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
-# Recordings of PTB-XL keep the identities to 0.0005 mV; two leads swapped miss them by 18 % or more.
+# In PTB-XL the identities hold to 0.0005 mV; with two leads swapped the error is 18 % or more.
 _TOLERANCE = 0.005
 _RELATIVE_TOLERANCE = 0.05
 # I + III - II, aVR + (I + II)/2, aVL - (I - III)/2, aVF - (II + III)/2, of I II III aVR aVL aVF.
@@ -42,25 +42,25 @@ _PREFIX = re.compile(r"^(mdc_ecg_lead_|mdc_ecg_|ecg[ _:-]?|lead[ _:-]?|ch[ _:-])
 
 
 class BadRecordError(MelpError):
-    """A recording that cannot be used; `reason` is the short form that a summary counts."""
+    """A recording that cannot be used; `reason` is its category in summaries."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
 
     def __reduce__(self) -> tuple[type[BadRecordError], tuple[str, str]]:
-        # Exceptions are rebuilt from `args` alone, which would lose the reason between processes.
+        # By default, unpickling passes only `args`, so the reason would be lost between processes.
         return type(self), (str(self), self.reason)
 
 
 def normalise_lead_name(name: str) -> str | None:
-    """The standard name of a lead, or None where the name is not one of the twelve.
+    """Return the standard name of a lead, or None if it is not one of the twelve.
 
-    Knows the spellings of IEEE 11073 (MDC_ECG_LEAD_I), of IEC 60601-2-25 (C1 for V1), of Latin countries
-    (DI, D1) and any case.
+    Accepts the spellings of IEEE 11073 (MDC_ECG_LEAD_I) and IEC 60601-2-25 (C1 for V1), those of Romance
+    languages (DI, D1), and any case.
     """
     lower = name.lower()
-    if lower in _BY_LOWER:  # as nearly all files write it
+    if lower in _BY_LOWER:  # the usual case
         return _BY_LOWER[lower]
     plain = _PREFIX.sub("", lower.strip())
     return _BY_LOWER.get(re.sub(r"[\s_.]", "", plain))
@@ -71,14 +71,15 @@ class ECG:
     """One recording.
 
     Attributes:
-        signal: float32, one row a lead, in mV; read-only (a copy, unless it came so and owns its memory).
+        signal: float32 in mV, one row a lead; a read-only copy, or the array itself if it is read-only
+            float32 and owns its memory.
         rate: samples a second.
-        leads: the name of each row, standard spelling where it is one of the twelve.
-        meta: what else the file says (age, sex, comments ...).
-        microvolt: the same as `signal` in int16, where the file holds whole microvolts; else None.
+        leads: the name of each row, in standard spelling if it is one of the twelve.
+        meta: further information from the file (age, sex, comments ...).
+        microvolt: `signal` as int16 in microvolts, if all its values are whole microvolts; else None.
 
     Raises:
-        MelpError: rows and names differ in number, a name comes twice, or the rate is not positive.
+        MelpError: the numbers of rows and names differ, a name is repeated, or the rate is not positive.
     """
 
     signal: Shaped[np.ndarray, "lead time"]
@@ -95,11 +96,11 @@ class ECG:
         leads: tuple[str, ...] = LEADS,
         meta: Mapping[str, Any] = MappingProxyType({}),
     ) -> ECG:
-        """A recording in whole microvolts within +-32767; its millivolts are made when they are asked for."""
+        """Create an ECG from whole microvolts within +-32767; `signal` is computed on first access."""
         ecg = object.__new__(cls)
         microvolt.setflags(write=False)
         object.__setattr__(ecg, "microvolt", microvolt)
-        ecg._describe(microvolt.shape, rate, leads, meta)
+        ecg._set_fields(microvolt.shape, rate, leads, meta)
         return ecg
 
     def __getattr__(self, name: str) -> Any:
@@ -111,11 +112,11 @@ class ECG:
         return signal
 
     def __post_init__(self) -> None:
-        signal = _locked(self.signal)
+        signal = _read_only(self.signal)
         object.__setattr__(self, "signal", signal)
-        self._describe(signal.shape, self.rate, self.leads, self.meta)
+        self._set_fields(signal.shape, self.rate, self.leads, self.meta)
 
-    def _describe(
+    def _set_fields(
         self, shape: tuple[int, ...], rate: float, leads: tuple[str, ...], meta: Mapping[str, Any]
     ) -> None:
         if leads != LEADS:
@@ -123,7 +124,7 @@ class ECG:
         if len(shape) != 2 or shape[0] != len(leads):
             raise MelpError(f"ECG: signal of shape {shape}, wanted [{len(leads)} leads, time]")
         if len(set(leads)) != len(leads):
-            raise MelpError(f"ECG: a lead comes twice in {', '.join(leads)}")
+            raise MelpError(f"ECG: found leads {', '.join(leads)}, wanted each once")
         if not math.isfinite(rate) or rate <= 0:
             raise MelpError(f"ECG: rate {rate} Hz, wanted a positive number")
         object.__setattr__(self, "rate", float(rate))
@@ -137,14 +138,14 @@ class ECG:
 
     @cached_property
     def extent(self) -> Float[np.ndarray, "2 lead"]:
-        """The least and the greatest value of each lead, in mV; both NaN where a sample of it is."""
+        """Minimum and maximum of each lead in mV; NaN for a lead with a NaN sample."""
         if self.microvolt is not None:
             return self.limits / np.float32(1000)
         return np.stack([self.signal.min(axis=1), self.signal.max(axis=1)])
 
     @cached_property
     def limits(self) -> Int16[np.ndarray, "2 lead"]:
-        """The least and the greatest value of each lead of a recording in `microvolt`."""
+        """Minimum and maximum of each lead of `microvolt`."""
         assert self.microvolt is not None
         limits = np.empty((2, len(self.leads)), dtype=np.int16)
         self.microvolt.min(axis=1, out=limits[0])
@@ -152,13 +153,13 @@ class ECG:
         return limits
 
     def with_meta(self, **values: Any) -> ECG:
-        """The same recording, of which more is known."""
-        other = copy.copy(self)
-        object.__setattr__(other, "meta", MappingProxyType({**self.meta, **values}))
-        return other
+        """Return a copy with `values` added to `meta`; the signal is shared."""
+        ecg = copy.copy(self)
+        object.__setattr__(ecg, "meta", MappingProxyType({**self.meta, **values}))
+        return ecg
 
     def ordered(self) -> ECG:
-        """The same recording with its twelve standard leads in standard order; other leads are left out.
+        """Return the recording with the twelve standard leads in standard order, without any other lead.
 
         Raises:
             MelpError: a standard lead is missing.
@@ -172,20 +173,20 @@ class ECG:
         return ECG(self.signal[rows], self.rate, LEADS, self.meta)
 
 
-def _locked(signal: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """`signal` as float32 that cannot be written to: itself where it is so, or else a copy."""
+def _read_only(signal: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return `signal` itself if it is read-only float32 and owns its memory, else such a copy."""
     if isinstance(signal, np.ndarray):
         flags = signal.flags
         if signal.dtype == np.float32 and flags.c_contiguous and flags.owndata and not flags.writeable:
             return signal
-    # A copy that nobody else holds can be locked without a surprise for the caller.
-    copy = np.array(signal, dtype=np.float32, order="C")
-    copy.setflags(write=False)
-    return copy
+    # A copy, because making the caller's array read-only would surprise them.
+    copied = np.array(signal, dtype=np.float32, order="C")
+    copied.setflags(write=False)
+    return copied
 
 
 def limb_residuals(signal: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "4 time"]:
-    """How far six limb leads (I II III aVR aVL aVF, mV) are from the identities that bind them, in mV.
+    """Return by how much six limb leads (I II III aVR aVL aVF, in mV) violate the identities, in mV.
 
     Einthoven: I + III = II. Goldberger: aVR = -(I + II)/2, aVL = (I - III)/2, aVF = (II + III)/2.
     """
@@ -193,13 +194,13 @@ def limb_residuals(signal: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "4 
 
 
 def check_lead_order(ecg: ECG) -> list[str]:
-    """Says in words what speaks against the names of the leads; empty where nothing does.
+    """Describe the signs that leads are misnamed; empty if there are none.
 
-    Leads that were renamed or inverted break the identities of Einthoven and Goldberger: the one swap or
-    inversion that mends them is named. Electrodes on the wrong limb keep them; there lead I (arms swapped)
-    or lead II (right arm and left leg swapped) runs against V6, and aVR with it. On 2,808 recordings of
-    PTB-XL the first test finds nothing; the second flags 0.6 % of them as they are, 95 % with the arms and
-    96 % with right arm and left leg swapped on purpose. Swapped chest leads are not found.
+    Swapped or inverted leads violate the identities of Einthoven and Goldberger: the swap or inversion that
+    restores them is named. Electrodes on the wrong limb do not violate them, but lead I (arms swapped) or
+    lead II (right arm and left leg swapped) is then opposite to V6, while aVR is not. Of 2,808 recordings of
+    PTB-XL, the first test flags none; the second flags 0.6 % of the originals, 95 % of those with the arms
+    and 96 % of those with right arm and left leg swapped on purpose. Swapped chest leads are not detected.
 
     Raises:
         MelpError: a standard lead is missing.
@@ -207,61 +208,58 @@ def check_lead_order(ecg: ECG) -> list[str]:
     signal = ecg.ordered().signal.astype(np.float64)
     if not keeps_identities(signal[:6]):
         limb = _without_offset(signal[:6])
-        return _mend(limb) or _broken(limb)
+        return _repairs(limb) or _violations(limb)
     lead = swapped_electrodes(signal, ecg.rate)
     if not lead:
         return []
-    return [f"lead {lead} runs against V6: the electrodes of {_SWAPPED[lead]} may be swapped"]
+    return [f"lead {lead} is opposite to V6: the electrodes of {_SWAPPED[lead]} may be swapped"]
 
 
 def keeps_identities(limb: Float[np.ndarray, "6 time"]) -> bool:
-    """Whether six limb leads (I II III aVR aVL aVF, mV) keep the identities that bind them, offsets aside."""
-    return _fits(_without_offset(limb))
-
-
-def swapped_electrodes(signal: Shaped[np.ndarray, "12 time"], rate: float) -> str:
-    """The lead that tells of electrodes on the wrong limb: "I", "II", or "" where none does.
-
-    It is less like V6 than aVR is, by the correlation of how the leads change within 80 ms: of QRS and T
-    waves more than of the baseline.
-
-    Args:
-        signal: twelve leads in standard order, in any unit.
-        rate: Hz; 50 do.
-    """
-    lead = signal[[0, 1, 3, 11]].astype(np.float64)
-    lag = max(1, round(_LAG * rate))
-    waves = lead[:, lag:] - lead[:, :-lag]
-    *_, last = power = (waves @ waves.T).tolist()
-    likeness = {
-        name: last[row] / math.sqrt(power[row][row] * last[3] or 1)
-        for row, name in enumerate(("I", "II", "aVR"))
-    }
-    suspect = min(_SWAPPED, key=lambda name: likeness[name])
-    # In disease, too, I or II may run against V6, but then aVR does so all the more.
-    return suspect if likeness[suspect] < likeness["aVR"] else ""
-
-
-def _without_offset(limb: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "6 time"]:
-    # Files differ in the offset of each lead, which says nothing about its name.
-    return limb - limb.sum(axis=1, keepdims=True) / limb.shape[1]
-
-
-def _fits(limb: Float[np.ndarray, "6 time"]) -> bool:
+    """Return whether six limb leads (I II III aVR aVL aVF, in mV) satisfy the identities, offsets aside."""
+    limb = _without_offset(limb)
     return rms(limb_residuals(limb)) <= identity_tolerance(limb)
 
 
-def _mend(limb: Float[np.ndarray, "6 time"]) -> list[str]:
-    """The inversions and swaps of two limb leads that restore the identities."""
+def swapped_electrodes(signal: Shaped[np.ndarray, "12 time"], rate: float) -> str:
+    """Return the lead that indicates electrodes on the wrong limb: "I", "II", or "" for none.
+
+    That lead correlates less with V6 than aVR does. Correlated are the changes of the leads over 80 ms, which
+    weight QRS and T waves more than the baseline.
+
+    Args:
+        signal: twelve leads in standard order, in any unit.
+        rate: Hz, at least 50.
+    """
+    leads = signal[[0, 1, 3, 11]].astype(np.float64)  # I, II, aVR, V6
+    lag = max(1, round(_LAG * rate))
+    changes = leads[:, lag:] - leads[:, :-lag]
+    *_, with_v6 = products = (changes @ changes.T).tolist()
+    correlation = {
+        name: with_v6[row] / math.sqrt(products[row][row] * with_v6[3] or 1)
+        for row, name in enumerate(("I", "II", "aVR"))
+    }
+    suspect = min(_SWAPPED, key=lambda name: correlation[name])
+    # Disease can also make I or II opposite to V6, but then aVR is even more so.
+    return suspect if correlation[suspect] < correlation["aVR"] else ""
+
+
+def _without_offset(limb: Float[np.ndarray, "6 time"]) -> Float[np.ndarray, "6 time"]:
+    # The offset of a lead differs between files and is unrelated to its name.
+    return limb - limb.sum(axis=1, keepdims=True) / limb.shape[1]
+
+
+def _repairs(limb: Float[np.ndarray, "6 time"]) -> list[str]:
+    """Describe the swaps and inversions of limb leads that restore the identities."""
     swapped = [
         f"{LEADS[first]} and {LEADS[second]} look swapped"
         for first, second in combinations(range(6), 2)
-        if _fits(limb[_swap(first, second)])
+        if keeps_identities(limb[_swap(first, second)])
     ]
     inverted = [
         f"{LEADS[lead]} looks inverted"
         for lead in range(6)
-        if _fits(limb * np.where(np.arange(6) == lead, -1, 1)[:, None])
+        if keeps_identities(limb * np.where(np.arange(6) == lead, -1, 1)[:, None])
     ]
     return swapped + inverted
 
@@ -272,7 +270,7 @@ def _swap(first: int, second: int) -> list[int]:
     return order
 
 
-def _broken(limb: Float[np.ndarray, "6 time"]) -> list[str]:
+def _violations(limb: Float[np.ndarray, "6 time"]) -> list[str]:
     names = ("II = I + III", "aVR = -(I + II)/2", "aVL = (I - III)/2", "aVF = (II + III)/2")
     off = [rms(residual) for residual in limb_residuals(limb)]
     least = max(off) / 10

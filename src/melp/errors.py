@@ -1,4 +1,4 @@
-"""The one error that `melp` raises at people."""
+"""The error for input that cannot be used, and the checks of options that raise it."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ class MelpError(Exception):
     """Input that `melp` cannot use.
 
     The message is one line: the file or field, what was found, what was wanted. The command line prints it
-    as it is and ends with exit code 2.
+    and exits with code 2.
     """
 
 
 def check_choices(where: str, values: Any, choices: Mapping[str, Sequence[str]]) -> None:
-    """That the attributes of `values` are among their choices.
+    """Check that attributes of `values` are among their choices.
 
     Raises:
-        MelpError: one is not; `where` says whose attributes they are.
+        MelpError: an attribute has another value; the message begins with `where` and its name.
     """
     for name, wanted in choices.items():
-        if (found := getattr(values, name)) not in wanted:
-            raise MelpError(f"{where}.{name}: {found!r} found, wanted one of {', '.join(wanted)}")
+        if (value := getattr(values, name)) not in wanted:
+            raise MelpError(f"{where}.{name}: {value!r} found, wanted one of {', '.join(wanted)}")
 
 
 def check_ranges(
     where: str, values: Any, ranges: Mapping[str, tuple[float, float]], above: Sequence[str] = ()
 ) -> None:
-    """That the attributes of `values` lie between two bounds, and those in `above` above 0.
+    """Check that attributes of `values` are finite and within bounds, and those in `above` greater than 0.
 
     Raises:
-        MelpError: one does not, or is not finite; `where` says whose attributes they are.
+        MelpError: an attribute is out of bounds; the message begins with `where` and its name.
     """
     for name in above:
-        if not 0 < (found := getattr(values, name)) < math.inf:
-            raise MelpError(f"{where}.{name}: {found} found, wanted more than 0")
+        if not 0 < (value := getattr(values, name)) < math.inf:
+            raise MelpError(f"{where}.{name}: {value} found, wanted more than 0")
     for name, (low, high) in ranges.items():
-        if not low <= (found := getattr(values, name)) <= high or math.isinf(found):
+        if not low <= (value := getattr(values, name)) <= high or math.isinf(value):
             wanted = f"{low:g} or more" if math.isinf(high) else f"{low:g} to {high:g}"
-            raise MelpError(f"{where}.{name}: {found} found, wanted {wanted}")
+            raise MelpError(f"{where}.{name}: {value} found, wanted {wanted}")
 
 
 def dataclass_from_dict(kind: type[T], where: str, values: Mapping[str, Any]) -> T:
