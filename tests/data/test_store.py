@@ -117,7 +117,7 @@ def test_verify_names_the_file_of_one_flipped_byte(copy: Path, data: st.DataObje
     damaged = bytearray(whole)
     damaged[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     (copy / name).write_bytes(damaged)
-    after = [f"{copy}/shards: not looked at, the index is what tells of them"]
+    after = [f"{copy}/shards: not checked, because this needs the index"]
     named = f"{copy / name}: differs from its SHA-256 in the manifest"
     assert verify(copy) == [named, *(after if name == "index.parquet" else [])]
     (copy / name).write_bytes(whole)
@@ -146,7 +146,7 @@ def test_a_shard_that_is_cut_or_lost_after_it_was_checked_is_named(copy: Path) -
 
 
 def test_no_more_files_are_open_than_a_process_may_have(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(melp.data.files, "OPEN", 2)
+    monkeypatch.setattr(melp.data.files, "MAX_OPEN", 2)
     before = len(list(Path("/proc/self/fd").iterdir()))
     store = Store(path)
     for rows in ([0, 3, 6], [6, 0], [3]):
@@ -174,9 +174,9 @@ def test_opening_what_is_no_whole_store(copy: Path, tmp_path: Path) -> None:
     shard = copy / "shards/00002.npy"
     content = shard.read_bytes()
     shard.write_bytes(content[:-10])
-    refused("00002.npy: 120118 bytes, wanted 120128")
+    refused("00002.npy: 120118 bytes found, wanted 120128")
     shard.unlink()
-    refused("00002.npy: missing, the manifest names it")
+    refused("00002.npy: missing, but listed in the manifest")
     shard.write_bytes(content)
     (copy / "index.parquet").write_bytes(b"PAR1")
     with pytest.raises(MelpError, match=r"index.parquet: cannot be read"):
@@ -184,10 +184,10 @@ def test_opening_what_is_no_whole_store(copy: Path, tmp_path: Path) -> None:
     manifest = copy / "manifest.json"
     text = manifest.read_text()
     manifest.write_text(text.replace('"format": 3', '"format": 99'))
-    refused("store of format 99, this version of melp reads 3")
+    refused("store of format 99 found, wanted 3")
     manifest.write_text(text[:50])
     refused("not the manifest of a store")
     manifest.unlink()
-    refused("no store .no manifest.json.; `melp data build` makes one")
+    refused("no store .no manifest.json.; run `melp data build`")
     copy.rename(tmp_path / "store.building")
     refused("its build did not finish; run the same `melp data build` again")

@@ -23,7 +23,7 @@ import melp.data.build
 import melp.data.files
 from melp.data.batches import Steps, StoreBatches
 from melp.data.build import build
-from melp.data.files import located
+from melp.data.files import parse_path
 from melp.data.store import Store, verify
 from melp.errors import MelpError
 
@@ -223,7 +223,7 @@ def test_what_a_network_loses_is_asked_for_again(
     ],
 )
 def test_addresses_are_told_from_folders(path: str | Path, wanted: str | Path) -> None:
-    assert located(path) == wanted
+    assert parse_path(path) == wanted
 
 
 def test_addresses_that_lead_nowhere(served: str) -> None:

@@ -1,1 +1,1 @@
-"""Stores: how they are built, read, and cut into batches."""
+"""Data stores: build them, read them, and draw batches from them."""

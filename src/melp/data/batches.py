@@ -1,4 +1,4 @@
-"""Batches of a store: which records a step takes, and what a method sees of them."""
+"""Batches of a store: the samples of each training step, and their content."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from melp.data.store import Store
 from melp.errors import MelpError
 
 Encode = Callable[[Sequence[Sequence[str]]], Mapping[str, Tensor]]
-"""Turns reports (lists of statements) into `tokens` and `sentence`."""
+"""Encodes reports (lists of statements) as `tokens` and `sentence`."""
 Sample = tuple[int, int]
-"""Row of a dataset and the key of its randomness in this step."""
+"""Row of a dataset, and the key that seeds its randomness in this step."""
 
 
 @dataclass(frozen=True)
 class TextAugmentation:
-    """What is done to a report's statements before a model reads them in training."""
+    """Random choice and order of the statements of a report in training."""
 
     sample: float = 0.0
-    """Probability that only some of the statements are shown: a random number of them, at least one."""
+    """Probability of keeping only a random number of the statements, at least one."""
     shuffle: bool = False
-    """Whether their order is random."""
+    """Whether to shuffle the statements."""
 
     @property
     def active(self) -> bool:
-        """Whether anything is done."""
+        """Whether the augmentation changes anything."""
         return self.sample > 0 or self.shuffle
 
     def __call__(self, statements: Sequence[str], key: int) -> list[str]:
-        """The statements shown, a function of `key`."""
+        """Return the augmented statements, a function of `key`."""
         if len(statements) < 2 or not self.active:
             return list(statements)
         generator = np.random.default_rng(key & (1 << 63) - 1)
@@ -49,7 +49,7 @@ class TextAugmentation:
 
 
 def statement_number(statement: str) -> int:
-    """A number that tells statements apart (never 0, which is padding)."""
+    """Return a number that identifies a statement; never 0, the padding."""
     return zlib.crc32(statement.encode()) + 1
 
 
@@ -62,12 +62,12 @@ def _numbers(reports: Sequence[Sequence[str]]) -> Int[Tensor, "batch statement"]
 
 
 class TextBatches(Dataset[dict[str, Tensor]]):
-    """Reports alone, for stage 1: batches hold `tokens`, `sentence`, `key`.
+    """Reports without ECGs, for stage 1; a batch has `tokens`, `sentence` and `key`.
 
     Args:
-        reports: each a list of statements, none empty; taken as it is, for it may be larger than memory.
+        reports: lists of statements, none empty; not copied, as the sequence may be larger than memory.
         encode: see `Encode`.
-        augmentation: of the statements.
+        augmentation: augmentation of the statements.
     """
 
     def __init__(
@@ -80,24 +80,25 @@ class TextBatches(Dataset[dict[str, Tensor]]):
         return len(self.reports)
 
     def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """The batch of these samples."""
+        """Return the batch of `samples`."""
         shown = [self.augmentation(self.reports[row], key) for row, key in samples]
         keys = torch.tensor([key for _, key in samples])
         return {**self.encode(shown), "key": keys}
 
 
 class StoreBatches(Dataset[dict[str, Tensor]]):
-    """Records of a store: batches hold `signal` (microvolt), `patient`, `key`, with text what `encode` gives.
+    """Records of a store; a batch has `signal` (microvolt), `patient` and `key`.
 
-    With text there are also `shown_statements` and `all_statements`: the numbers (`statement_number`) of the
-    statements that the augmentation kept and of all statements of the report, padded with 0. If the
-    augmentation is active, `report` holds the tokens of the whole report in its original order.
+    With text it also has the tensors of `encode`, and `shown_statements` and `all_statements`: the numbers
+    (`statement_number`) of the statements that the augmentation kept and of all statements of the report,
+    padded with 0. If the augmentation is active, `report` has the tokens of the whole report in its original
+    order.
 
     Args:
         store: the store.
-        folds: of the records to take; all where None.
-        encode: see `Encode`; None for methods without text, which also take records without a report.
-        augmentation: of the statements.
+        folds: folds of the records to use; None for all.
+        encode: see `Encode`; None for methods without text, which also use records without a report.
+        augmentation: augmentation of the statements.
 
     Raises:
         MelpError: no record is left.
@@ -112,21 +113,21 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     ) -> None:
         self.store, self.encode = store, encode
         self.augmentation = augmentation or TextAugmentation()
-        taken = np.ones(len(store), dtype=bool) if folds is None else np.isin(store.column("fold"), folds)
+        selected = np.ones(len(store), dtype=bool) if folds is None else np.isin(store.column("fold"), folds)
         if encode is not None:
             self.statements = store.lists("statements")
-            taken &= self.statements.lengths > 0
-        self.rows = np.flatnonzero(taken)
+            selected &= self.statements.lengths > 0
+        self.rows = np.flatnonzero(selected)
         if not len(self.rows):
-            named = "" if folds is None else f" in folds {', '.join(map(str, folds))}"
-            raise MelpError(f"{store.path}: no record{' with a report' if encode else ''} found{named}")
-        self.patients = store.records.codes("patient").astype(np.int64)
+            where = "" if folds is None else f" in folds {', '.join(map(str, folds))}"
+            raise MelpError(f"{store.path}: no record{' with a report' if encode else ''} found{where}")
+        self.patients = store.index_table.codes("patient").astype(np.int64)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """The batch of these samples."""
+        """Return the batch of `samples`."""
         rows = self.rows[[row for row, _ in samples]]
         batch = {
             "signal": torch.from_numpy(self.store.signals(rows)),
@@ -150,17 +151,17 @@ def sample_key(seed: int, step: int, row: int) -> int:
 
 @dataclass(frozen=True)
 class Steps:
-    """Which samples each step takes: a function of seed and step alone, so that any step can be resumed.
+    """The samples of each step, a function of seed and step, so that training can resume at any step.
 
-    Every epoch is a new permutation, cut into global batches that the ranks share; the last, incomplete batch
-    of an epoch is left out.
+    Every epoch is a new permutation, divided into global batches that the ranks share; an incomplete last
+    batch is dropped.
 
     Attributes:
-        count: records of the dataset.
-        batch_size: of each rank.
-        seed: of the permutations and keys.
-        first, last: steps `first` to `last - 1` are given.
-        rank, ranks: this process and how many there are.
+        count: number of records of the dataset.
+        batch_size: batch size of each rank.
+        seed: seed of the permutations and keys.
+        first, last: the steps are `first` to `last - 1`.
+        rank, ranks: number of this process, and number of processes.
     """
 
     count: int
@@ -180,7 +181,7 @@ class Steps:
 
     @property
     def per_epoch(self) -> int:
-        """Steps of an epoch."""
+        """Number of steps in an epoch."""
         return self.count // (self.batch_size * self.ranks)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Columns of a Parquet table at the size of a corpus: no Python object a row, but for the rows asked for."""
+"""Columns of a large Parquet table: Python objects are created only for the rows that are accessed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Int, Shaped
 
-from melp.data.files import Files, named_errors
+from melp.data.files import Files, wrap_errors
 from melp.errors import MelpError
 
 
 class Lists(Sequence[list[Any]]):
-    """A column of lists: `lists[row]` is a Python list, made when it is asked for.
+    """A column of lists: `lists[row]` is a Python list, created on access.
 
     Attributes:
-        column: the same as Arrow has it.
+        column: the Arrow array.
     """
 
     def __init__(self, column: pa.ListArray) -> None:
@@ -37,37 +37,37 @@ class Lists(Sequence[list[Any]]):
     @overload
     def __getitem__(self, row: slice) -> Lists: ...
     def __getitem__(self, row: int | slice) -> list[Any] | Lists:
-        """The list at `row`; of a slice, these rows as another column."""
+        """Return the list at `row`, or a column with the rows of a slice."""
         if isinstance(row, slice):
             return self.take(np.arange(len(self))[row])
         row = range(len(self))[row]
         start, end = int(self._offsets[row]), int(self._offsets[row + 1])
-        found: list[Any] = self._values.slice(start, end - start).to_pylist()
-        return found
+        values: list[Any] = self._values.slice(start, end - start).to_pylist()
+        return values
 
     def __iter__(self) -> Iterator[list[Any]]:
         return (self[row] for row in range(len(self)))
 
-    # Buffers of a column alone, and not those of the table that it was cut from.
+    # Pickles the buffers of this column only, not those of the table it is a slice of.
     def __reduce__(self) -> tuple[type[Lists], tuple[pa.ListArray]]:
         return type(self), (self.column,)
 
     @cached_property
     def lengths(self) -> Int[np.ndarray, " row"]:
-        """How many values each list holds."""
+        """Number of values of each list."""
         return np.diff(self._offsets)
 
     def take(self, rows: Int[np.ndarray, " row"]) -> Lists:
-        """The lists at `rows`, in the order asked."""
+        """Return the lists at `rows`, in that order."""
         return Lists(self.column.take(pa.array(rows)))
 
 
 class Table:
-    """A Parquet file of a store, a column at a time; what was read stays.
+    """A Parquet file of a store, read column by column; columns are cached.
 
     Args:
-        files: the store's.
-        name: of the file.
+        files: the files of the store.
+        name: name of the Parquet file.
     """
 
     def __init__(self, files: Files, name: str) -> None:
@@ -75,37 +75,37 @@ class Table:
         self._columns: dict[str, pa.Array] = {}
 
     def column(self, name: str) -> Shaped[np.ndarray, " row"]:
-        """A column that holds one number or text a row, as an array that is not to be written to.
+        """Return a column of numbers or strings as an array; do not write to it.
 
         Raises:
-            MelpError: no such column, or the file cannot be read.
+            MelpError: the column does not exist or the file cannot be read.
         """
         return to_numpy(self._read(name))
 
     def codes(self, name: str) -> Int[np.ndarray, " row"]:
-        """Numbers from 0 in place of the values of a column, in the order in which these first come.
+        """Return a column as integer codes, numbered from 0 in the order of first appearance.
 
         Raises:
-            MelpError: no such column, or the file cannot be read.
+            MelpError: the column does not exist or the file cannot be read.
         """
         encoded = self._read(name).dictionary_encode(null_encoding="encode")
         return np.asarray(encoded.indices.to_numpy())
 
     def lists(self, name: str) -> Lists:
-        """A column that holds a list a row.
+        """Return a column of lists.
 
         Raises:
-            MelpError: no such column, or the file cannot be read.
+            MelpError: the column does not exist or the file cannot be read.
         """
         return Lists(self._read(name))
 
     def frame(self) -> pd.DataFrame:
-        """The whole table with Python lists, for people and small stores.
+        """Return the whole table as a data frame with Python lists; meant for small stores.
 
         Raises:
             MelpError: the file cannot be read.
         """
-        with self._opened() as file:
+        with self._open() as file:
             table = file.read()
         frame: pd.DataFrame = table.to_pandas()
         for field in table.schema:
@@ -114,29 +114,29 @@ class Table:
         return frame
 
     def row(self, number: int) -> dict[str, Any]:
-        """One row, for which its row group alone is read.
+        """Return one row; only its row group is read.
 
         Raises:
             MelpError: the file cannot be read.
         """
-        with self._opened() as file:
+        with self._open() as file:
             groups = range(file.num_row_groups)
             ends = np.cumsum([file.metadata.row_group(group).num_rows for group in groups])
             group = int(np.searchsorted(ends, number, side="right"))
-            part = file.read_row_group(group)
-        row: dict[str, Any] = part.slice(number - int(ends[group]) + len(part), 1).to_pylist()[0]
+            rows = file.read_row_group(group)
+        row: dict[str, Any] = rows.slice(number - int(ends[group]) + len(rows), 1).to_pylist()[0]
         return row
 
     @cached_property
     def _metadata(self) -> pq.FileMetaData:
-        with self._opened() as file:
+        with self._open() as file:
             return file.metadata
 
     @contextmanager
-    def _opened(self, **options: Any) -> Iterator[pq.ParquetFile]:
+    def _open(self, **options: Any) -> Iterator[pq.ParquetFile]:
         file = f"{self.files.address}/{self.name}"
         try:
-            with named_errors(file), self.files.open(self.name) as stream:
+            with wrap_errors(file), self.files.open(self.name) as stream:
                 yield pq.ParquetFile(stream, **options)
         except FileNotFoundError as error:
             raise MelpError(f"{file}: missing") from error
@@ -146,33 +146,33 @@ class Table:
             leaves = [leaf.path for leaf in self._metadata.schema]
             columns = list(dict.fromkeys(leaf.partition(".")[0] for leaf in leaves))
             if name not in columns:
-                wanted = f"wanted one of {', '.join(columns)}"
-                raise MelpError(f"{self.files.address}/{self.name}: no column {name!r}, {wanted}")
+                file_name = f"{self.files.address}/{self.name}"
+                raise MelpError(f"{file_name}: no column {name!r}, wanted one of {', '.join(columns)}")
             lists = [leaf for leaf in leaves if leaf.startswith(f"{name}.")]
-            with self._opened(metadata=self._metadata, read_dictionary=lists) as file:
+            with self._open(metadata=self._metadata, read_dictionary=lists) as file:
                 self._columns[name] = _read(file, name)
         return self._columns[name]
 
 
 def _read(file: pq.ParquetFile, name: str) -> pa.Array:
-    """One column in one chunk; texts within lists as numbers into one dictionary."""
-    kind = file.schema_arrow.field(name).type
-    if not pa.types.is_list(kind):
+    """Read a column as one chunk; strings in lists are dictionary-encoded with one dictionary."""
+    data_type = file.schema_arrow.field(name).type
+    if not pa.types.is_list(data_type):
         return file.read(columns=[name])[name].combine_chunks()
-    # Group by group, as Arrow joins no dictionaries within lists while it reads.
+    # By row group, because Arrow cannot merge the dictionaries of lists while reading.
     groups = [file.read_row_group(group, columns=[name])[name] for group in range(file.num_row_groups)]
     chunks = [chunk for group in groups for chunk in group.chunks]
-    return pa.chunked_array(chunks, kind).unify_dictionaries().combine_chunks()
+    return pa.chunked_array(chunks, data_type).unify_dictionaries().combine_chunks()
 
 
 def to_numpy(column: pa.Array) -> Shaped[np.ndarray, " row"]:
-    """A column of numbers or texts as an array that is not to be written to, texts in numpy's fixed width."""
+    """Return a column of numbers or strings (with numpy's fixed width) as an array; do not write to it."""
     if not pa.types.is_string(column.type):
         return np.asarray(column.to_numpy(zero_copy_only=False))
     column = column.fill_null("")
     width = max(1, pc.max(pc.utf8_length(column)).as_py() or 0)
     padded = pc.utf8_rpad(column, width, padding="\0")
-    # Arrow has no cast to numpy's four bytes a character; all rows are one text, which is recoded at once.
+    # Arrow cannot cast to numpy's four bytes per character, so all rows are re-encoded as one string.
     size = pc.sum(pc.binary_length(padded)).as_py() or 0
     text = padded.buffers()[2].to_pybytes()[:size].decode() if size else ""
     return np.frombuffer(text.encode("utf-32-le"), dtype=f"<U{width}")

@@ -1,4 +1,4 @@
-"""What a store holds, in tables."""
+"""Tables that describe the content of a store."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from melp.data.store import Store
 
 
 def describe(store: Store, most: int = 15) -> dict[str, pd.DataFrame]:
-    """Tables by title: folds, labels, statements, reports, flags, dropped, duplicates.
+    """Return tables by title: folds, labels, statements, reports, flags, dropped, duplicates.
 
     Args:
         store: the store.
-        most: how many of the commonest labels, statements and reports to list.
+        most: maximum number of labels, statements and reports to list, most common first.
     """
     reports, counts = _reports(store.lists("statements"), most)
     return {
@@ -34,33 +34,33 @@ def describe(store: Store, most: int = 15) -> dict[str, pd.DataFrame]:
 
 
 def _folds(store: Store) -> pd.DataFrame:
-    who = pd.DataFrame({"fold": store.column("fold"), "patient": store.records.codes("patient")})
-    fold = pd.Series(store.unrecorded.column("fold"), dtype="int64")
+    records = pd.DataFrame({"fold": store.column("fold"), "patient": store.index_table.codes("patient")})
+    texts = pd.Series(store.texts_table.column("fold"), dtype="int64")
     table = pd.DataFrame(
         {
-            "records": who.groupby("fold").size(),
-            "patients": who.groupby("fold")["patient"].nunique(),
-            "reports without recording": fold.groupby(fold).size(),
+            "records": records.groupby("fold").size(),
+            "patients": records.groupby("fold")["patient"].nunique(),
+            "reports without recording": texts.groupby(texts).size(),
         }
     )
     return table.fillna(0).astype(int).rename_axis("fold").reset_index()
 
 
 def _common(name: str, lists: Lists, most: int) -> pd.DataFrame:
-    """The commonest values of a column of lists, and how many records have each."""
-    codes, names = _coded(lists)
-    row = np.repeat(np.arange(len(lists)), lists.lengths)
-    # A record counts once, however often it has the value.
-    pairs = np.sort(row * max(1, len(names)) + codes)
-    once = pairs[np.diff(pairs, prepend=-1) > 0] % max(1, len(names))
-    counts = np.bincount(once, minlength=len(names))
+    """Return the most common values of a column of lists and the number of records that have each."""
+    codes, names = _encode(lists)
+    rows = np.repeat(np.arange(len(lists)), lists.lengths)
+    # A record counts once even if it repeats a value.
+    pairs = np.sort(rows * max(1, len(names)) + codes)
+    distinct = pairs[np.diff(pairs, prepend=-1) > 0] % max(1, len(names))
+    counts = np.bincount(distinct, minlength=len(names))
     return _ranked(
         name, {text: count for text, count in zip(names, counts.tolist(), strict=True) if count}, most
     )
 
 
-def _coded(lists: Lists) -> tuple[Int[np.ndarray, " value"], list[str]]:
-    """All values of a column of lists one after another, as numbers of the names they stand for."""
+def _encode(lists: Lists) -> tuple[Int[np.ndarray, " value"], list[str]]:
+    """Return the flattened values of a column of lists as codes, and the names that the codes index."""
     values = lists.column.flatten()
     if not pa.types.is_dictionary(values.type):
         values = values.dictionary_encode()
@@ -68,18 +68,18 @@ def _coded(lists: Lists) -> tuple[Int[np.ndarray, " value"], list[str]]:
 
 
 def _ranked(name: str, counts: dict[str, int], most: int | None = None) -> pd.DataFrame:
-    # Equal counts in the order of the alphabet, so that a table does not depend on the order of the records.
+    # Ties in alphabetical order, so that the table does not depend on the order of the records.
     rows = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return pd.DataFrame(rows[:most], columns=[name, "records"])
 
 
 def _reports(lists: Lists, most: int) -> tuple[pd.DataFrame, Int[np.ndarray, " report"]]:
-    """The commonest reports, and how many records have each of all that are not empty."""
-    codes, names = _coded(lists)
+    """Return the most common reports, and the number of records of every report that is not empty."""
+    codes, names = _encode(lists)
     texts = pa.array(names, pa.string()).take(pa.array(codes))
     joined = pc.binary_join(pa.ListArray.from_arrays(lists.column.offsets, texts), ". ")
-    found = joined.filter(pa.array(lists.lengths > 0)).value_counts()
-    table = pa.table({"report": found.field("values"), "records": found.field("counts")})
+    counts = joined.filter(pa.array(lists.lengths > 0)).value_counts()
+    table = pa.table({"report": counts.field("values"), "records": counts.field("counts")})
     order = [("records", "descending"), ("report", "ascending")]
     first = pc.select_k_unstable(table, k=min(most, len(table)), sort_keys=order)
     return table.take(first).to_pandas(), table["records"].to_numpy()
@@ -88,12 +88,12 @@ def _reports(lists: Lists, most: int) -> tuple[pd.DataFrame, Int[np.ndarray, " r
 def _duplicates(store: Store, reports: Int[np.ndarray, " report"]) -> pd.DataFrame:
     signals = np.unique(store.column("digest"), return_counts=True)[1]
     return pd.DataFrame(
-        [_repeated("signal", signals), _repeated("report", reports)],
+        [_duplicate_row("signal", signals), _duplicate_row("report", reports)],
         columns=["of", "records", "distinct", "shared with another record", "share"],
     )
 
 
-def _repeated(name: str, counts: Int[np.ndarray, " value"]) -> Sequence[object]:
-    """How many records there are, how many are distinct, and how many have what another has, too."""
+def _duplicate_row(name: str, counts: Int[np.ndarray, " value"]) -> Sequence[object]:
+    """Return the number of records, of distinct values, and of records that share their value."""
     records, shared = int(counts.sum()), int(counts[counts > 1].sum())
     return name, records, len(counts), shared, f"{100 * shared / max(1, records):.1f} %"

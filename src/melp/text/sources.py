@@ -135,7 +135,7 @@ def each_report(store: Store, folds: Sequence[int] | None = None) -> Iterator[tu
         store: the store.
         folds: those to take; all where None.
     """
-    for table in (store.records, store.unrecorded):
+    for table in (store.index_table, store.texts_table):
         found, statements = table.column("fold"), table.lists("statements")
         taken = statements.lengths > 0
         if folds is not None:

@@ -16,7 +16,7 @@ from scipy.signal import resample_poly
 import melp.data.build
 from melp.corpora import Options
 from melp.data.build import Summary, build
-from melp.data.build.record import to_microvolt
+from melp.data.build.prepare import to_microvolt
 from melp.data.store import Store
 from melp.ecg import ECG
 from melp.errors import MelpError

@@ -57,7 +57,7 @@ def _code() -> str:
     rooms = [package / room for room in ("corpora", "reports", "simulator", "io")]
     files = [file for room in rooms for file in room.rglob("*") if file.suffix != ".pyc"]
     digest = hashlib.sha256()
-    for file in sorted([*files, here / "quality.py", here / "record.py", package / "ecg.py"]):
+    for file in sorted([*files, here / "quality.py", here / "prepare.py", package / "ecg.py"]):
         if file.is_file():
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

@@ -18,7 +18,7 @@ from jaxtyping import Int16
 
 from melp.corpora import Options, get_corpus
 from melp.data.build.plan import relative
-from melp.data.build.record import Prepared, prepare, statements_of
+from melp.data.build.prepare import Prepared, prepare, statements_of
 from melp.data.build.spool import MISSING, PRESENT, read_chunk
 from melp.data.store import file_digest, shard_digest
 from melp.ecg import LEADS
