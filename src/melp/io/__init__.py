@@ -1,4 +1,4 @@
-"""Any file of a known format becomes an ECG."""
+"""Read recordings from files of any known format."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _WFDB_ENDINGS = (".hea", ".dat", ".mat")
 
 
 def read(path: str | Path) -> ECG:
-    """The recording in `path`, its twelve leads in standard order.
+    """Read a recording; its twelve leads are in standard order.
 
     Args:
-        path: the header, signal file or stem of a WFDB record, or a recording of CPSC 2018 in its original
-            form; the two kinds of `.mat` are told apart by what is in the file.
+        path: the header, a signal file or the stem of a WFDB record, or a recording of CPSC 2018 in its
+            original form; the content of a `.mat` file decides between the two.
 
     Raises:
-        MelpError: no such file, no known format, or a recording that cannot be used.
+        MelpError: the file does not exist, has no known format, or cannot be used.
     """
     path = Path(path)
     try:
         return _read(path)
-    except OSError as error:  # no permission, a name too long ...
+    except OSError as error:  # such as a missing permission or a name that is too long
         raise MelpError(f"{path}: {error.strerror}") from error
 
 

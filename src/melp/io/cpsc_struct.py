@@ -1,7 +1,7 @@
 """CPSC 2018 as its organisers published it (Liu et al., J. Med. Imaging Health Inform. 8:1368, 2018).
 
-Each recording is a MATLAB file with one struct `ECG`: `sex`, `age`, and `data` of twelve leads in mV at
-500 Hz, which the file does not say.
+Each recording is a MATLAB file with one struct `ECG`: `sex`, `age`, and `data` of twelve leads in mV. All are
+sampled at 500 Hz, which is not in the files.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _OLDEST = 130
 
 
 def read_cpsc_struct(path: Path) -> ECG:
-    """A recording in the original form of CPSC 2018 as an ECG in mV.
+    """Read a recording in the original form of CPSC 2018 as an ECG in mV.
 
-    `meta` has `age` in years and `sex` ("male" or "female") where the file has them.
+    `meta` has `age` in years and `sex` ("male" or "female") if the file has them.
 
     Raises:
-        BadRecordError: the file is damaged, holds no struct `ECG` with twelve leads, or the signal holds NaN
-            or nothing but zeros.
+        BadRecordError: the file is damaged, has no struct `ECG` with twelve leads, or the signal contains NaN
+            or only zeros.
     """
     fields = read_struct(path, "ECG")
     data = fields.get("data")
     if not isinstance(data, np.ndarray):
-        found = ", ".join(fields) or "none"
-        raise BadRecordError(f"{path}: no numbers ECG.data; fields found {found[:100]!a}", "unreadable")
+        names = ", ".join(fields) or "none"
+        raise BadRecordError(f"{path}: no numbers ECG.data; fields found {names[:100]!a}", "unreadable")
     if data.ndim != 2 or len(data) != len(LEADS):
         raise BadRecordError(
             f"{path}: ECG.data of shape {data.shape}, wanted [12 leads, time]", "missing lead"
@@ -44,6 +44,6 @@ def read_cpsc_struct(path: Path) -> ECG:
         meta["age"] = float(age.item())
     if isinstance(sex, str) and sex.strip().lower() in ("male", "female"):
         meta["sex"] = sex.strip().lower()
-    with np.errstate(over="ignore"):  # infinite, which is refused with the lead's name
+    with np.errstate(over="ignore"):  # infinite values raise an error that names the lead
         signal = data.astype(np.float32, order="C")
     return check_content(ECG(signal, RATE, LEADS, meta), str(path))

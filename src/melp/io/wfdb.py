@@ -1,4 +1,4 @@
-"""WFDB records, the format of PhysioNet."""
+"""Read WFDB records, the format of PhysioNet."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from melp.io.wfdb_samples import Channels, read_channels
 
 
 def read_wfdb(path: str | Path) -> ECG:
-    """A WFDB record as an ECG in mV, its twelve leads in standard order.
+    """Read a WFDB record as an ECG in mV; its twelve leads are in standard order.
 
     Args:
-        path: the header (.hea), a signal file (.dat, .mat) or the stem of both.
+        path: the header (.hea), a signal file (.dat, .mat), or the path without extension.
 
     Raises:
-        BadRecordError: a file is missing or cut short, the header cannot be read, a lead is missing, a unit
-            is unknown, or the signal holds NaN or nothing but zeros.
+        BadRecordError: a file is missing or truncated, the header cannot be read, a lead is missing, a unit
+            is unknown, or the signal contains NaN or only zeros.
     """
-    path = _existing_header(Path(path))
+    path = _find_header(Path(path))
     try:
         header = read_header(path)
         meta = {"path": str(path), "comments": header.comments}
-        ecg = _joined(path, header, meta) if header.segments else _single(path, header, meta)
+        ecg = (_read_segments if header.segments else _read_single)(path, header, meta)
     except MelpError:
         raise
-    except Exception as error:  # wfdb raises whatever it meets
-        why = f"{type(error).__name__}: {error}".splitlines()[0][:120]
-        raise BadRecordError(f"{path}: not a readable WFDB record ({why})", "unreadable") from error
+    except Exception as error:  # the package wfdb does not limit the errors that it raises
+        cause = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise BadRecordError(f"{path}: not a readable WFDB record ({cause})", "unreadable") from error
     return check_content(ecg, str(path))
 
 
 def check_content(ecg: ECG, source: str) -> ECG:
-    """`ecg` itself.
+    """Return `ecg` if its samples can be used.
 
     Raises:
-        BadRecordError: a sample is NaN or infinite, or all samples are zero; `source` names the recording.
+        BadRecordError: there are no samples, one is NaN or infinite, or all are zero; the message begins with
+            `source`.
     """
     if not ecg.seconds:
         raise BadRecordError(f"{source}: no samples", "no samples")
@@ -55,8 +56,8 @@ def check_content(ecg: ECG, source: str) -> ECG:
     return ecg
 
 
-def _existing_header(path: Path) -> Path:
-    """The header of the record that `path` belongs to."""
+def _find_header(path: Path) -> Path:
+    """Return the header of the record that `path` is part of."""
     ending = path.suffix.lower()
     if ending == ".hea":
         header = path
@@ -71,9 +72,9 @@ def _existing_header(path: Path) -> Path:
     raise BadRecordError(f"{path}: no such file", "missing file")
 
 
-def _single(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
-    """A record of one segment."""
-    channels = _leads(path, header)
+def _read_single(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
+    """Read a record of one segment."""
+    channels = _read_leads(path, header)
     microvolt = channels.microvolt()
     if microvolt is not None:
         return ECG.of_microvolt(microvolt, header.rate, LEADS, meta)
@@ -81,21 +82,21 @@ def _single(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
 
 
 def _of_millivolt(signal: Float[np.ndarray, "12 time"], header: Header, meta: dict[str, Any]) -> ECG:
-    signal.setflags(write=False)  # an ECG takes what is locked without a copy
+    signal.setflags(write=False)  # an ECG does not copy a read-only array
     return ECG(signal, header.rate, LEADS, meta)
 
 
-def _joined(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
-    """The segments of a record, one after the other."""
-    parts = header.segments
-    # The first segment of a variable layout has no samples and lists the signals of all others.
-    parts = parts[1:] if parts[0].samples == 0 else parts
-    names = [part.record for part in parts]
+def _read_segments(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
+    """Read a record of several segments and concatenate them."""
+    segments = header.segments
+    # The first segment of a variable layout has no samples; it only lists all signals.
+    segments = segments[1:] if segments[0].samples == 0 else segments
+    names = [segment.record for segment in segments]
     if len(set(names)) != len(names):
         raise BadRecordError(f"{path}: a segment comes twice", "unreadable")
     if "~" in names:
         raise BadRecordError(f"{path}: segment {names.index('~') + 1} is a gap", "NaN")
-    signal = np.concatenate([_segment(path, header, part) for part in parts], axis=1)
+    signal = np.concatenate([_read_segment(path, header, segment) for segment in segments], axis=1)
     if header.samples not in (None, signal.shape[1]):
         raise BadRecordError(
             f"{path}: segments of {signal.shape[1]} samples, the record line says {header.samples}",
@@ -104,30 +105,31 @@ def _joined(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
     return _of_millivolt(signal, header, meta)
 
 
-def _segment(path: Path, whole: Header, part: Segment) -> Float[np.ndarray, "12 time"]:
-    inner = path.with_name(part.record + ".hea")
-    if not inner.is_file():
-        raise BadRecordError(f"{path}: its segment {part.record} is missing", "missing file")
-    header = read_header(inner)
+def _read_segment(path: Path, record: Header, segment: Segment) -> Float[np.ndarray, "12 time"]:
+    """Read a segment of the record whose header is `path`."""
+    file = path.with_name(segment.record + ".hea")
+    if not file.is_file():
+        raise BadRecordError(f"{path}: its segment {segment.record} is missing", "missing file")
+    header = read_header(file)
     if header.segments:
-        raise BadRecordError(f"{inner}: segments within a segment", "unreadable")
-    if header.rate != whole.rate:
-        raise BadRecordError(f"{inner}: {header.rate:g} Hz, the record has {whole.rate:g} Hz", "unreadable")
-    signal = _leads(inner, header).millivolt()
-    if signal.shape[1] < part.samples:
+        raise BadRecordError(f"{file}: segments within a segment", "unreadable")
+    if header.rate != record.rate:
+        raise BadRecordError(f"{file}: {header.rate:g} Hz, the record has {record.rate:g} Hz", "unreadable")
+    signal = _read_leads(file, header).millivolt()
+    if signal.shape[1] < segment.samples:
         raise BadRecordError(
-            f"{inner}: {signal.shape[1]} samples, {path.name} says {part.samples}", "truncated"
+            f"{file}: {signal.shape[1]} samples, {path.name} says {segment.samples}", "truncated"
         )
-    return signal[:, : part.samples]
+    return signal[:, : segment.samples]
 
 
-def _leads(path: Path, header: Header) -> Channels:
-    """The twelve leads of a record of one segment."""
-    return read_channels(path, header, _channels(path, [signal.name for signal in header.signals]))
+def _read_leads(path: Path, header: Header) -> Channels:
+    """Read the twelve standard leads of a record of one segment."""
+    return read_channels(path, header, _lead_channels(path, [signal.name for signal in header.signals]))
 
 
-def _channels(path: Path, names: Sequence[str]) -> list[int]:
-    """The channel of each standard lead."""
+def _lead_channels(path: Path, names: Sequence[str]) -> list[int]:
+    """Return the channel of each standard lead."""
     standard = [normalise_lead_name(name) for name in names]
     channels = {lead: channel for channel, lead in enumerate(standard)}
     missing = [lead for lead in LEADS if lead not in channels]

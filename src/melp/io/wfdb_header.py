@@ -1,6 +1,6 @@
-"""Headers of WFDB records (WFDB Applications Guide, header(5)), read strictly and within bounds.
+"""Parse headers of WFDB records (WFDB Applications Guide, header(5)), strictly and within bounds.
 
-Nothing of a header reaches the disk, the memory or another reader before it has passed here.
+Files are opened, memory is allocated and the package wfdb is called only for headers that passed this parser.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import NamedTuple
 
 from melp.ecg import BadRecordError
 
-# The longest headers of PhysioNet, of recordings over days in thousands of segments, stay below this.
-_MOST_BYTES = 1 << 20
-# Outside of it no heart is recorded, and what resamples would make gigabytes of a small file.
+# More than the longest headers of PhysioNet, those of recordings over days in thousands of segments.
+_MAX_BYTES = 1 << 20
+# Hz. No ECG has another rate, with which resampling could turn a small file into gigabytes.
 _RATES = (1.0, 1e6)
 _DEFAULT_RATE = 250.0
 _DEFAULT_GAIN = 200.0
 _DEFAULT_UNIT = "mV"
 
-# Every run of digits is bounded: no number grows beyond 64 bits, and no pattern can take long to fail.
+# Every run of digits is bounded, so that numbers fit into 64 bits and patterns fail fast.
 _RECORD = re.compile(r"([^\s/]+)(?:/(\d{1,9}))?\s+(\d{1,9})(?:\s+(\S+)(?:\s+(\S+))?)?(?:\s.*)?", re.ASCII)
 _NUMBER = r"(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})"
 _RATE = re.compile(rf"({_NUMBER})(?:/-?{_NUMBER})?(?:\(-?{_NUMBER}\))?", re.ASCII)
 _SAMPLES = re.compile(r"\d{1,18}", re.ASCII)
-# What a match takes it never gives back: a line is read in one pass.
+# Possessive quantifiers: no backtracking, a line is read in one pass.
 _SIGNAL = re.compile(
     r"(\S++)\s++(\S++)"  # file, format
     r"(?:\s++(\S++)"  # gain
@@ -44,18 +44,18 @@ _SEGMENT = re.compile(r"(\S+)\s+(\d{1,18})(?:\s.*)?", re.ASCII)
 
 
 class Signal(NamedTuple):
-    """What a signal specification line says.
+    """A signal specification line.
 
     Attributes:
-        file: name of the signal file, in the header's folder; `~` where there is none.
-        format: how samples are stored, such as "16".
-        frame: samples of this signal a frame.
-        skew: samples that this signal comes too late.
+        file: name of the signal file, in the header's folder; `~` for none.
+        format: storage format of the samples, such as "16".
+        frame: samples of this signal in a frame.
+        skew: delay of this signal in samples.
         offset: bytes before the first sample.
-        gain: steps a unit, not 0; physical value = (sample - baseline) / gain.
-        baseline: the sample at 0 units.
-        unit: as it stands in the header.
-        name: the description, empty where there is none.
+        gain: steps per unit, not 0; physical value = (sample - baseline) / gain.
+        baseline: the sample value of 0 units.
+        unit: as written in the header.
+        name: the description, which may be empty.
     """
 
     file: str
@@ -70,7 +70,7 @@ class Signal(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A part of a record: another record in the same folder, `~` for a gap, and its samples."""
+    """A part of a record: the name of another record in the same folder, or `~` for a gap, and its length."""
 
     record: str
     samples: int
@@ -81,10 +81,10 @@ class Header:
     """A header.
 
     Attributes:
-        rate: frames a second.
-        samples: frames in each signal; None where the header does not say.
-        signals: empty in a record of several segments.
-        segments: empty in a record of one segment; the first of 0 samples lays out those that follow.
+        rate: frames per second.
+        samples: frames in each signal; None if not in the header.
+        signals: empty for a record of several segments.
+        segments: empty for a record of one segment; a first segment of 0 samples defines the layout.
         comments: the lines that begin with #, without it.
     """
 
@@ -96,24 +96,24 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """The header in `path`, a regular file.
+    """Read a header from `path`, a regular file.
 
     Raises:
         BadRecordError: see `parse_header`.
     """
     with path.open("rb", buffering=0) as file:
-        content = file.read(min(os.fstat(file.fileno()).st_size, _MOST_BYTES) + 1)
+        content = file.read(min(os.fstat(file.fileno()).st_size, _MAX_BYTES) + 1)
     return parse_header(content, str(path))
 
 
 def parse_header(content: bytes, source: str) -> Header:
-    """The header in `content`.
+    """Parse the content of a header.
 
-    What the format leaves open is filled in as it says: 250 Hz, gain 200 (also for a gain of 0), the
-    baseline at the ADC's zero, mV. Text is UTF-8 or Latin-1, of which the format knows only the ASCII part.
+    Omitted fields have the defaults of the format: 250 Hz, gain 200 (also for a gain of 0), the ADC's zero as
+    baseline, mV. Text may be UTF-8 or Latin-1, although the format allows ASCII only.
 
     Raises:
-        BadRecordError: a line is not as the format wants it; `source` names the header.
+        BadRecordError: a line does not conform to the format; the message begins with `source`.
     """
     try:
         return _parse(content)
@@ -138,16 +138,16 @@ def _parse(content: bytes) -> Header:
 
 
 def _lines(content: bytes) -> tuple[list[str], tuple[str, ...]]:
-    """What is said, and the comments."""
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"over {_MOST_BYTES} bytes")
+    """Return the lines with content, and the comments."""
+    if len(content) > _MAX_BYTES:
+        raise ValueError(f"over {_MAX_BYTES} bytes")
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         text = content.decode()
     except UnicodeDecodeError:
         text = content.decode("latin-1")
     lines, comments = [], []
-    # Not `splitlines`, for which letters of Latin-1 and of Unicode end a line, too.
+    # Not `splitlines`, which also splits at characters of Latin-1 and Unicode.
     for line in text.replace("\r", "\n").split("\n"):
         line = line.strip(" \t")
         if line.startswith("#"):
@@ -195,8 +195,8 @@ def _signal(line: str) -> Signal:
     if not math.isfinite(gain):
         raise ValueError(f"gain {scale}, wanted a finite number")
     if baseline is None:
-        told = (numbers or "").split()
-        baseline = int(told[1]) if len(told) > 1 else 0
+        fields = (numbers or "").split()
+        baseline = int(fields[1]) if len(fields) > 1 else 0  # the ADC's zero
     return Signal(file, *stored, gain or _DEFAULT_GAIN, baseline, unit or _DEFAULT_UNIT, name or "")
 
 
@@ -204,17 +204,17 @@ def _malformed(line: str) -> ValueError:
     return ValueError(f"signal line {_short(line)}, wanted file, format, gain(baseline)/unit ...")
 
 
-# Of a corpus, millions of lines say the same.
+# Cached because the millions of lines of a corpus have few distinct values.
 @lru_cache(1024)
 def _stored(text: str) -> tuple[str, int, int, int] | None:
-    """Format, samples a frame, skew and offset."""
+    """Parse format, samples in a frame, skew and offset."""
     match = _FORMAT.fullmatch(text)
     return match and (match[1], int(match[2] or 1), int(match[3] or 0), int(match[4] or 0))
 
 
 @lru_cache(1024)
 def _scaled(text: str) -> tuple[float, int | None, str] | None:
-    """Gain, baseline and unit."""
+    """Parse gain, baseline and unit."""
     match = _GAIN.fullmatch(text)
     return match and (float(match[1]), int(match[2]) if match[2] else None, match[3] or "")
 
@@ -235,5 +235,5 @@ def _segments(lines: list[str], count: int) -> tuple[Segment, ...]:
 
 
 def _short(text: str) -> str:
-    """`text` in quotes, on one line and not too long."""
+    """Return `text` in quotes, on one line, cut to 60 characters."""
     return ascii(text if len(text) <= 60 else text[:57] + "...")

@@ -1,7 +1,7 @@
-"""From the signal files of a WFDB record to millivolts.
+"""Read the signal files of WFDB records and convert their samples to millivolts.
 
-Samples of format 16, as in nearly every ECG of PhysioNet, are read here; other formats by the package wfdb,
-after the header and the sizes of the files have been found in order.
+Format 16, that of nearly every ECG on PhysioNet, is read here; other formats are read by the package wfdb, after
+the header and the file sizes have been checked.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from melp.ecg import BadRecordError
 from melp.io.matlab import is_matlab5
 from melp.io.wfdb_header import Header, Signal
 
-# The micro sign and the Greek letter look alike.
+# The micro sign and the Greek letter are different characters.
 _MILLIVOLT = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
-# Bytes a sample of each format, and the value that stands for no sample. Of the compressed ones (FLAC), the
-# least that blocks of a constant value can take.
+# Bytes per sample of each format, and the value that marks an invalid sample. The compressed formats (FLAC) have
+# their minimum here, which blocks of a constant value reach.
 _FORMATS: dict[str, tuple[float, float]] = {
     "8": (1, -np.inf),
     "16": (2, -(2**15)),
@@ -38,19 +38,19 @@ _FORMATS: dict[str, tuple[float, float]] = {
     "524": (1 / 1024, -(2**23)),
 }
 _COMPRESSED = ("508", "516", "524")
-# Steps a mV that are a whole number of microvolts.
+# Gains whose steps are a whole number of microvolts.
 _WHOLE_GAINS = frozenset(float(gain) for gain in range(1, 1001) if 1000 % gain == 0)
-# Whole numbers up to here are exact in float32.
+# Integers up to this one are exact in float32.
 _EXACT = 2**23
 
 
 class Channels(NamedTuple):
-    """Some channels of a record of one segment.
+    """Channels of a record of one segment.
 
     Attributes:
-        samples: as the files have them.
-        signals: what the header says of each channel.
-        factors: mV a unit of each.
+        samples: the integers in the files.
+        signals: the specification of each channel.
+        factors: the unit of each channel in mV.
     """
 
     samples: Integer[np.ndarray, "channel time"]
@@ -58,27 +58,27 @@ class Channels(NamedTuple):
     factors: Sequence[float]
 
     def microvolt(self) -> Int16[np.ndarray, "channel time"] | None:
-        """In whole microvolts; None where that is not exact, or more than int16 holds."""
+        """Return the samples in microvolts; None if they are not whole or do not fit into int16."""
         if (
             self.samples.dtype != np.int16
             or set(self.factors) != {1}
-            or any(one.baseline for one in self.signals)
+            or any(signal.baseline for signal in self.signals)
         ):
             return None
-        gains = {one.gain for one in self.signals}
+        gains = {signal.gain for signal in self.signals}
         if not all(gain in _WHOLE_GAINS for gain in gains):
             return None
-        most = 32767 * min(gains) / 1000
-        if self.samples.min() < -most or self.samples.max() > most:
+        limit = 32767 * min(gains) / 1000
+        if self.samples.min() < -limit or self.samples.max() > limit:
             return None
-        steps = [round(1000 / one.gain) for one in self.signals]
+        steps = [round(1000 / signal.gain) for signal in self.signals]
         return self.samples * np.array(steps, dtype=np.int16)[:, None]
 
     def millivolt(self) -> Float[np.ndarray, "channel time"]:
-        """As float32; NaN where the format has no sample."""
+        """Return the samples in mV as float32, invalid ones as NaN."""
         samples, signals = self.samples, self.signals
-        gains, baselines = [one.gain for one in signals], [one.baseline for one in signals]
-        # A quotient of two numbers that float32 holds is the same in float32, and in float64 and rounded.
+        gains, baselines = [signal.gain for signal in signals], [signal.baseline for signal in signals]
+        # The quotient of two float32 numbers is the same whether computed in float32 or rounded from float64.
         exact = (
             samples.dtype == np.int16
             and all(float(np.float32(gain)) == gain for gain in set(gains))
@@ -86,64 +86,67 @@ class Channels(NamedTuple):
             and max(map(abs, baselines)) <= _EXACT
         )
         kind = np.float32 if exact else np.float64
-        invalid = [_FORMATS[one.format][1] for one in signals]
-        gaps = samples == np.array(invalid)[:, None] if samples.min() <= max(invalid) else None
+        markers = [_FORMATS[signal.format][1] for signal in signals]
+        invalid = samples == np.array(markers)[:, None] if samples.min() <= max(markers) else None
         physical = np.empty(samples.shape, dtype=kind)
         physical[:] = samples
-        with np.errstate(over="ignore"):  # infinite, which is refused with the lead's name
+        with np.errstate(over="ignore"):  # infinite values raise an error that names the lead
             if any(baselines):
                 physical -= np.array(baselines, dtype=kind)[:, None]
             physical /= np.array(gains, dtype=kind)[:, None]
             if not exact:
                 physical = (physical * np.array(self.factors)[:, None]).astype(np.float32)
-        if gaps is not None:
-            physical[gaps] = np.nan
+        if invalid is not None:
+            physical[invalid] = np.nan
         return physical
 
 
 def read_channels(path: Path, header: Header, channels: Sequence[int]) -> Channels:
-    """Some channels of a record of one segment.
+    """Read channels of a record of one segment.
 
     Args:
-        path: the header, beside which the signal files are.
-        header: what is in it.
-        channels: places in `header.signals`.
+        path: the header; the signal files are in the same folder.
+        header: its content.
+        channels: indices into `header.signals`.
 
     Raises:
-        BadRecordError: a signal file is missing, cut short or not as the header says, or a unit is unknown.
+        BadRecordError: a signal file is missing, truncated or inconsistent with the header, or a unit is
+            unknown.
     """
-    wanted = [header.signals[channel] for channel in channels]
-    factors = [_factor(path, signal.unit) for signal in wanted]
-    files = {name: _find(path, header, name) for name in dict.fromkeys(signal.file for signal in wanted)}
+    signals = [header.signals[channel] for channel in channels]
+    factors = [_factor(path, signal.unit) for signal in signals]
+    files = {
+        name: _find_file(path, header, name) for name in dict.fromkeys(signal.file for signal in signals)
+    }
     samples = _length(path, header, list(files.values()))
     if not all(file.plain for file in files.values()):
-        return Channels(np.stack(_through_wfdb(path, header, channels, samples)), wanted, factors)
+        return Channels(np.stack(_read_with_wfdb(path, header, channels, samples)), signals, factors)
     if len(files) == 1:
         (file,) = files.values()
         rows = [channel - file.first for channel in channels]
-        return Channels(file.read(samples).T[rows], wanted, factors)
+        return Channels(file.read(samples).T[rows], signals, factors)
     blocks = {name: file.read(samples) for name, file in files.items()}
     columns = [
         blocks[signal.file][:, channel - files[signal.file].first]
-        for channel, signal in zip(channels, wanted, strict=True)
+        for channel, signal in zip(channels, signals, strict=True)
     ]
-    return Channels(np.stack(columns), wanted, factors)
+    return Channels(np.stack(columns), signals, factors)
 
 
 def _length(path: Path, header: Header, files: Sequence[_SignalFile]) -> int:
-    """The number of samples of a record, which all its files have."""
+    """Return the number of samples of a record, after checking that every file has as many."""
     samples = header.samples or files[0].samples
     for file in files:
         if file.samples < samples:
-            told = "the header says" if header.samples else "the first file has"
-            raise BadRecordError(f"{file.path}: {file.samples} samples, {told} {samples}", "truncated")
+            source = "the header says" if header.samples else "the first file has"
+            raise BadRecordError(f"{file.path}: {file.samples} samples, {source} {samples}", "truncated")
     if not samples:
         raise BadRecordError(f"{path}: no samples", "no samples")
     return samples
 
 
 def _factor(path: Path, unit: str) -> float:
-    """What turns `unit` into mV."""
+    """Return `unit` in mV."""
     factor = _MILLIVOLT.get(unit.lower())
     if factor is None:
         raise BadRecordError(f"{path}: unit {unit!r}, wanted V, mV or uV", "unknown unit")
@@ -155,10 +158,10 @@ class _SignalFile(NamedTuple):
 
     Attributes:
         first: the first of its channels.
-        channels: how many it has.
+        channels: number of channels.
         offset: bytes before its first sample.
-        samples: whole frames in it.
-        plain: one 16-bit sample of each channel a frame, none of them late.
+        samples: number of complete frames.
+        plain: whether a frame is one 16-bit sample of each channel, without skew.
     """
 
     path: Path
@@ -169,7 +172,7 @@ class _SignalFile(NamedTuple):
     plain: bool
 
     def read(self, samples: int) -> Int16[np.ndarray, "time channel"]:
-        """The first `samples` frames of a plain file."""
+        """Read the first `samples` frames of a plain file."""
         count = samples * self.channels
         with self.path.open("rb", buffering=0) as file:
             if self.offset:
@@ -177,38 +180,38 @@ class _SignalFile(NamedTuple):
             return np.frombuffer(file.read(2 * count), dtype="<i2").reshape(samples, self.channels)
 
 
-def _find(path: Path, header: Header, name: str) -> _SignalFile:
-    """The signal file `name`, there and in order."""
+def _find_file(path: Path, header: Header, name: str) -> _SignalFile:
+    """Return the signal file `name` after checking it against the header."""
     file = path.with_name(name)
-    mine = [channel for channel, signal in enumerate(header.signals) if signal.file == name]
-    signals = [header.signals[channel] for channel in mine]
-    one = signals[0]
-    if mine[-1] - mine[0] >= len(mine):
+    channels = [channel for channel, signal in enumerate(header.signals) if signal.file == name]
+    signals = [header.signals[channel] for channel in channels]
+    first = signals[0]
+    if channels[-1] - channels[0] >= len(channels):
         raise BadRecordError(f"{path}: signals of {name} with others between them", "unreadable")
     if len({(signal.format, signal.offset) for signal in signals}) > 1:
         raise BadRecordError(f"{path}: signals of {name} differ in format or offset", "unreadable")
-    if one.format not in _FORMATS:
+    if first.format not in _FORMATS:
         raise BadRecordError(
-            f"{path}: format {one.format}, wanted one of {', '.join(_FORMATS)}", "unreadable"
+            f"{path}: format {first.format}, wanted one of {', '.join(_FORMATS)}", "unreadable"
         )
     size = _size(file)
     if size is None:
         raise BadRecordError(f"{path}: its signal file {name} is missing", "missing file")
-    if one.format in _COMPRESSED and header.samples is None:
-        raise BadRecordError(f"{path}: no number of samples, wanted for format {one.format}", "unreadable")
-    frame = _FORMATS[one.format][0] * sum(signal.frame for signal in signals)
-    samples = max(0, int((size - one.offset) // frame))
+    if first.format in _COMPRESSED and header.samples is None:
+        raise BadRecordError(f"{path}: no number of samples, wanted for format {first.format}", "unreadable")
+    frame = _FORMATS[first.format][0] * sum(signal.frame for signal in signals)
+    samples = max(0, int((size - first.offset) // frame))
     skew = max(signal.skew for signal in signals)
     if skew > samples:
         raise BadRecordError(f"{path}: a skew of {skew} samples in a file of {samples}", "unreadable")
-    plain = one.format == "16" and len(signals) == sum(signal.frame for signal in signals) and skew == 0
+    plain = first.format == "16" and len(signals) == sum(signal.frame for signal in signals) and skew == 0
     if file.suffix == ".mat" and is_matlab5(file):
         raise BadRecordError(f"{file}: a MATLAB 5 file, not the samples of {path.name}", "unreadable")
-    return _SignalFile(file, mine[0], len(mine), one.offset, samples, plain)
+    return _SignalFile(file, channels[0], len(channels), first.offset, samples, plain)
 
 
 def _size(file: Path) -> int | None:
-    """Bytes in a regular file; None where there is none."""
+    """Return the size of a regular file in bytes; None if there is none."""
     try:
         status = file.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -216,19 +219,19 @@ def _size(file: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _through_wfdb(
+def _read_with_wfdb(
     path: Path, header: Header, channels: Sequence[int], samples: int
 ) -> list[Integer[np.ndarray, " time"]]:
-    """The samples of a record, frames of several samples as their mean, read by the package wfdb."""
+    """Read samples with the package wfdb; frames of several samples become their mean."""
     import wfdb
 
     stem = str(path.with_suffix(""))
-    found = wfdb.rdheader(stem)
-    layout = (found.file_name, found.fmt, found.samps_per_frame, found.skew, found.byte_offset)
-    theirs = [
+    theirs = wfdb.rdheader(stem)
+    fields = (theirs.file_name, theirs.fmt, theirs.samps_per_frame, theirs.skew, theirs.byte_offset)
+    layout = [
         (file, kind, frame, skew or 0, offset or 0)
-        for file, kind, frame, skew, offset in zip(*layout, strict=True)
+        for file, kind, frame, skew, offset in zip(*fields, strict=True)
     ]
-    if theirs != [signal[:5] for signal in header.signals] or (found.sig_len or samples) != samples:
+    if layout != [signal[:5] for signal in header.signals] or (theirs.sig_len or samples) != samples:
         raise BadRecordError(f"{path}: a header that wfdb understands otherwise", "unreadable")
     return list(wfdb.rdrecord(stem, channels=list(channels), physical=False).d_signal.T)
