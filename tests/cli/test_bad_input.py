@@ -202,7 +202,7 @@ PRETRAIN = [
     (f"{TINY} preprocessing.scaling=log", "preprocessing.scaling: 'log' found, wanted one of"),
     (f"{TINY} method.text={{tmp}}/empty", "empty: no tokenizer could be read"),
     (f"{TINY} method.text={{store}}", "no tokenizer could be read"),
-    (f"{TINY} method.text={{tmp}}/absent", "absent: no such folder, and the hub gives no such model"),
+    (f"{TINY} method.text={{tmp}}/absent", "absent: no such folder, and no such model could be downloaded"),
     (f"{TINY} method.text={{model}}", "model_type None found, wanted 'bert'"),
     (f"{TINY} method.pooler_heads=3 method.text={{model}}/text", "wanted a multiple of the 3 heads"),
     (f"{TINY} method.text_length=161 method.text={{model}}/text", "161 found"),

@@ -15,7 +15,7 @@ from melp.errors import MelpError
 from melp.losses.contrastive import global_contrastive
 from melp.losses.local_alignment import local_alignment_loss
 from melp.methods import get_method, list_methods
-from melp.text.generation import search
+from melp.text.generation import beam_search
 from small_methods import Workshop
 
 ATTENTIONS = {
@@ -203,7 +203,7 @@ def test_what_it_writes_is_what_it_writes_without_caches(
 
     names = ("pad", "cls", "bos", "mask", "unk")
     banned = tuple(getattr(tokenizer, f"{name}_token_id") for name in names)
-    wanted = search(step, reorder, 3, tokenizer.bos_token_id, tokenizer.sep_token_id, 14, beams, banned)
+    wanted = beam_search(step, reorder, 3, tokenizer.bos_token_id, tokenizer.sep_token_id, 14, beams, banned)
     found = method.generate(ecg, beams=beams, max_length=14)
     assert found == [method.reports.decode(tokens) for tokens in wanted]
     assert not any("[" in text for text in found)

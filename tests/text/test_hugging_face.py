@@ -22,7 +22,7 @@ def hugging_face_config(**changes: object) -> transformers.BertConfig:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A language model as stage 1 leaves it."""
+    """A folder as stage 1 writes it."""
     folder = tmp_path_factory.mktemp("lm")
     torch.manual_seed(0)
     transformers.BertForMaskedLM(hugging_face_config()).save_pretrained(folder)
@@ -40,24 +40,24 @@ def test_equals_hugging_face(folder: Path, causal: bool) -> None:
     real = torch.arange(7) < torch.tensor([[7], [4], [6]])
     wanted = theirs(tokens, attention_mask=real.long(), use_cache=False).last_hidden_state
     mask = None if causal else real[:, None, None]
-    found = ours(tokens, torch.arange(7)[None], causal=causal, mask=mask)
-    torch.testing.assert_close(found[real], wanted[real], rtol=1e-5, atol=1e-5)
+    states = ours(tokens, torch.arange(7)[None], causal=causal, mask=mask)
+    torch.testing.assert_close(states[real], wanted[real], rtol=1e-5, atol=1e-5)
 
 
-def test_more_words_keep_the_old_ones(folder: Path) -> None:
+def test_larger_vocabulary_keeps_the_embeddings(folder: Path) -> None:
     before, after = load_bert(folder), load_bert(folder, vocabulary=23)
     assert after.config == BertConfig(vocabulary=23, dim=16, layers=2, heads=2, feedforward=32, positions=12)
     assert torch.equal(after.word_embeddings.weight[:20], before.word_embeddings.weight)
     assert 0 < float(after.word_embeddings.weight[20:].detach().std()) < 0.1
-    again = Bert(after.config)
-    again.load_state_dict(after.state_dict())
+    restored = Bert(after.config)
+    restored.load_state_dict(after.state_dict())
 
 
-def test_broken_weights_are_refused(folder: Path, tmp_path: Path) -> None:
+def test_broken_weights_raise(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     weights = tmp_path / "model.safetensors"
-    whole = load_file(weights)
-    save_file({name: value for name, value in whole.items() if "layer.1." not in name}, weights)
+    state = load_file(weights)
+    save_file({name: value for name, value in state.items() if "layer.1." not in name}, weights)
     with pytest.raises(MelpError, match=r"no encoder\.layer\.1\..* found"):
         load_bert(tmp_path)
     weights.write_bytes(weights.read_bytes()[:200])
@@ -65,7 +65,7 @@ def test_broken_weights_are_refused(folder: Path, tmp_path: Path) -> None:
         load_bert(tmp_path)
 
 
-def test_what_is_no_bert_is_refused(tmp_path: Path) -> None:
+def test_other_models_raise(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="no BERT could be read"):
         load_bert(tmp_path)
     with pytest.raises(MelpError, match=r"no embeddings\..* found, wanted"):

@@ -1,4 +1,4 @@
-"""Stage 1: masking, and the folder that it leaves, against Hugging Face."""
+"""Stage 1: masking, and the written folder, against Hugging Face."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BERT = BertConfig(dim=16, layers=2, heads=2, feedforward=32, positions=40, dropo
 @pytest.fixture(scope="module")
 def model() -> MaskedLanguageModel:
     torch.manual_seed(0)
-    built = MaskedLanguageModel(
+    model = MaskedLanguageModel(
         LanguageModel.from_scratch([text + "." for text in TEXTS * 4], 150, BERT), 0.15
     )
-    # At BERT's own scale all predictions are alike, and differences would hide.
-    for weight in built.parameters():
+    # At BERT's initial scale all predictions are nearly equal, which would hide differences.
+    for weight in model.parameters():
         torch.nn.init.normal_(weight, std=0.3)
-    return built.eval()
+    return model.eval()
 
 
 def batch(model: MaskedLanguageModel, reports: list[list[str]]) -> dict[str, torch.Tensor]:
@@ -36,7 +36,7 @@ def batch(model: MaskedLanguageModel, reports: list[list[str]]) -> dict[str, tor
     return {**ReportEncoder(model.language.tokenizer)(reports), "key": key}
 
 
-def test_shares_of_masked_replaced_and_left(model: MaskedLanguageModel) -> None:
+def test_fractions_of_masked_replaced_and_unchanged(model: MaskedLanguageModel) -> None:
     tokenizer, rows, width = model.language.tokenizer, 500, 200
     generator = torch.Generator().manual_seed(1)
     tokens = torch.randint(6, len(tokenizer), (rows, width), generator=generator)
@@ -45,23 +45,23 @@ def test_shares_of_masked_replaced_and_left(model: MaskedLanguageModel) -> None:
     assert not chosen[~maskable].any()
     assert torch.equal(inputs[~chosen], tokens[~chosen])
     masked = inputs == tokenizer.mask_token_id
-    other = chosen & ~masked & (inputs != tokens)
-    left = chosen & (inputs == tokens)
+    replaced = chosen & ~masked & (inputs != tokens)
+    unchanged = chosen & (inputs == tokens)
     count = int(maskable.sum())
-    for found, share, of in (
+    for selected, share, of in (
         (chosen, 0.15, count),
         (masked, 0.12, count),
         # One replacement in a vocabulary is the word itself.
-        (other, 0.015 * (1 - 2 / len(tokenizer)), count),
-        (left, 0.015, count),
+        (replaced, 0.015 * (1 - 2 / len(tokenizer)), count),
+        (unchanged, 0.015, count),
     ):
         spread = (share * (1 - share) / of) ** 0.5
-        assert int(found.sum()) / of == pytest.approx(share, abs=5 * spread)
-    counts = torch.bincount(inputs[other], minlength=len(tokenizer))
+        assert int(selected.sum()) / of == pytest.approx(share, abs=5 * spread)
+    counts = torch.bincount(inputs[replaced], minlength=len(tokenizer))
     assert (counts > 0).float().mean() > 0.95, "replacements come from the whole vocabulary"
 
 
-def test_specials_are_never_to_be_predicted(model: MaskedLanguageModel) -> None:
+def test_specials_are_never_predicted(model: MaskedLanguageModel) -> None:
     tokenizer = model.language.tokenizer
     rows = ReportEncoder(tokenizer)([TEXTS[:1], TEXTS] * 300)
     chosen, inputs = model._mask(rows["tokens"], torch.arange(600), rows["sentence"] >= 0)
@@ -76,8 +76,8 @@ def test_masking_is_a_function_of_the_key(model: MaskedLanguageModel) -> None:
     keys = torch.tensor([5, -7, 2**62, 5])
     chosen, inputs = model._mask(tokens, keys, maskable)
     order = torch.tensor([2, 0, 3, 1])
-    again, permuted = model._mask(tokens[order], keys[order], maskable)
-    assert torch.equal(again, chosen[order]) and torch.equal(permuted, inputs[order])
+    permuted_mask, permuted = model._mask(tokens[order], keys[order], maskable)
+    assert torch.equal(permuted_mask, chosen[order]) and torch.equal(permuted, inputs[order])
     assert torch.equal(chosen[0], chosen[3]) and not torch.equal(chosen[0], chosen[1])
 
 
@@ -101,10 +101,10 @@ def test_folder_opens_as_hugging_faces_masked_language_model(
     masked = torch.where(masked == tokenizer.bos_token_id, tokenizer.cls_token_id, masked)
     logits = theirs.eval()(masked, attention_mask=(inputs["tokens"] != tokenizer.pad_token_id).long()).logits
     wanted = torch.nn.functional.cross_entropy(logits[chosen], inputs["tokens"][chosen])
-    found = model(inputs)
-    torch.testing.assert_close(found["loss"], wanted, rtol=1e-5, atol=1e-5)
-    right = (logits.argmax(-1) == inputs["tokens"])[chosen].float().mean()
-    assert float(found["accuracy"]) == pytest.approx(float(right))
+    outputs = model(inputs)
+    torch.testing.assert_close(outputs["loss"], wanted, rtol=1e-5, atol=1e-5)
+    accuracy = (logits.argmax(-1) == inputs["tokens"])[chosen].float().mean()
+    assert float(outputs["accuracy"]) == pytest.approx(float(accuracy))
 
 
 @torch.no_grad()
@@ -117,10 +117,10 @@ def test_loss_does_not_depend_on_padding_or_order(model: MaskedLanguageModel) ->
     assert wanted > 0
 
 
-def test_nothing_to_predict_is_no_loss(model: MaskedLanguageModel) -> None:
-    found = model(batch(model, [[], []]))
-    assert float(found["loss"]) == 0 and float(found["accuracy"]) == 0
-    found["loss"].backward()
+def test_loss_is_zero_without_targets(model: MaskedLanguageModel) -> None:
+    outputs = model(batch(model, [[], []]))
+    assert float(outputs["loss"]) == 0 and float(outputs["accuracy"]) == 0
+    outputs["loss"].backward()
 
 
 def test_stage_1_folder(tiny_run: Path) -> None:
@@ -132,5 +132,5 @@ def test_stage_1_folder(tiny_run: Path) -> None:
     tokens = ReportEncoder(language.tokenizer)([["sinus rhythm", "left bundle branch block"]])["tokens"]
     with torch.no_grad():
         wanted = theirs.eval().bert(tokens).last_hidden_state
-        found = language.bert.eval()(tokens, torch.arange(tokens.shape[1])[None])
-    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+        states = language.bert.eval()(tokens, torch.arange(tokens.shape[1])[None])
+    torch.testing.assert_close(states, wanted, rtol=1e-5, atol=1e-5)

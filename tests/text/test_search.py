@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from melp.text.generation import search
+from melp.text.generation import beam_search
 
 BOS, EOS, WORDS = 0, 1, 4
 """Tokens 2 and 3 are the only words."""
 
 
 class Toy:
-    """A model whose logits depend on the record and on all tokens so far, with the caches of one."""
+    """A model whose logits depend on the record and all previous tokens, which it caches."""
 
     def __init__(self, records: int, beams: int) -> None:
         self.rows = [(record, ()) for record in range(records) for _ in range(beams)]
@@ -38,7 +38,7 @@ class Toy:
 
 def run(records: int, beams: int, max_length: int, banned: tuple[int, ...] = (BOS,)) -> list[list[int]]:
     toy = Toy(records, beams)
-    return search(toy.step, toy.reorder, records, BOS, EOS, max_length, beams, banned)
+    return beam_search(toy.step, toy.reorder, records, BOS, EOS, max_length, beams, banned)
 
 
 def log_probabilities(record: int, prefix: tuple[int, ...]) -> Tensor:
@@ -53,44 +53,44 @@ def mean_log_probability(record: int, tokens: tuple[int, ...]) -> float:
 
 
 def every_sequence(max_length: int) -> list[tuple[int, ...]]:
-    """All that end in EOS, and all that are cut at the greatest length."""
+    """Return all sequences that end in EOS, and all of the largest length without it."""
     ended = [(*words, EOS) for length in range(max_length) for words in product((2, 3), repeat=length)]
     return ended + list(product((2, 3), repeat=max_length))
 
 
 @pytest.mark.parametrize("max_length", [1, 2, 4])
-def test_as_many_beams_as_sequences_find_the_best(max_length: int) -> None:
+def test_exhaustive_beams_find_the_best_sequence(max_length: int) -> None:
     sequences = every_sequence(max_length)
-    found = run(6, len(sequences) + 3, max_length)
+    results = run(6, len(sequences) + 3, max_length)
     for record in range(6):
         best = max(sequences, key=lambda tokens: mean_log_probability(record, tokens))
-        assert found[record] == [token for token in best if token != EOS]
+        assert results[record] == [token for token in best if token != EOS]
 
 
 def test_one_beam_is_greedy() -> None:
-    found = run(8, 1, 6)
+    results = run(8, 1, 6)
     for record in range(8):
         tokens: list[int] = []
         while len(tokens) < 6 and EOS not in tokens:
             tokens.append(int(log_probabilities(record, tuple(tokens)).argmax()))
-        assert found[record] == [token for token in tokens if token != EOS]
+        assert results[record] == [token for token in tokens if token != EOS]
 
 
 @pytest.mark.parametrize("beams", [2, 3])
-def test_beams_by_a_slow_loop(beams: int) -> None:
-    found = run(8, beams, 5)
+def test_beam_search_equals_a_loop(beams: int) -> None:
+    results = run(8, beams, 5)
     for record in range(8):
         kept: list[tuple[int, ...]] = [()]
         for _ in range(5):
-            grown = [
+            extended = [
                 (*tokens, token) for tokens in kept for token in ((EOS, 2, 3) if EOS not in tokens else ())
             ] + [tokens for tokens in kept if EOS in tokens]
-            kept = sorted(grown, key=lambda tokens: -mean_log_probability(record, tokens))[:beams]
-        assert found[record] == [token for token in kept[0] if token != EOS]
+            kept = sorted(extended, key=lambda tokens: -mean_log_probability(record, tokens))[:beams]
+        assert results[record] == [token for token in kept[0] if token != EOS]
 
 
-def test_records_do_not_disturb_each_other() -> None:
-    together = run(5, 3, 5)
+def test_records_are_independent() -> None:
+    results = run(5, 3, 5)
 
     class Shifted(Toy):
         def __init__(self, record: int) -> None:
@@ -98,10 +98,10 @@ def test_records_do_not_disturb_each_other() -> None:
 
     for record in range(5):
         toy = Shifted(record)
-        assert search(toy.step, toy.reorder, 1, BOS, EOS, 5, 3, (BOS,)) == [together[record]]
+        assert beam_search(toy.step, toy.reorder, 1, BOS, EOS, 5, 3, (BOS,)) == [results[record]]
 
 
-def test_banned_tokens_are_never_written() -> None:
+def test_banned_tokens_are_never_generated() -> None:
     assert any(3 in tokens for tokens in run(8, 2, 6))
     for beams in (1, 2, 4):
         assert all(set(tokens) <= {2} for tokens in run(8, beams, 6, banned=(BOS, 3)))

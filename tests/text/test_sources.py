@@ -1,4 +1,4 @@
-"""Texts from stores and files, and on disk."""
+"""Texts from stores and files, and their copy on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from melp.data.build import build
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.recipes import load_text_recipe
-from melp.text.sources import Sentences, Texts, each_report, read_texts, write_corpus
+from melp.text.sources import ReportSentences, Texts, iterate_reports, read_text_file, write_corpus
 from melp.text.tokenizer import train_tokenizer
 from melp.training.config import DataConfig
 from melp.training.pretrain_text import pretrain_text, reports_of, texts_of
@@ -27,15 +27,15 @@ from small_ptb_xl import make_tree
 
 
 def texts_in(file: Path) -> list[list[str]]:
-    return [text for text, _ in read_texts(file)]
+    return [text for text, _ in read_text_file(file)]
 
 
-def test_a_text_a_line(tmp_path: Path) -> None:
+def test_text_file_has_one_text_a_line(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text(
         "sinus rhythm. normal ecg\n\n  atrial fibrillation \r\nvorhofflimmern, möglich", encoding="utf-8"
     )
-    assert list(read_texts(file)) == [
+    assert list(read_text_file(file)) == [
         (["sinus rhythm. normal ecg"], None),
         (["atrial fibrillation"], None),
         (["vorhofflimmern, möglich"], None),
@@ -45,17 +45,17 @@ def test_a_text_a_line(tmp_path: Path) -> None:
 def test_parquet_of_texts_or_statements(tmp_path: Path) -> None:
     file = tmp_path / "texts.parquet"
     pd.DataFrame({"id": [1, 2, 3], "text": ["sinus rhythm", "", None]}).to_parquet(file)
-    assert list(read_texts(file)) == [(["sinus rhythm"], None)]
+    assert list(read_text_file(file)) == [(["sinus rhythm"], None)]
     table = {
         "text": ["not this", "nor this", ""],
         "statements": [["a", "", "b"], [], ["c"]],
         "fold": [1, 2, 9],
     }
     pd.DataFrame(table).to_parquet(file)
-    assert list(read_texts(file)) == [(["a", "b"], 1), (["c"], 9)]
+    assert list(read_text_file(file)) == [(["a", "b"], 1), (["c"], 9)]
 
 
-def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_unreadable_files_raise(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match=r"absent\.txt: cannot be read"):
         texts_in(tmp_path / "absent.txt")
     with pytest.raises(MelpError, match=r"absent\.parquet: cannot be read"):
@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         with pytest.raises(MelpError, match="wanted strings or lists of them"):
             texts_in(tmp_path / "numbers.parquet")
     with pytest.raises(MelpError, match=r"wanted a store, a \.txt or a \.parquet file"):
-        read_texts(tmp_path / "notes.docx")
+        read_text_file(tmp_path / "notes.docx")
 
 
 def test_stores_and_files_together(synthetic_store: Path, tmp_path: Path) -> None:
@@ -83,9 +83,9 @@ def test_stores_and_files_together(synthetic_store: Path, tmp_path: Path) -> Non
     folds = DataConfig()
     train, validation = texts_of([synthetic_store, str(file)], folds)
     store = Store(synthetic_store)
-    own = list(reports_of(store, folds.train_folds))
-    assert own == store.index.loc[store.index["fold"].isin(range(1, 8)), "statements"].tolist()
-    assert list(train) == own + [[f"text {number}"] for number in range(101) if number % 50]
+    reports = list(reports_of(store, folds.train_folds))
+    assert reports == store.index.loc[store.index["fold"].isin(range(1, 8)), "statements"].tolist()
+    assert list(train) == reports + [[f"text {number}"] for number in range(101) if number % 50]
     held_out = store.index.loc[store.index["fold"] == 8, "statements"].tolist()
     assert list(validation) == [*held_out, ["text 0"], ["text 50"], ["text 100"]]
     (tmp_path / "none.txt").write_text("\n")
@@ -127,38 +127,40 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["large.parquet", "large.txt"])
 def test_files_are_streamed(large: Path, name: str) -> None:
-    """However large a file is, a few thousand texts of it are in memory."""
+    """Of a large file, only a few thousand texts are in memory at a time."""
     assert (large / "large.txt").stat().st_size > 18e6
     before, pool = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
     pa.set_memory_pool(pool)
     tracemalloc.start()
     try:
-        texts = Texts.of(text for text, _ in read_texts(large / name))
-        assert sum(1 for _ in Sentences(texts)) == 50_000
+        texts = Texts.of(text for text, _ in read_text_file(large / name))
+        assert sum(1 for _ in ReportSentences(texts)) == 50_000
         assert tracemalloc.get_traced_memory()[1] + pool.max_memory() < 12e6
     finally:
         tracemalloc.stop()
         pa.set_memory_pool(before)
 
 
-def test_tokenizer_of_a_stream_is_that_of_a_list() -> None:
+def test_tokenizers_of_stream_and_list_are_equal() -> None:
     texts = [["sinus rhythm", "Normal ECG."], ["ST-Strecke: möglich ähnlich"], ["sinus rhythm"]] * 30
     listed = [sentence.removesuffix(".") + "." for text in texts for sentence in text]
-    streamed = train_tokenizer(Sentences(Texts.of(texts)), 120).get_vocab()
+    streamed = train_tokenizer(ReportSentences(Texts.of(texts)), 120).get_vocab()
     assert streamed == train_tokenizer(listed, 120).get_vocab()
     assert {"##a", "##e", "##."} <= set(streamed) and "##ä" not in streamed
-    with pytest.raises(TypeError, match="found an iterator, wanted what can be gone through twice"):
+    with pytest.raises(TypeError, match="found an iterator, wanted an iterable that can be iterated twice"):
         train_tokenizer(iter(listed), 120)
 
 
-def test_each_report_of_a_store(tmp_path: Path) -> None:
+def test_reports_of_a_store(tmp_path: Path) -> None:
     raw = make_tree(tmp_path / "ptb-xl", 4, listed=12)
     build("ptb-xl", raw, tmp_path / "store", allow_missing=True)
-    found = list(each_report(Store(tmp_path / "store")))
-    said = ["sinus rhythm", "normal ecg"]
-    # Record 3 has no report; reports without recording are of training folds.
-    assert found == [(str(number), (number - 1) % 10 + 1, said) for number in (1, 2, 4, *range(5, 9), 11, 12)]
-    assert [name for name, _, _ in each_report(Store(tmp_path / "store"), [2, 5])] == ["2", "5", "12"]
+    reports = list(iterate_reports(Store(tmp_path / "store")))
+    statements = ["sinus rhythm", "normal ecg"]
+    # Record 3 has no report; reports without a recording are in training folds.
+    assert reports == [
+        (str(number), (number - 1) % 10 + 1, statements) for number in (1, 2, 4, *range(5, 9), 11, 12)
+    ]
+    assert [name for name, _, _ in iterate_reports(Store(tmp_path / "store"), [2, 5])] == ["2", "5", "12"]
 
 
 def test_corpus_of_stores(synthetic_store: Path, tmp_path: Path) -> None:
@@ -169,13 +171,13 @@ def test_corpus_of_stores(synthetic_store: Path, tmp_path: Path) -> None:
     wanted = [" ".join(statement + "." for statement in statements) for statements in index["statements"]]
     assert table["text"].tolist() == wanted * 2 and table["id"].tolist() == index["id"].tolist() * 2
     assert table["fold"].tolist() == index["fold"].tolist() * 2
-    # Taken by its folds, as the stores themselves.
+    # Divided by fold, like stores.
     train, validation = texts_of([tmp_path / "new" / "corpus.parquet"], DataConfig())
     by_fold = [[text] for text, fold in zip(wanted * 2, index["fold"].tolist() * 2, strict=True) if fold <= 7]
     assert list(train) == by_fold and len(validation) == 2 * int((index["fold"] == 8).sum())
 
 
-def test_stage_1_is_the_same_from_disk_and_from_a_list(synthetic_store: Path, tmp_path: Path) -> None:
+def test_stage_1_is_equal_from_disk_and_from_a_list(synthetic_store: Path, tmp_path: Path) -> None:
     options = ["training.max_steps=4", "training.batch_size=8", "model.dim=16", "model.vocabulary=300"]
     recipe = load_text_recipe(None, [*options, "training.precision=fp32", "data.statement_sampling=0.5"])
     train, validation = texts_of([synthetic_store], recipe.data)

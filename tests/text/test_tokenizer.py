@@ -1,4 +1,4 @@
-"""Word pieces and reports as rows of them."""
+"""Tokenizers, and the encoding of reports."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def test_trained_tokenizer_reads_and_writes(tokenizer: Any) -> None:
     assert tokenizer("\u2603", add_special_tokens=False)["input_ids"] == [tokenizer.unk_token_id]
 
 
-def test_the_same_texts_give_the_same_tokenizer_in_every_process() -> None:
+def test_same_texts_give_the_same_tokenizer_in_every_process() -> None:
     script = (
         "import json, sys\n"
         "from melp.text.tokenizer import train_tokenizer\n"
         "print(json.dumps(train_tokenizer(json.load(sys.stdin), 60).get_vocab(), sort_keys=True))"
     )
     texts = [f"{a}{b}{c} {c}{b}." for a in "abcde" for b in "fghij" for c in "klmno"]
-    found = {json.dumps(train_tokenizer(texts, 60).get_vocab(), sort_keys=True) for _ in range(3)}
-    other = subprocess.run(
+    vocabularies = {json.dumps(train_tokenizer(texts, 60).get_vocab(), sort_keys=True) for _ in range(3)}
+    process = subprocess.run(
         [sys.executable, "-c", script], input=json.dumps(texts), capture_output=True, text=True, check=True
     )
-    assert found == {other.stdout.strip()}
+    assert vocabularies == {process.stdout.strip()}
 
 
 def test_layout_of_a_report(tokenizer: Any) -> None:
@@ -62,24 +62,24 @@ def test_layout_of_a_report(tokenizer: Any) -> None:
     words = tokenizer(joined, add_special_tokens=False)["input_ids"]
     assert tokens == [tokenizer.bos_token_id, *words, tokenizer.sep_token_id]
     for number, statement in enumerate(statements):
-        mine = [token for token, owner in zip(tokens, sentence, strict=True) if owner == number]
-        assert encode.decode(mine) == statement.strip().removesuffix(".") + "."
+        pieces = [token for token, owner in zip(tokens, sentence, strict=True) if owner == number]
+        assert encode.decode(pieces) == statement.strip().removesuffix(".") + "."
     assert sentence[0] == sentence[-1] == -1 and sorted(set(sentence)) == [-1, 0, 1, 2]
     assert encode.encode([]) == ([tokenizer.bos_token_id, tokenizer.sep_token_id], [-1, -1])
 
 
-def test_what_is_too_long_goes_by_whole_statements(tokenizer: Any) -> None:
+def test_long_reports_are_truncated_by_statements(tokenizer: Any) -> None:
     sizes = [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in TEXTS[:3]]
     statements = TEXTS[:3]
     for room in range(1, sum(sizes) + 3):
         tokens, sentence = ReportEncoder(tokenizer, room + 2).encode(statements)
-        whole = sum(sum(sizes[: count + 1]) <= room for count in range(3))
-        assert max(sentence) + 1 == max(whole, 1)
-        assert len(tokens) == 2 + (sum(sizes[:whole]) if whole else room) <= room + 2
+        fitting = sum(sum(sizes[: count + 1]) <= room for count in range(3))
+        assert max(sentence) + 1 == max(fitting, 1)
+        assert len(tokens) == 2 + (sum(sizes[:fitting]) if fitting else room) <= room + 2
         assert tokens[-1] == tokenizer.sep_token_id
 
 
-def test_batch_is_padded_to_its_longest(tokenizer: Any) -> None:
+def test_batch_is_padded_to_its_longest_report(tokenizer: Any) -> None:
     encode = ReportEncoder(tokenizer)
     reports = [["sinus rhythm"], ["left bundle branch block", "sinus rhythm"], []]
     batch = encode(reports)
@@ -92,22 +92,22 @@ def test_batch_is_padded_to_its_longest(tokenizer: Any) -> None:
         assert (batch["sentence"][row, len(tokens) :] == -1).all()
 
 
-def test_encoder_goes_to_worker_processes(tokenizer: Any) -> None:
+def test_encoder_can_be_pickled(tokenizer: Any) -> None:
     encode = ReportEncoder(tokenizer, 9)
-    again = pickle.loads(pickle.dumps(encode))
-    wanted, found = encode([TEXTS[:2], TEXTS[2:]]), again([TEXTS[:2], TEXTS[2:]])
-    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    restored = pickle.loads(pickle.dumps(encode))
+    before, after = encode([TEXTS[:2], TEXTS[2:]]), restored([TEXTS[:2], TEXTS[2:]])
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_saved_tokenizer_is_read_again(tokenizer: Any, tmp_path: Path) -> None:
+def test_saved_tokenizer_is_loaded(tokenizer: Any, tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path)
-    again = load_tokenizer(tmp_path)
-    assert again.get_vocab() == tokenizer.get_vocab() and again.bos_token_id == tokenizer.bos_token_id
+    loaded = load_tokenizer(tmp_path)
+    assert loaded.get_vocab() == tokenizer.get_vocab() and loaded.bos_token_id == tokenizer.bos_token_id
     text = "sinus rhythm. ST depression in V4"
-    assert again(text, add_special_tokens=False) == tokenizer(text, add_special_tokens=False)
+    assert loaded(text, add_special_tokens=False) == tokenizer(text, add_special_tokens=False)
 
 
-def test_bos_is_added_where_a_bert_has_none(tmp_path: Path) -> None:
+def test_missing_bos_is_added(tmp_path: Path) -> None:
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "sinus", "rhythm", "."]
     (tmp_path / "vocab.txt").write_text("\n".join(words) + "\n")
     transformers.BertTokenizerFast(str(tmp_path / "vocab.txt")).save_pretrained(tmp_path)
@@ -117,7 +117,7 @@ def test_bos_is_added_where_a_bert_has_none(tmp_path: Path) -> None:
     assert tokens == [8, 5, 6, 7, 3] and sentence == [-1, 0, 0, 0, -1]
 
 
-def test_what_is_no_tokenizer_is_refused(tokenizer: Any, tmp_path: Path) -> None:
+def test_other_folders_raise(tokenizer: Any, tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="no tokenizer could be read"):
         load_tokenizer(tmp_path)
     tokenizer.save_pretrained(tmp_path)
@@ -127,10 +127,10 @@ def test_what_is_no_tokenizer_is_refused(tokenizer: Any, tmp_path: Path) -> None
         load_tokenizer(tmp_path)
 
 
-def test_a_tokenizer_without_specials_is_refused(tokenizer: Any, tmp_path: Path) -> None:
+def test_tokenizer_without_specials_raises(tokenizer: Any, tmp_path: Path) -> None:
     bare = transformers.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.backend_tokenizer, pad_token="[PAD]"
     )
     bare.save_pretrained(tmp_path)
-    with pytest.raises(MelpError, match="has no cls_token, wanted that of a BERT"):
+    with pytest.raises(MelpError, match="has no cls_token, wanted a tokenizer of BERT"):
         load_tokenizer(tmp_path)

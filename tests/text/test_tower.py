@@ -31,16 +31,16 @@ def tower(attention: str = "causal", pooling: str = "cls", **options: Any) -> Te
     torch.manual_seed(0)
     bert = Bert(BertConfig(vocabulary=30, dim=16, layers=3, heads=4, feedforward=32, positions=40))
     sizes = {"projection_hidden": 12, "projection_dim": 8, "cls_position": 31}
-    built = TextTower(bert, SpecialTokens(PAD, CLS), attention, pooling, **{**sizes, **options}).eval()
-    # At BERT's own scale the layers hardly change their input, and leaks would hide.
-    for weight in built.parameters():
+    model = TextTower(bert, SpecialTokens(PAD, CLS), attention, pooling, **{**sizes, **options}).eval()
+    # At BERT's initial scale the layers hardly change their input, which would hide leaks.
+    for weight in model.parameters():
         if weight.dim() > 1:
             torch.nn.init.normal_(weight, std=0.3)
-    return built
+    return model
 
 
 def batch(*reports: list[list[int]], padding: int = 0) -> tuple[Tensor, Tensor]:
-    """Reports as lists of statements -> tokens and sentence."""
+    """Return `tokens` and `sentence` of reports, given as lists of statements."""
     tokens = [[BOS, *chain(*report), SEP] for report in reports]
     sentence = [[-1, *(place for place, words in enumerate(report) for _ in words), -1] for report in reports]
     length = max(map(len, tokens)) + padding
@@ -55,49 +55,49 @@ REPORTS = ([[11, 12, 13], [14]], [[15, 16]], [[12], [17, 18], [19, 11]])
 
 @torch.no_grad()
 @pytest.mark.parametrize(("attention", "pooling"), FORMS)
-def test_padding_changes_nothing(attention: str, pooling: str) -> None:
+def test_padding_has_no_effect(attention: str, pooling: str) -> None:
     model = tower(attention, pooling)
     tokens, sentence = batch(*REPORTS)
     wanted = model(tokens, sentence)
-    found = model(*batch(*REPORTS, padding=9))
-    torch.testing.assert_close(found.latent, wanted.latent, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(found.statements, wanted.statements, rtol=1e-5, atol=1e-5)
-    assert torch.equal(found.statement_mask, wanted.statement_mask)
-    torch.testing.assert_close(found.states[:, : tokens.shape[1]], wanted.states, rtol=1e-5, atol=1e-5)
-    assert found.states[:, tokens.shape[1] :].abs().max() == 0
+    features = model(*batch(*REPORTS, padding=9))
+    torch.testing.assert_close(features.latent, wanted.latent, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(features.statements, wanted.statements, rtol=1e-5, atol=1e-5)
+    assert torch.equal(features.statement_mask, wanted.statement_mask)
+    torch.testing.assert_close(features.states[:, : tokens.shape[1]], wanted.states, rtol=1e-5, atol=1e-5)
+    assert features.states[:, tokens.shape[1] :].abs().max() == 0
     alone = model(*batch(REPORTS[1]))
     torch.testing.assert_close(alone.latent[0], wanted.latent[1], rtol=1e-5, atol=1e-5)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize(("attention", "pooling"), FORMS)
-def test_no_decoder_state_knows_a_later_token(attention: str, pooling: str) -> None:
+def test_decoder_states_do_not_depend_on_later_tokens(attention: str, pooling: str) -> None:
     model = tower(attention, pooling)
     tokens, sentence = batch(REPORTS[2])
     wanted = model(tokens, sentence)
     for place in range(1, tokens.shape[1]):
         changed = tokens.clone()
         changed[0, place] = 20
-        found = model(changed, sentence)
-        torch.testing.assert_close(found.states[:, :place], wanted.states[:, :place])
-        assert not torch.allclose(found.states[:, place], wanted.states[:, place])
+        features = model(changed, sentence)
+        torch.testing.assert_close(features.states[:, :place], wanted.states[:, :place])
+        assert not torch.allclose(features.states[:, place], wanted.states[:, place])
         if sentence[0, place] >= 0:
-            assert not torch.allclose(found.latent, wanted.latent)
+            assert not torch.allclose(features.latent, wanted.latent)
 
 
 @torch.no_grad()
-def test_bidirectional_statements_see_both_ways_and_causal_ones_do_not() -> None:
+def test_only_bidirectional_statements_depend_on_later_ones() -> None:
     tokens, sentence = batch(REPORTS[0])
     changed = tokens.clone()
     changed[0, 4] = 20
-    for attention, sees in (("causal", False), ("bidirectional", True), ("statement", False)):
+    for attention, depends in (("causal", False), ("bidirectional", True), ("statement", False)):
         model = tower(attention, "statements")
         first = [model(x, sentence).statements[0, 0] for x in (tokens, changed)]
-        assert torch.allclose(*first, rtol=1e-5, atol=1e-6) is not sees
+        assert torch.allclose(*first, rtol=1e-5, atol=1e-6) is not depends
 
 
 @torch.no_grad()
-def test_statement_form_gives_a_statement_one_vector_wherever_it_stands() -> None:
+def test_statement_vectors_do_not_depend_on_the_report() -> None:
     model = tower("statement", "statements")
     features = model(*batch([[11, 12], [13, 14]], [[13, 14]], [[15], [16, 17, 18], [13, 14]]))
     torch.testing.assert_close(features.statements[0, 1], features.statements[1, 0])
@@ -106,7 +106,7 @@ def test_statement_form_gives_a_statement_one_vector_wherever_it_stands() -> Non
 
 @torch.no_grad()
 def test_causal_form_equals_its_published_layout() -> None:
-    """Padded to a fixed length, [CLS] in the last column, padding masked by a loop."""
+    """The published layout: fixed length, [CLS] in the last column, padding masked."""
     model = tower()
     tokens, sentence = batch(*REPORTS)
     width = model.cls_position
@@ -118,15 +118,17 @@ def test_causal_form_equals_its_published_layout() -> None:
             for key in range(query + 1):
                 mask[row, 0, query, key] = bool(published[row, key] != PAD) or key == query
     encoded = model.bert(published, torch.arange(width + 1)[None], mask=mask)
-    found = model(tokens, sentence)
-    torch.testing.assert_close(found.latent, model.projection(encoded[:, -1]), rtol=1e-5, atol=1e-5)
+    features = model(tokens, sentence)
+    torch.testing.assert_close(features.latent, model.projection(encoded[:, -1]), rtol=1e-5, atol=1e-5)
     real = tokens != PAD
-    torch.testing.assert_close(found.states[real], encoded[:, : tokens.shape[1]][real], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        features.states[real], encoded[:, : tokens.shape[1]][real], rtol=1e-5, atol=1e-5
+    )
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("attention", ["causal", "bidirectional"])
-def test_states_step_by_step_with_reordered_beams(attention: str) -> None:
+def test_cached_states_with_reordered_beams(attention: str) -> None:
     model = tower(attention)
     tokens, sentence = batch([[11, 12, 13]], [[14, 15, 16]])
     wanted = model(tokens, sentence).states
@@ -152,7 +154,7 @@ def test_statement_means_by_a_loop() -> None:
             torch.testing.assert_close(means[row, statement], wanted)
 
 
-def test_frozen_layers_have_no_gradient_and_all_else_has() -> None:
+def test_only_frozen_layers_have_no_gradient() -> None:
     model = tower(frozen_layers=2).train()
     features = model(*batch(*REPORTS))
     (features.latent.sum() + features.states.square().sum()).backward()
@@ -173,14 +175,14 @@ def test_finite_in_bfloat16_and_without_statements(attention: str, pooling: str)
     assert all(bool(weight.grad.isfinite().all()) for weight in model.parameters() if weight.grad is not None)
 
 
-def test_ids_come_from_the_tokenizer() -> None:
+def test_ids_of_the_tokenizer() -> None:
     tokenizer = SimpleNamespace(pad_token_id=4, cls_token_id=7)
     assert SpecialTokens.from_tokenizer(tokenizer) == SpecialTokens(pad=4, cls=7)
     with pytest.raises(MelpError, match="no cls_token_id found"):
         SpecialTokens.from_tokenizer(SimpleNamespace(pad_token_id=0, cls_token_id=None))
 
 
-def test_bad_options_and_long_texts_are_refused() -> None:
+def test_bad_options_and_long_texts_raise() -> None:
     with pytest.raises(MelpError, match="attention 'both' found, wanted one of causal"):
         tower("both")
     with pytest.raises(MelpError, match="pooling 'cls' with statement attention found"):

@@ -23,7 +23,7 @@ from melp.methods._reports import ReportsConfig, matching_reports, read_texts, t
 from melp.nn.pooling import AttentionPooler
 from melp.nn.report_decoder import ReportDecoder
 from melp.nn.trimming import run_trimmed
-from melp.text.generation import search
+from melp.text.generation import beam_search
 from melp.text.tower import TextFeatures
 
 _CHOICES = {
@@ -298,7 +298,7 @@ class MELP(Method):
             words.reorder(rows)
             decoder.reorder(rows)
 
-        sequences = search(
+        sequences = beam_search(
             step,
             reorder,
             len(ecg),

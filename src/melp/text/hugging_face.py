@@ -1,4 +1,4 @@
-"""BERT folders as Hugging Face writes them, to and from `melp.nn.bert.Bert`."""
+"""Conversion between BERT folders of Hugging Face and `melp.nn.bert.Bert`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from melp.errors import MelpError
 from melp.nn.bert import Bert, BertConfig
 
-# Our sizes and Hugging Face's names of them.
+# Our names of sizes -> those of Hugging Face.
 _SIZES = {
     "vocabulary": "vocab_size",
     "dim": "hidden_size",
@@ -28,7 +28,7 @@ _SIZES = {
     "attention_dropout": "attention_probs_dropout_prob",
     "eps": "layer_norm_eps",
 }
-# Our parts and Hugging Face's names of them; a longer name comes before one that it holds.
+# Our prefixes of parameters -> those of Hugging Face; a prefix precedes any shorter one that it begins with.
 _PARTS = {
     "embedding_norm.": "embeddings.LayerNorm.",
     "word_embeddings.": "embeddings.word_embeddings.",
@@ -49,7 +49,7 @@ _LAYER_PARTS = {
 
 
 def hugging_face_name(name: str) -> str:
-    """What Hugging Face calls a parameter of `Bert`."""
+    """Return the name of a parameter of `Bert` in Hugging Face's BertModel."""
     part = next(part for part in _PARTS if name.startswith(part))
     name = _PARTS[part] + name.removeprefix(part)
     if part != "layers.":
@@ -60,58 +60,60 @@ def hugging_face_name(name: str) -> str:
 
 
 def to_hugging_face(bert: Bert) -> dict[str, Tensor]:
-    """Weights under the names of Hugging Face's BertModel."""
+    """Return the weights with the names of Hugging Face's BertModel."""
     return {hugging_face_name(name): value for name, value in bert.state_dict().items()}
 
 
 def from_hugging_face(bert: Bert, weights: dict[str, Tensor], source: str | Path = "BERT weights") -> None:
-    """Take weights under Hugging Face's names (any head is left behind).
+    """Load weights with Hugging Face's names; those of a head are ignored.
 
     Raises:
-        MelpError: one is missing, or of another shape.
+        MelpError: a weight is missing or has a wrong shape.
     """
-    found = {_plain(name): value for name, value in weights.items()}
+    weights = {_without_prefix(name): value for name, value in weights.items()}
     state = {}
     for name, value in bert.state_dict().items():
         theirs = hugging_face_name(name)
-        if theirs not in found:
+        if theirs not in weights:
             raise MelpError(f"{source}: no {theirs} found, wanted every weight of a BERT")
-        if found[theirs].shape != value.shape:
-            shapes = tuple(found[theirs].shape), tuple(value.shape)
+        if weights[theirs].shape != value.shape:
+            shapes = tuple(weights[theirs].shape), tuple(value.shape)
             raise MelpError(f"{source}: {theirs} of shape {shapes[0]} found, wanted {shapes[1]}")
-        state[name] = found[theirs]
+        state[name] = weights[theirs]
     bert.load_state_dict(state)
 
 
-def _plain(name: str) -> str:
-    """Without the prefix of models with a head; checkpoints of 2019 name layer norms after TensorFlow."""
+def _without_prefix(name: str) -> str:
+    """Remove the prefix of models with a head, and rename the layer norms of checkpoints from TensorFlow."""
     name = name.removeprefix("bert.")
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
 
 def local_folder(source: str | Path) -> Path:
-    """The folder of a model: itself, or what the hub holds under that name (no pickles are fetched).
+    """Return the folder of a model, downloaded from the hub if `source` is not a folder (without pickles).
 
     Raises:
-        MelpError: there is neither.
+        MelpError: there is neither a folder nor a model on the hub.
     """
     if Path(source).is_dir():
         return Path(source)
     try:
         return Path(snapshot_download(str(source), allow_patterns=["*.json", "*.txt", "*.safetensors"]))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise MelpError(f"{source}: no such folder, and the hub gives no such model") from error
+        raise MelpError(
+            f"{source}: no such folder, and no such model could be downloaded from the hub"
+        ) from error
 
 
 def load_bert(source: str | Path, vocabulary: int | None = None) -> Bert:
-    """Read a BERT from a folder or hub name; safetensors only.
+    """Load a BERT from a folder or from the hub; only safetensors are read.
 
     Args:
         source: folder with `config.json` and `model.safetensors`, or a hub name.
-        vocabulary: size of the tokenizer, where words were added to it; new rows are drawn.
+        vocabulary: size of the tokenizer if words were added to it; their embeddings are drawn at random.
 
     Raises:
-        MelpError: not a BERT, or a kind of BERT that ours is not.
+        MelpError: there is no BERT, or it is of an unsupported kind.
     """
     folder = local_folder(source)
     try:
@@ -130,11 +132,11 @@ def load_bert(source: str | Path, vocabulary: int | None = None) -> Bert:
 
 
 def folder_config(config: BertConfig, pad: int) -> dict[str, Any]:
-    """`config.json` of such a folder, for a masked language model.
+    """Return the content of `config.json` of a folder with a masked language model.
 
     Args:
         config: sizes.
-        pad: id of padding.
+        pad: id of the padding token.
     """
     sizes = {theirs: getattr(config, ours) for ours, theirs in _SIZES.items()}
     return {

@@ -21,22 +21,22 @@ class LanguageModel:
 
     @classmethod
     def load(cls, source: str | Path) -> LanguageModel:
-        """Read stage 1's output or another folder, or a hub name (`ncbi/MedCPT-Query-Encoder`).
+        """Load the output of stage 1, another folder, or a hub name (`ncbi/MedCPT-Query-Encoder`).
 
         Raises:
-            MelpError: it holds no BERT or no tokenizer.
+            MelpError: there is no BERT or no tokenizer.
         """
         tokenizer = load_tokenizer(local_folder(source))
         return cls(load_bert(source, vocabulary=len(tokenizer)), tokenizer)
 
     @classmethod
     def from_scratch(cls, texts: Iterable[str], size: int, config: BertConfig) -> LanguageModel:
-        """An untrained BERT with a tokenizer trained on the texts.
+        """Build an untrained BERT with a tokenizer trained on texts.
 
         Args:
-            texts: what the tokenizer is trained on.
-            size: most word pieces.
-            config: sizes; `vocabulary` is set to what the tokenizer has.
+            texts: training texts of the tokenizer.
+            size: largest number of word pieces.
+            config: sizes; `vocabulary` is replaced by the size of the tokenizer.
         """
         tokenizer = train_tokenizer(texts, size)
         return cls(Bert(replace(config, vocabulary=len(tokenizer))), tokenizer)

@@ -25,23 +25,23 @@ class MaskedLanguageModelConfig:
     """Options of stage 1; masking as in BERT (Devlin et al. 2019) and MELP's reproduction."""
 
     init: str = ""
-    """Folder or hub name of the BERT to begin with (MELP: ncbi/MedCPT-Query-Encoder); empty: from scratch."""
+    """Folder or hub name of the initial BERT (MELP: ncbi/MedCPT-Query-Encoder); empty: from scratch."""
     vocabulary: int = 4096
-    """Most word pieces of the tokenizer trained on the corpus, from scratch only."""
+    """Largest number of word pieces of the trained tokenizer, from scratch only."""
     dim: int = 128
     """Width, from scratch only."""
     layers: int = 2
-    """Layers, from scratch only."""
+    """Number of layers, from scratch only."""
     heads: int = 4
-    """Attention heads, from scratch only."""
+    """Number of attention heads, from scratch only."""
     positions: int = 512
-    """Position embeddings, from scratch only."""
+    """Number of position embeddings, from scratch only."""
     dropout: float = 0.1
-    """Of the layers, from scratch only."""
+    """Dropout of the layers, from scratch only."""
     max_length: int = 127
-    """Most word pieces of a text (the reproduction: 512)."""
+    """Largest number of word pieces of a text (the reproduction: 512)."""
     masked: float = 0.15
-    """Share of word pieces to be predicted: 80 % of them masked, 10 % replaced, 10 % left."""
+    """Fraction of word pieces to predict: 80 % of them are masked, 10 % replaced, 10 % unchanged."""
 
     def __post_init__(self) -> None:
         sizes = ("vocabulary", "dim", "layers", "heads", "positions", "max_length", "masked")
@@ -51,13 +51,13 @@ class MaskedLanguageModelConfig:
 
 
 class MaskedLanguageModel(nn.Module):
-    """Predicts masked word pieces from what stands around them.
+    """Predicts masked word pieces from their context.
 
-    [BOS], which MELP's second stage puts first, is read as [CLS], as by the bidirectional text tower.
+    [BOS], the first token in MELP's second stage, is replaced by [CLS], as in the bidirectional text tower.
 
     Args:
         language: BERT and tokenizer, trained in place.
-        masked: share of word pieces to be predicted.
+        masked: fraction of word pieces to predict.
     """
 
     def __init__(self, language: LanguageModel, masked: float = 0.15) -> None:
@@ -71,15 +71,15 @@ class MaskedLanguageModel(nn.Module):
         nn.init.zeros_(self.dense.bias)
 
     def forward(self, batch: Mapping[str, Shaped[Tensor, "batch ..."]]) -> dict[str, Float[Tensor, ""]]:
-        """`loss`, and `accuracy` of the predictions."""
+        """Return `loss`, and the `accuracy` of the predictions."""
         tokenizer = self.language.tokenizer
         tokens = batch["tokens"]
-        chosen, inputs = self._mask(tokens, batch["key"], batch["sentence"] >= 0)
+        predicted, inputs = self._mask(tokens, batch["key"], batch["sentence"] >= 0)
         inputs = torch.where(inputs == tokenizer.bos_token_id, tokenizer.cls_token_id, inputs)
         lengths = (tokens != tokenizer.pad_token_id).sum(1)
-        states = run_trimmed(self._encode, lengths, inputs)[chosen]
+        states = run_trimmed(self._encode, lengths, inputs)[predicted]
         logits = self.norm(F.gelu(self.dense(states))) @ self.bert.word_embeddings.weight.t() + self.bias
-        targets = tokens[chosen]
+        targets = tokens[predicted]
         loss = F.cross_entropy(logits.float(), targets, reduction="sum") / max(len(targets), 1)
         return {"loss": loss, "accuracy": (logits.argmax(-1) == targets).float().sum() / max(len(targets), 1)}
 
@@ -95,20 +95,22 @@ class MaskedLanguageModel(nn.Module):
         key: Int[Tensor, " batch"],
         maskable: Bool[Tensor, "batch token"],
     ) -> tuple[Bool[Tensor, "batch token"], Int[Tensor, "batch token"]]:
-        """Which tokens are to be predicted, and what is read in their place."""
+        """Return the mask of tokens to predict, and the input tokens."""
         tokenizer, vocabulary = self.language.tokenizer, self.bert.config.vocabulary
-        draw, fate, replacement = uniform(key, 3, tokens.shape[1], stream=2).unbind(1)
-        chosen = (draw < self.masked) & maskable
-        other = (replacement * vocabulary).long()
-        inputs = torch.where(fate < 0.8, tokenizer.mask_token_id, torch.where(fate < 0.9, other, tokens))
-        return chosen, torch.where(chosen, inputs, tokens)
+        draw, action, word = uniform(key, 3, tokens.shape[1], stream=2).unbind(1)
+        predicted = (draw < self.masked) & maskable
+        replacement = (word * vocabulary).long()
+        inputs = torch.where(
+            action < 0.8, tokenizer.mask_token_id, torch.where(action < 0.9, replacement, tokens)
+        )
+        return predicted, torch.where(predicted, inputs, tokens)
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Vectors are not decayed."""
         return decay_groups(self.parameters())
 
     def hugging_face_state(self) -> dict[str, Tensor]:
-        """Weights under the names of Hugging Face's BertForMaskedLM."""
+        """Return the weights with the names of Hugging Face's BertForMaskedLM."""
         head = "cls.predictions."
         return {
             **{f"bert.{name}": value for name, value in to_hugging_face(self.bert).items()},

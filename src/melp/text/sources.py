@@ -1,4 +1,4 @@
-"""Texts for stage 1: from stores, plain text and Parquet, at any size."""
+"""Training texts of stage 1 from stores, plain text and Parquet files of any size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from melp.data.store import Store
 from melp.errors import MelpError
 
 Text = list[str]
-"""The statements or sentences of a report, or a text that is not divided."""
+"""The statements or sentences of a report, or one undivided text."""
 
 _ROWS = 4096  # texts in memory at a time
 _STATEMENTS = pa.schema([("statements", pa.list_(pa.string()))])
@@ -25,10 +25,10 @@ _CORPUS = pa.schema([("id", pa.string()), ("fold", pa.int32()), ("text", pa.stri
 
 
 class Texts(Sequence[Text]):
-    """Texts on disk, each read when it is asked for: a corpus takes as good as no memory.
+    """Texts on disk that are read on access, so that a corpus of any size takes little memory.
 
-    They lie in an Arrow file without a name in the folder for temporary files (`TMPDIR`), which is gone when
-    the process is, however it ends. Where worker processes are not forked, each is sent a copy.
+    They are stored in an unnamed Arrow file in the folder for temporary files (`TMPDIR`), which disappears
+    with the process, however it ends. Worker processes that are not forked get a copy each.
     """
 
     def __init__(self, column: pa.ChunkedArray) -> None:
@@ -37,16 +37,16 @@ class Texts(Sequence[Text]):
 
     @classmethod
     def of(cls, texts: Iterable[Text]) -> Texts:
-        """`texts` written one after another; empty ones are left out."""
+        """Write `texts` one by one to disk; empty texts are left out."""
         with tempfile.TemporaryFile(prefix="melp-texts-") as file:
-            filled = (text for text in texts if text)
+            non_empty = (text for text in texts if text)
             with pa.ipc.new_file(file, _STATEMENTS) as writer:
-                while rows := list(islice(filled, _ROWS)):
+                while rows := list(islice(non_empty, _ROWS)):
                     writer.write_batch(
                         pa.record_batch([pa.array(rows, _STATEMENTS.field(0).type)], _STATEMENTS)
                     )
             file.flush()
-            # The mapping keeps the file.
+            # The mapping keeps the file open.
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return cls(pa.ipc.open_file(pa.py_buffer(content)).read_all()["statements"])
 
@@ -54,7 +54,7 @@ class Texts(Sequence[Text]):
         return int(self._starts[-1])
 
     def __getitem__(self, row: Any) -> Any:
-        """The text of a row, or the texts of a slice."""
+        """Return the text of a row, or the texts of a slice."""
         if isinstance(row, slice):
             return [self[number] for number in range(*row.indices(len(self)))]
         row = range(len(self))[row]
@@ -69,8 +69,8 @@ class Texts(Sequence[Text]):
         return type(self), (self._column,)
 
 
-class Sentences:
-    """The statements of texts, each with its full stop; they may be gone through again and again."""
+class ReportSentences:
+    """The statements of all texts as sentences with a full stop; can be iterated repeatedly."""
 
     def __init__(self, texts: Iterable[Sequence[str]]) -> None:
         self.texts = texts
@@ -79,15 +79,15 @@ class Sentences:
         return (sentence.removesuffix(".") + "." for text in self.texts for sentence in text)
 
 
-def read_texts(file: Path) -> Iterator[tuple[Text, int | None]]:
-    """The texts of a file one after another, each with its fold where the file knows folds.
+def read_text_file(file: Path) -> Iterator[tuple[Text, int | None]]:
+    """Iterate over the texts of a file, each with its fold, or None if the file has no folds.
 
     Args:
-        file: `.txt` with a text a line, or `.parquet` with a column `text` (strings) or `statements` (lists),
-            and perhaps `fold`.
+        file: `.txt` with one text a line, or `.parquet` with a column `text` (strings) or `statements`
+            (lists), and optionally `fold`.
 
     Raises:
-        MelpError: it cannot be read, or has no such column.
+        MelpError: the file cannot be read or lacks these columns.
     """
     if file.suffix == ".txt":
         return _read_lines(file)
@@ -128,35 +128,35 @@ def _text(value: Any, column: str, file: Path) -> Text:
     return [part for part in parts if part]
 
 
-def each_report(store: Store, folds: Sequence[int] | None = None) -> Iterator[tuple[str, int, Text]]:
-    """Record, fold and statements of a store's reports, then of those whose recording is missing.
+def iterate_reports(store: Store, folds: Sequence[int] | None = None) -> Iterator[tuple[str, int, Text]]:
+    """Yield id, fold and statements of each report, first of records, then of missing recordings.
 
     Args:
         store: the store.
-        folds: those to take; all where None.
+        folds: folds to include; None for all.
     """
     for table in (store.index_table, store.texts_table):
-        found, statements = table.column("fold"), table.lists("statements")
-        taken = statements.lengths > 0
+        fold, statements = table.column("fold"), table.lists("statements")
+        selected = statements.lengths > 0
         if folds is not None:
-            taken &= np.isin(found, folds)
+            selected &= np.isin(fold, folds)
         names = table.column("id")
-        for row in np.flatnonzero(taken).tolist():
-            yield str(names[row]), int(found[row]), statements[row]
+        for row in np.flatnonzero(selected).tolist():
+            yield str(names[row]), int(fold[row]), statements[row]
 
 
 def write_corpus(stores: Sequence[Store], out: Path) -> int:
-    """The reports of stores as a Parquet file with the columns id, fold and text.
+    """Write the reports of stores to a Parquet file with the columns id, fold and text.
 
-    A text is a report's statements, each with its full stop.
+    A text consists of the statements of a report, each with a full stop.
 
     Returns:
-        How many texts it holds.
+        The number of texts.
     """
     rows = (
-        {"id": name, "fold": fold, "text": " ".join(Sentences([text]))}
+        {"id": name, "fold": fold, "text": " ".join(ReportSentences([text]))}
         for store in stores
-        for name, fold, text in each_report(store)
+        for name, fold, text in iterate_reports(store)
     )
     unfinished = out.with_name(out.name + ".tmp")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Word pieces, and reports as rows of them with the statement that each belongs to."""
+"""Tokenizers, and the encoding of reports as word pieces with the statement of each."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ FULL_STOP = "."
 
 
 def train_tokenizer(texts: Iterable[str], size: int = 4096) -> Any:
-    """Train a lower-cased WordPiece tokenizer, as BERT's; the same texts give the same tokenizer.
+    """Train a lower-case WordPiece tokenizer like BERT's; the same texts give the same tokenizer.
 
     Args:
-        texts: what it is to be trained on; gone through twice, and never held in memory.
-        size: most word pieces.
+        texts: training texts; iterated over twice and never loaded into memory as a whole.
+        size: largest number of word pieces.
 
     Returns:
         A `transformers.PreTrainedTokenizerFast` with the special tokens [PAD] [UNK] [CLS] [SEP] [MASK] [BOS].
@@ -46,11 +46,11 @@ def train_tokenizer(texts: Iterable[str], size: int = 4096) -> Any:
         return pieces
 
     if isinstance(texts, Iterator):
-        raise TypeError("texts: found an iterator, wanted what can be gone through twice")
+        raise TypeError("texts: found an iterator, wanted an iterable that can be iterated twice")
     pieces = untrained(None)
     characters = sorted(_characters(texts, pieces.normalizer.normalize_str))
-    # The trainer numbers the characters within words in the order of a hash table, which differs from run to
-    # run, and breaks ties by these numbers; given as special they have theirs beforehand.
+    # The trainer numbers the characters within words in the order of a hash table, which varies between runs,
+    # and breaks ties by these numbers; special tokens have fixed numbers.
     first = [*SPECIAL_TOKENS.values(), *(f"##{character}" for character in characters)]
     trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=first, show_progress=False)
     pieces.train_from_iterator(iter(texts), trainer)
@@ -58,44 +58,44 @@ def train_tokenizer(texts: Iterable[str], size: int = 4096) -> Any:
 
 
 def _characters(texts: Iterable[str], normalise: Callable[[str], str]) -> set[str]:
-    """All characters of the normalised texts, but for the space."""
-    found: set[str] = set()
+    """Return all characters of the normalised texts except the space."""
+    characters: set[str] = set()
     texts = iter(texts)
     while part := list(islice(texts, 4096)):
-        # Reports say the same again and again.
+        # Most texts occur many times.
         for text in set(part):
-            found.update(normalise(text))
-    return found - {" "}
+            characters.update(normalise(text))
+    return characters - {" "}
 
 
 def load_tokenizer(source: str | Path) -> Any:
-    """Read the tokenizer of a model folder or hub name; [BOS] is added where it has none (MELP, A.4).
+    """Load the tokenizer of a model folder or hub name; a missing [BOS] is added (MELP, A.4).
 
     Raises:
-        MelpError: there is none, or it lacks a special token of BERT's.
+        MelpError: there is none, or it lacks a special token of BERT.
     """
     from transformers import AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-    except Exception as error:  # transformers and tokenizers raise whatever they meet
-        why = (str(error).splitlines() or [""])[0][:120]
-        raise MelpError(f"{source}: no tokenizer could be read ({type(error).__name__}: {why})") from error
+    except Exception as error:  # transformers and tokenizers raise errors of many kinds
+        reason = (str(error).splitlines() or [""])[0][:120]
+        raise MelpError(f"{source}: no tokenizer could be read ({type(error).__name__}: {reason})") from error
     for name in ("pad_token", "cls_token", "sep_token", "mask_token"):
         if getattr(tokenizer, name) is None:
-            raise MelpError(f"{source}: the tokenizer has no {name}, wanted that of a BERT")
+            raise MelpError(f"{source}: the tokenizer has no {name}, wanted a tokenizer of BERT")
     if tokenizer.bos_token is None:
         tokenizer.add_special_tokens({"bos_token": "[BOS]"})
     return tokenizer
 
 
 class ReportEncoder:
-    """Turns reports, given as statements, into `[BOS] statement . statement . [SEP]`.
+    """Encodes reports, given as statements, as `[BOS] statement . statement . [SEP]`.
 
     Args:
         tokenizer: a Hugging Face tokenizer with [BOS], [SEP] and [PAD].
-        max_length: most word pieces of a report. What does not fit is left out by whole statements; a first
-            statement that is too long by itself is cut.
+        max_length: largest number of word pieces of a report. Statements that do not fit are left out; a
+            first statement that is too long is truncated.
     """
 
     def __init__(self, tokenizer: Any, max_length: int = 127) -> None:
@@ -113,7 +113,7 @@ class ReportEncoder:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def encode(self, statements: Sequence[str]) -> tuple[list[int], list[int]]:
-        """Word pieces of one report and the statement of each, counted from 0, -1 for specials."""
+        """Return the word pieces of one report, and the number of the statement of each (-1 for specials)."""
         tokens, sentence = [self.tokenizer.bos_token_id], [-1]
         room = self.max_length - 2
         for number, statement in enumerate(statements):
@@ -127,7 +127,7 @@ class ReportEncoder:
         return [*tokens, self.tokenizer.sep_token_id], [*sentence, -1]
 
     def __call__(self, reports: Sequence[Sequence[str]]) -> dict[str, Int[Tensor, "batch token"]]:
-        """`tokens` and `sentence` of a batch, padded to its longest report."""
+        """Return `tokens` and `sentence` of a batch, padded to its longest report."""
         rows = [self.encode(report) for report in reports]
         shape = len(rows), max(len(tokens) for tokens, _ in rows)
         tokens = torch.full(shape, self.tokenizer.pad_token_id)
@@ -138,5 +138,5 @@ class ReportEncoder:
         return {"tokens": tokens, "sentence": sentence}
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of generated word pieces, without specials."""
+        """Return the text of generated word pieces, without special tokens."""
         return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True))

@@ -1,4 +1,4 @@
-"""The text tower: report vectors, statement vectors, and the causal states that a report decoder reads."""
+"""The text tower: report vectors, statement vectors, and causal states for a report decoder."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ POOLINGS = ("cls", "tokens", "statements")
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Ids of the special word pieces that the tower itself must know."""
+    """Ids of the special tokens that the tower uses."""
 
     pad: int
     cls: int
 
     @classmethod
     def from_tokenizer(cls, tokenizer: Any) -> SpecialTokens:
-        """Ask a Hugging Face tokenizer.
+        """Take the ids from a Hugging Face tokenizer.
 
         Raises:
             MelpError: it has no [PAD] or no [CLS].
@@ -42,26 +42,26 @@ class SpecialTokens:
 
 @dataclass(frozen=True)
 class TextFeatures:
-    """What a `TextTower` makes of a batch of reports."""
+    """Output of a `TextTower` for a batch of reports."""
 
     latent: Float[Tensor, "batch projection"]
-    """Report vectors, projected, not of unit length."""
+    """Projected report vectors, not normalised."""
     states: Float[Tensor, "batch token dim"]
-    """What the report decoder reads: none knows a later token. Zero at padding."""
+    """Input of the report decoder: no state depends on a later token. Zero at padding."""
     statements: Float[Tensor, "batch statement dim"]
-    """Mean state of each statement's tokens. Zero where a report has fewer."""
+    """Mean state of each statement's tokens. Zero beyond the statements of a report."""
     statement_mask: Bool[Tensor, "batch statement"]
-    """True where there is such a statement."""
+    """True for existing statements."""
 
 
 def statement_means(
     states: Float[Tensor, "batch token dim"], sentence: Int[Tensor, "batch token"]
 ) -> tuple[Float[Tensor, "batch statement dim"], Bool[Tensor, "batch statement"]]:
-    """Mean state of each statement's tokens, and which statements there are.
+    """Return the mean state of each statement's tokens, and the mask of existing statements.
 
     Args:
         states: token states.
-        sentence: the statement of each token, counted from 0; -1 for tokens of none.
+        sentence: number of the statement of each token, from 0; -1 for tokens outside statements.
     """
     count = max(int(sentence.max()) + 1, 1)
     member = sentence[:, None] == torch.arange(count, device=sentence.device)[:, None]
@@ -70,19 +70,19 @@ def statement_means(
 
 
 class TextTower(nn.Module):
-    """BERT with a projection head, in one of three forms of attention.
+    """BERT with a projection head and one of three forms of attention.
 
-    * `causal` (MELP's published code): no token sees a later one. [CLS] stands after the last token, with
-      position id `cls_position` whatever the length, and its state is the report's.
-    * `bidirectional`: [CLS] takes the place of [BOS], so BERT reads what it was pretrained on. The decoder's
-      states are the embedding layer's output, so that they cannot know what comes.
-    * `statement`: as `bidirectional`, but a token sees its own statement only, and positions start anew in
-      each: a statement's vector is the same in whatever report it stands.
+    * `causal` (MELP's published code): a token attends to earlier tokens only. [CLS] follows the last token,
+      always with position id `cls_position`, and its state represents the report.
+    * `bidirectional`: [CLS] replaces [BOS], as in BERT's pretraining. The decoder reads the output of the
+      embedding layer, which does not depend on later tokens.
+    * `statement`: as `bidirectional`, but a token attends to its own statement only, and positions start anew
+      in each statement: the vector of a statement does not depend on its report.
 
-    The report's vector comes from [CLS] (`pooling="cls"`), from the mean of the tokens in statements
+    The report vector is computed from [CLS] (`pooling="cls"`), from the mean of the tokens in statements
     (`tokens`) or from the mean of the statement vectors (`statements`).
 
-    Input is `[BOS] words [SEP]`, padded on the right to any length: no output depends on it.
+    Input is `[BOS] words [SEP]`, padded on the right; no output depends on the padding.
 
     Args:
         bert: the encoder.
@@ -92,10 +92,10 @@ class TextTower(nn.Module):
         projection_hidden: hidden width of the projection.
         projection_dim: width of the report vectors.
         cls_position: position id of [CLS] in the causal form.
-        frozen_layers: how many of BERT's first layers are not trained (the embeddings always are).
+        frozen_layers: number of BERT's first layers that are not trained (the embeddings always are).
 
-    Differences: the published causal form pads every batch to 127 tokens and takes the statements from full
-    stops; here neither is needed. Only `causal` with `cls` is published.
+    Differences: the published causal form pads every batch to 127 tokens and splits statements at full stops;
+    here neither is needed. Only `causal` with `cls` is published.
     """
 
     def __init__(
@@ -134,34 +134,31 @@ class TextTower(nn.Module):
 
     @property
     def max_tokens(self) -> int:
-        """Longest text that the tower takes."""
+        """Largest number of tokens of a text."""
         return self.cls_position if self.attention == "causal" else self.bert.config.positions
 
     def forward(
         self, tokens: Int[Tensor, "batch token"], sentence: Int[Tensor, "batch token"]
     ) -> TextFeatures:
-        """Report vectors, decoder states and statement vectors.
+        """Return report vectors, decoder states and statement vectors.
 
         Args:
             tokens: `[BOS] words [SEP]`, padded on the right.
-            sentence: the statement of each token, counted from 0; -1 for specials and padding.
+            sentence: number of the statement of each token, from 0; -1 for specials and padding.
 
         Raises:
-            MelpError: longer than `max_tokens`.
+            MelpError: there are more than `max_tokens`.
         """
-        if tokens.shape[1] > self.max_tokens:
-            raise MelpError(f"text tower: {tokens.shape[1]} tokens found, wanted at most {self.max_tokens}")
+        self._check_length(tokens.shape[1])
         real = tokens != self.special.pad
         if self.attention == "causal":
             encoded, cls_state = self._encode_causal(tokens, real)
             states = encoded
         else:
-            both_ways = self.attention == "bidirectional"
-            encoded = (
-                self._encode_both_ways(tokens, real)
-                if both_ways
-                else self._encode_statements(tokens, sentence)
-            )
+            if self.attention == "bidirectional":
+                encoded = self._encode_bidirectional(tokens, real)
+            else:
+                encoded = self._encode_statements(tokens, sentence)
             cls_state, states = encoded[:, 0], self.decoder_states(tokens)
         statements, mask = statement_means(encoded, sentence)
         return TextFeatures(
@@ -174,12 +171,9 @@ class TextTower(nn.Module):
     def decoder_states(
         self, tokens: Int[Tensor, "batch token"], cache: TransformerCache | None = None
     ) -> Float[Tensor, "batch token dim"]:
-        """What the report decoder reads, without [CLS]: for generation, with `tokens` the new ones only."""
+        """Return the input of the report decoder, without [CLS]; with a cache `tokens` are the new ones."""
         start = 0 if cache is None else cache.length
-        if start + tokens.shape[1] > self.max_tokens:
-            raise MelpError(
-                f"text tower: {start + tokens.shape[1]} tokens found, wanted at most {self.max_tokens}"
-            )
+        self._check_length(start + tokens.shape[1])
         positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)[None]
         if self.attention != "causal":
             if cache is not None:
@@ -188,16 +182,20 @@ class TextTower(nn.Module):
         return self.bert(tokens, positions, causal=True, cache=cache)
 
     def new_cache(self) -> TransformerCache:
-        """An empty cache for one generation."""
+        """Return an empty cache for one generation."""
         return TransformerCache(len(self.bert.layers))
+
+    def _check_length(self, count: int) -> None:
+        if count > self.max_tokens:
+            raise MelpError(f"text tower: {count} tokens found, wanted at most {self.max_tokens}")
 
     def _encode_causal(
         self, tokens: Int[Tensor, "batch token"], real: Bool[Tensor, "batch token"]
     ) -> tuple[Float[Tensor, "batch token dim"], Float[Tensor, "batch dim"]]:
-        """States of the tokens and of [CLS].
+        """Return the states of the tokens and of [CLS].
 
-        [CLS] is written right after the last token of each report, not in a last column: then all that a
-        causal mask hides from it is padding, and no further mask is needed.
+        [CLS] directly follows the last token of each report: only padding comes after it, which the causal
+        mask hides, so no padding mask is needed.
         """
         length = real.sum(1, keepdim=True)
         extended = torch.cat([tokens, torch.full_like(tokens[:, :1], self.special.pad)], dim=1)
@@ -208,7 +206,7 @@ class TextTower(nn.Module):
         rows = torch.arange(len(tokens), device=tokens.device)
         return encoded[:, :-1], encoded[rows, length[:, 0]]
 
-    def _encode_both_ways(
+    def _encode_bidirectional(
         self, tokens: Int[Tensor, "batch token"], real: Bool[Tensor, "batch token"]
     ) -> Float[Tensor, "batch token dim"]:
         column = torch.arange(tokens.shape[1], device=tokens.device)
@@ -218,7 +216,7 @@ class TextTower(nn.Module):
     def _encode_statements(
         self, tokens: Int[Tensor, "batch token"], sentence: Int[Tensor, "batch token"]
     ) -> Float[Tensor, "batch token dim"]:
-        """Each statement by itself, and each that the batch holds more than once only once."""
+        """Encode each distinct statement of the batch once, as a row of its own."""
         column = torch.arange(tokens.shape[1], device=tokens.device)
         begins = F.pad(sentence[:, 1:] != sentence[:, :-1], (1, 0), value=True)
         place = column - torch.where(begins, column, 0).cummax(1).values
@@ -226,17 +224,17 @@ class TextTower(nn.Module):
         number = (begins & member).flatten().cumsum(0).view_as(sentence) - 1
         rows = tokens.new_full((int(number.max()) + 1, int(place[member].max()) + 1), self.special.pad)
         rows[number[member], place[member]] = tokens[member]
-        unique, which = rows.unique(dim=0, return_inverse=True)
+        unique, inverse = rows.unique(dim=0, return_inverse=True)
         lengths = (unique != self.special.pad).sum(1)
         encoded = run_trimmed(self._encode_rows, lengths, unique)
         states = encoded.new_zeros(*tokens.shape, self.dim)
-        states[member] = encoded[which[number[member]], place[member]]
+        states[member] = encoded[inverse[number[member]], place[member]]
         return states
 
     def _encode_rows(
         self, tokens: Int[Tensor, "row token"], _: Int[Tensor, " row"]
     ) -> Float[Tensor, "row token dim"]:
-        # Position 0 is that of [CLS] or [BOS], which a statement by itself does not have.
+        # Position 0 is that of [CLS] or [BOS], which a single statement does not have.
         positions = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)[None]
         return self.bert(tokens, positions, mask=(tokens != self.special.pad)[:, None, None, :])
 

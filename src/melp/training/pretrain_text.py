@@ -17,7 +17,7 @@ from melp.nn.bert import BertConfig
 from melp.text.hugging_face import folder_config
 from melp.text.model import LanguageModel
 from melp.text.pretraining import MaskedLanguageModel, MaskedLanguageModelConfig
-from melp.text.sources import Sentences, Text, Texts, each_report, read_texts
+from melp.text.sources import ReportSentences, Text, Texts, iterate_reports, read_text_file
 from melp.text.tokenizer import ReportEncoder
 from melp.training.config import DataConfig
 from melp.training.fit import fit, step_counts
@@ -87,7 +87,7 @@ def _initial_model(config: MaskedLanguageModelConfig, texts: Sequence[Sequence[s
             dropout=config.dropout,
             attention_dropout=config.dropout,
         )
-        language = LanguageModel.from_scratch(Sentences(texts), config.vocabulary, sizes)
+        language = LanguageModel.from_scratch(ReportSentences(texts), config.vocabulary, sizes)
     positions = language.bert.config.positions
     if config.max_length > positions:
         raise MelpError(
@@ -98,7 +98,7 @@ def _initial_model(config: MaskedLanguageModelConfig, texts: Sequence[Sequence[s
 
 def reports_of(store: Store, folds: Sequence[int]) -> Texts:
     """Return the statements of all reports of a store in these folds, with or without a recording."""
-    return Texts.of(text for _, _, text in each_report(store, folds))
+    return Texts.of(text for _, _, text in iterate_reports(store, folds))
 
 
 def texts_of(sources: Sequence[str | Path], data: DataConfig) -> tuple[Texts, Texts]:
@@ -123,8 +123,8 @@ def texts_of(sources: Sequence[str | Path], data: DataConfig) -> tuple[Texts, Te
 def _texts_in(sources: Sequence[str | Path], folds: Sequence[int], held_out: bool) -> Iterator[Text]:
     for source in sources:
         if str(source).endswith((".txt", ".parquet")):
-            for number, (text, fold) in enumerate(read_texts(Path(source))):
+            for number, (text, fold) in enumerate(read_text_file(Path(source))):
                 if fold in folds or (fold is None and (number % _HELD_OUT_EVERY == 0) == held_out):
                     yield text
         else:
-            yield from (text for _, _, text in each_report(Store(source), folds))
+            yield from (text for _, _, text in iterate_reports(Store(source), folds))
