@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_reference_tensors import (
+from reference import (
     DECODER_RULES,
     PRETRAINING_ONLY,
     WAV2VEC2_RULES,
@@ -27,7 +27,7 @@ from melp.text.hugging_face import to_hugging_face
 def published(folder: Path, prefix: str) -> dict[str, Tensor]:
     path = folder / "melp_state_dict_manifest.json"
     if not path.is_file():
-        pytest.skip(f"{folder} holds no manifest of the published model")
+        pytest.skip(f"{folder} has no manifest of the published model")
     manifest = json.loads(path.read_text())
     return {
         name.removeprefix(prefix): torch.empty(shape, device="meta")

@@ -18,9 +18,8 @@ def masked_frame_contrast(
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, " batch"]]:
     """Return the contrastive loss of wav2vec 2.0 (Baevski et al. 2020, equation 3).
 
-    At each masked frame, the positive is the frame's own target; the negatives are the targets of `negative`
-    other masked frames of the same recording, drawn with replacement. A negative with the same codebook
-    entries as the positive is ignored.
+    The positive of a masked frame is its own target; the negatives are the targets of `negative` other masked
+    frames of the recording, drawn with replacement. A negative with the positive's entries is ignored.
 
     Args:
         context: output of the transformer.
@@ -31,23 +30,20 @@ def masked_frame_contrast(
         temperature: of the cosines.
 
     Returns:
-        For each recording, the sum of the cross entropies over its masked frames, and the number of frames
-        whose positive has the highest cosine.
+        Of each recording, the sum of the cross entropies and the number of correct masked frames.
     """
     count = masked.sum(1)
-    # Masked frames first, in the order of time.
+    # Masked frames come first, in the order of time.
     order = (~masked).int().argsort(dim=1, stable=True)[:, : int(count.max())]
-    real = torch.arange(order.shape[1], device=order.device) < count[:, None]
-    context, target, entries, draw = (
-        x.take_along_dim(order[..., None], 1) for x in (context, target, entries, draw)
-    )
-    negatives = _negatives(draw, count)
+    real = masked.take_along_dim(order, 1)
+    inputs = (context, target, entries, draw)
+    context, target, entries, draw = (x.take_along_dim(order[..., None], 1) for x in inputs)
     with torch.autocast(context.device.type, enabled=False):
         context, target = F.normalize(context.float(), dim=-1), F.normalize(target.float(), dim=-1)
         cosines = context @ target.transpose(1, 2) / temperature
         positive = cosines.diagonal(dim1=1, dim2=2)[..., None]
         same = (entries[:, :, None] == entries[:, None]).all(-1)
-        negative = cosines.masked_fill(same, -torch.inf).gather(2, negatives)
+        negative = cosines.masked_fill(same, -torch.inf).gather(2, _negatives(draw, count))
         losses = -torch.cat([positive, negative], dim=2).log_softmax(2)[..., 0]
         correct = (positive > negative).all(2) & real
         return losses.masked_fill(~real, 0).sum(1), correct.sum(1)

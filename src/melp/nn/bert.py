@@ -49,17 +49,10 @@ class Bert(nn.Module):
         self.token_type_embeddings = nn.Embedding(2, config.dim)
         self.embedding_norm = nn.LayerNorm(config.dim, config.eps)
         self.dropout = nn.Dropout(config.dropout)
+        sizes = (config.dim, config.heads, config.feedforward)
+        dropouts = (config.dropout, config.attention_dropout, 0.0)
         self.layers = Transformer(
-            TransformerBlock(
-                config.dim,
-                config.heads,
-                config.feedforward,
-                config.dropout,
-                config.attention_dropout,
-                hidden_dropout=0.0,
-                norm_first=False,
-                eps=config.eps,
-            )
+            TransformerBlock(*sizes, *dropouts, norm_first=False, eps=config.eps)
             for _ in range(config.layers)
         )
         for module in self.modules():

@@ -121,7 +121,7 @@ class Transformer(nn.ModuleList):
         mask: Bool[Tensor, " batch #head #place key"] | None = None,
         cache: TransformerCache | None = None,
     ) -> Float[Tensor, "batch place dim"]:
-        """Output of the last block; arguments as in `TransformerBlock.forward`."""
+        """Return the output of the last block; arguments as in `TransformerBlock.forward`."""
         for number, block in enumerate(self):
             x = block(x, context, causal, mask, cache.blocks[number] if cache else None)
         if cache:

@@ -146,17 +146,10 @@ class Wav2Vec2Encoder(Encoder):
         self.positions = PositionalConv(config.dim, config.position_kernel, config.position_groups)
         self.norm = nn.LayerNorm(config.dim)
         self.dropout = nn.Dropout(config.dropout)
+        sizes = (config.dim, config.heads, config.feedforward)
+        dropouts = (config.dropout, config.attention_dropout, 0.0)
         self.layers = Transformer(
-            TransformerBlock(
-                config.dim,
-                config.heads,
-                config.feedforward,
-                config.dropout,
-                config.attention_dropout,
-                hidden_dropout=0.0,
-                norm_first=False,
-            )
-            for _ in range(config.layers)
+            TransformerBlock(*sizes, *dropouts, norm_first=False) for _ in range(config.layers)
         )
 
     def conv_features(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
