@@ -88,10 +88,7 @@ def test_bad_input_is_one_line_exit_2_and_nothing_left(
 def test_what_is_no_store(run, tmp_path: Path, command: str) -> None:
     code, out, err = run("data", command, tmp_path / "nothing")
     assert (code, out) == (2, "")
-    assert (
-        err
-        == f"melp: {tmp_path / 'nothing'}: no store (no manifest.json); run `melp data build`\n"
-    )
+    assert err == f"melp: {tmp_path / 'nothing'}: no store (no manifest.json); run `melp data build`\n"
     (tmp_path / "half.building").mkdir()
     code, out, err = run("data", command, tmp_path / "half")
     assert code == 2 and err.count("\n") == 1 and "its build did not finish" in err

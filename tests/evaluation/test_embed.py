@@ -75,7 +75,7 @@ def test_classify_refuses(model: Model, blind_model: Model, store: Store) -> Non
 )  # fmt: skip
 def test_what_was_not_trained_is_not_asked(model: Model, name: str, ability: str, option: str) -> None:
     kind = get_method(name)
-    method = SimpleNamespace(learned_by=kind.learned_by, config=kind.Config(), **{ability: None})
+    method = SimpleNamespace(requires_loss=kind.requires_loss, config=kind.Config(), **{ability: None})
     require(replace(model, method=method), ability, "a text tower")
     method.config = replace(method.config, **{option: 0.0})
     with pytest.raises(MelpError, match=rf"method\.{option}=0, which leaves it without a text tower"):

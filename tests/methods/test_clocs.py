@@ -61,7 +61,7 @@ def test_one_network_reads_every_lead(workshop: Workshop) -> None:
 
 
 def test_leads_that_are_read_together_cannot_be_told_apart() -> None:
-    with pytest.raises(MelpError, match=r"method\.form: 'cmlc' found, wanted cmsc where leads"):
+    with pytest.raises(MelpError, match=r"method\.form: 'cmlc' found, wanted cmsc if leads"):
         CLOCSConfig(form="cmlc", leads="together")
 
 

@@ -122,7 +122,7 @@ def test_the_loss_is_the_error_of_all_patches() -> None:
     patches = method.encoder.patchify(given["ecg"])
     kept = method._kept(given, [20, 10, 10])
     before, after = method.encoder.encode(patches, kept)
-    drawn = method._draw(after, kept, [20, 10, 10])
+    drawn = method._decode(after, kept, [20, 10, 10])
     errors = []
     for one, other in zip(drawn, patches, strict=True):
         for record, patch in np.ndindex(*other.shape[:2]):
@@ -141,10 +141,10 @@ def test_what_is_drawn_of_a_kept_patch_comes_from_its_own_token() -> None:
         layer.attention.output.weight.zero_()  # type: ignore[union-attr, operator]
     kept = method._kept(given, [20, 10, 10])
     _, after = method.encoder.encode(method.encoder.patchify(given["ecg"]), kept)
-    wanted = method._draw(after, kept, [20, 10, 10])[0]
+    wanted = method._decode(after, kept, [20, 10, 10])[0]
     changed = after.clone()
     changed[:, 3] += torch.randn(16)
-    moved = (method._draw(changed, kept, [20, 10, 10])[0] - wanted).abs().amax(2) > 1e-6
+    moved = (method._decode(changed, kept, [20, 10, 10])[0] - wanted).abs().amax(2) > 1e-6
     for record in range(4):
         assert moved[record].nonzero().flatten().tolist() == [int(kept[0][record, 0])]
 

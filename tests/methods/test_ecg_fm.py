@@ -112,7 +112,7 @@ def test_a_hidden_frame_is_not_seen() -> None:
     hidden = features + 5 * masked[:, None] * torch.randn(features.shape)
     outputs = [
         method.encoder.contextualise(
-            torch.where(masked[..., None], method.hidden_frame, method.encoder.project(each))
+            torch.where(masked[..., None], method.mask_token, method.encoder.project(each))
         )
         for each in (features, hidden)
     ]

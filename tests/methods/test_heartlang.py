@@ -46,13 +46,13 @@ def test_the_same_share_of_each_recordings_beats_is_hidden(masked: float, batch:
     for row in range(40):
         used[row, : 2 * row + 1] = True
     keys = torch.arange(40)
-    hidden = method._hidden(used, keys)
+    hidden = method._masked(used, keys)
     assert not bool((hidden & ~used).any()), "no empty place"
     assert hidden.sum(1).tolist() == [max(round(masked * (2 * row + 1)), 1) for row in range(40)]
     order = torch.randperm(40)
-    assert torch.equal(method._hidden(used[order], keys[order]), hidden[order])
-    assert not torch.equal(method._hidden(used, keys + 40), hidden)
-    often = method._hidden(torch.ones(400, 96, dtype=torch.bool), torch.arange(400)).float().mean(0)
+    assert torch.equal(method._masked(used[order], keys[order]), hidden[order])
+    assert not torch.equal(method._masked(used, keys + 40), hidden)
+    often = method._masked(torch.ones(400, 96, dtype=torch.bool), torch.arange(400)).float().mean(0)
     assert float((often - masked).abs().max()) < 0.15, "no place is favoured"
 
 
@@ -76,10 +76,10 @@ def test_words_are_told_with_leads_and_seconds_in_view(batch: dict[str, Tensor])
 def test_the_loss_of_sentences_is_that_of_each_hidden_beat(batch: dict[str, Tensor]) -> None:
     method = heartlang().eval()
     sentences = method.encoder.sentences(batch["ecg"])
-    hidden = method._hidden(sentences.used, batch["key"])
+    hidden = method._masked(sentences.used, batch["key"])
     words = method._words(sentences)
     embedded = method.encoder.embed_beats(torch.where(hidden[..., None], 0.0, sentences.beats))
-    embedded[hidden] = method.hidden_beat
+    embedded[hidden] = method.mask_token
     states = method.encoder.contextualise(embedded, sentences)[1]
     losses = [
         -float(method.head(states[row, slot]).log_softmax(0)[words[row, slot]])
@@ -88,7 +88,7 @@ def test_the_loss_of_sentences_is_that_of_each_hidden_beat(batch: dict[str, Tens
     found = method(batch)
     assert float(found["loss"]) == pytest.approx(np.mean(losses), rel=1e-5)
     told = [method.head(states[r, s]).argmax() == words[r, s] for r, s in hidden.nonzero().tolist()]
-    assert float(found["told"]) == pytest.approx(np.mean(told))
+    assert float(found["accuracy"]) == pytest.approx(np.mean(told))
 
 
 @torch.no_grad()
@@ -97,7 +97,7 @@ def test_a_hidden_beat_leaves_no_trace_in_its_neighbours(batch: dict[str, Tensor
     seen: list[Tensor] = []
     method.encoder.norm.register_forward_hook(lambda module, given, out: seen.append(out))
     sentences = method.encoder.sentences(batch["ecg"])
-    hidden = method._hidden(sentences.used, batch["key"])
+    hidden = method._masked(sentences.used, batch["key"])
     other = replace(sentences, beats=torch.where(hidden[..., None], 5.0, sentences.beats))
     for each in (sentences, other):
         method._sentences(each, batch["key"])

@@ -65,7 +65,7 @@ def test_a_hidden_patch_is_not_seen() -> None:
         ecg[0, 1, 10 * hidden : 10 * hidden + 10] += change * torch.randn(10)
         embedded = method.encoder.embed_patches(method.encoder.patchify(ecg))
         encoded = method.encoder.encode(embedded, order[..., :keep])
-        drawn.append(method._draw(method.encoder.norm(encoded), order))
+        drawn.append(method._decode(method.encoder.norm(encoded), order))
     assert drawn[0].equal(drawn[1])
     # What is seen counts.
     ecg = given["ecg"].clone()
@@ -73,7 +73,7 @@ def test_a_hidden_patch_is_not_seen() -> None:
     encoded = method.encoder.encode(
         method.encoder.embed_patches(method.encoder.patchify(ecg)), order[..., :keep]
     )
-    assert not method._draw(method.encoder.norm(encoded), order).equal(drawn[0])
+    assert not method._decode(method.encoder.norm(encoded), order).equal(drawn[0])
 
 
 def test_drawn_patches_stand_in_the_order_of_time() -> None:
@@ -82,10 +82,10 @@ def test_drawn_patches_stand_in_the_order_of_time() -> None:
     method.decoder = Transformer()
     order, keep = method._order(batch(1)["key"], 3, 10)
     encoded = torch.randn(1, 3, keep + 2, 16)
-    drawn = method._draw(encoded, order)
+    drawn = method._decode(encoded, order)
     moved = encoded.clone()
     moved[0, 2, 1] += 1  # the first patch of lead III that is seen
-    changed = (method._draw(moved, order) != drawn).any(-1)[0]
+    changed = (method._decode(moved, order) != drawn).any(-1)[0]
     assert changed.nonzero().tolist() == [[2, int(order[0, 2, 0])]]
 
 

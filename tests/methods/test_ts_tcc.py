@@ -1,4 +1,4 @@
-"""TS-TCC: contexts know the past alone; what is foretold is the other view's future."""
+"""TS-TCC: contexts know the past alone; what is predicted is the other view's future."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ def test_the_loss_is_what_it_says_in_words(workshop: Workshop) -> None:
         contexts.append(method.projector(context))
         width = method.encoder.dim
         for place in range(method.ahead):
-            weight = method.foretell.weight[place * width : (place + 1) * width]
-            bias = method.foretell.bias[place * width : (place + 1) * width]
-            foretold = context @ weight.t() + bias
-            coming = torch.stack(
+            weight = method.predictor.weight[place * width : (place + 1) * width]
+            bias = method.predictor.bias[place * width : (place + 1) * width]
+            predicted = context @ weight.t() + bias
+            target = torch.stack(
                 [row[int(moment) + 1 + place] for row, moment in zip(frames[1 - view], last, strict=True)]
             )
-            total += F.cross_entropy(foretold @ coming.t(), torch.arange(len(coming))) / method.ahead
+            total += F.cross_entropy(predicted @ target.t(), torch.arange(len(target))) / method.ahead
     torch.testing.assert_close(found["temporal"], total)
     torch.testing.assert_close(found["contextual"], nt_xent(*contexts, 0.2))
     torch.testing.assert_close(found["loss"], found["temporal"] + 0.7 * found["contextual"])
 
 
-def test_all_frames_cannot_be_foretold(workshop: Workshop) -> None:
+def test_all_frames_cannot_be_predicted(workshop: Workshop) -> None:
     with pytest.raises(MelpError, match=r"method\.horizon: 1\.0 found, wanted less"):
         workshop.method("ts_tcc", ("horizon=1.0",))
 

@@ -126,9 +126,9 @@ def test_a_moving_average_is_no_part_of_its_source() -> None:
     average = MovingAverage(source)
     assert {name for name, _ in average.named_parameters()} == {"network.weight", "network.bias"}
     source.weight.data += 1
-    average.follow(1.0)
+    average.update(1.0)
     assert not torch.equal(average.network.weight, source.weight)
-    average.restart()
+    average.reset()
     assert torch.equal(average.network.weight, source.weight)
     assert not average(torch.ones(1, 2, requires_grad=True)).requires_grad
 

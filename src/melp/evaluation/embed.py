@@ -107,7 +107,7 @@ def require(model: Model, name: str, meaning: str) -> None:
     """
     if not hasattr(model.method, name):
         raise MelpError(f"{model.folder}: method {model.name} has not {meaning}")
-    option = getattr(model.method, "learned_by", {}).get(name)
+    option = getattr(model.method, "requires_loss", {}).get(name)
     if option and not getattr(model.method.config, option):
         raise MelpError(f"{model.folder}: trained with method.{option}=0, which leaves it without {meaning}")
 

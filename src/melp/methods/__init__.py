@@ -1,7 +1,7 @@
-"""Pretraining methods: each file of this folder that does not begin with `_` is one, under its own name.
+"""Pretraining methods: each file of this folder that does not begin with `_` defines the method of its name.
 
-Packages outside `melp` register theirs through the entry point group `melp.methods`, and build them from the
-names here: `from melp.methods import Method, Inputs, ...`.
+Other packages register methods through the entry point group `melp.methods` and build them from the names
+exported here: `from melp.methods import Method, Inputs, ...`.
 """
 
 from __future__ import annotations
@@ -56,15 +56,16 @@ def _inside() -> set[str]:
 
 
 def list_methods() -> list[str]:
-    """Names of all methods, without importing them."""
+    """Return the names of all methods, without importing them."""
     return sorted(_inside() | set(_outside()))
 
 
 def get_method(name: str) -> type[Method]:
-    """The class of a method.
+    """Return the class of a method.
 
     Raises:
-        MelpError: there is none of that name, or another package names what is no method, or one of ours.
+        MelpError: the name is unknown, or the entry point of another package is not a method or has the name
+            of a method of melp.
     """
     if name not in list_methods():
         raise MelpError(f"method: {name!r} found, wanted one of {', '.join(list_methods())}")
@@ -75,12 +76,12 @@ def get_method(name: str) -> type[Method]:
     module = importlib.import_module(module_name)
     from melp.methods._base import Method
 
-    (found,) = (
+    (method,) = (
         value
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module_name
     )
-    return found
+    return method
 
 
 def _from_outside(name: str, target: str) -> type[Method]:
@@ -90,20 +91,20 @@ def _from_outside(name: str, target: str) -> type[Method]:
         raise MelpError(f"method {name}: entry point {target!r} found, wanted a name that melp does not have")
     module, _, attribute = target.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        method = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise MelpError(f"method {name}: entry point {target!r} found, wanted a class ({error})") from error
-    if not (isinstance(found, type) and issubclass(found, Method)):
+    if not (isinstance(method, type) and issubclass(method, Method)):
         raise MelpError(f"method {name}: entry point {target!r} found, wanted a subclass of Method")
-    return found
+    return method
 
 
 def recipe_folders() -> dict[str, Path]:
-    """Where the recipes of other packages' methods lie: `recipes/METHOD` in the package."""
+    """Return the recipe folders of other packages' methods: `recipes/METHOD` in the package."""
     folders = {}
     for name, target in _outside().items():
-        # Found without importing it, and torch with it.
+        # Does not import the package, which imports torch.
         spec = importlib.util.find_spec(target.partition(":")[0].partition(".")[0])
-        for home in (spec and spec.submodule_search_locations) or ():
-            folders[name] = Path(home) / "recipes" / name
+        for package in (spec and spec.submodule_search_locations) or ():
+            folders[name] = Path(package) / "recipes" / name
     return folders

@@ -1,4 +1,4 @@
-"""What every method is: a module that turns a batch into a loss, and ECGs into embeddings."""
+"""The base class of all methods: a module that maps a batch to a loss, and ECGs to embeddings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from melp.text.model import LanguageModel
 
 
 class Batch(TypedDict):
-    """What a method reads; the entries of text are there only if the method needs text."""
+    """A batch as a method reads it; the text entries exist only if the method needs text."""
 
     ecg: Float[Tensor, "batch lead time"]
     """Preprocessed ECGs."""
@@ -45,16 +45,16 @@ class Batch(TypedDict):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a method is built for, beside its `Config`."""
+    """The input that a method is built for."""
 
     leads: int = 12
     """Leads of the preprocessed ECG."""
     samples: int = 5000
     """Samples of the preprocessed ECG."""
     rate: float = 500
-    """Hz of the preprocessed ECG."""
+    """Sampling rate of the preprocessed ECG, in Hz."""
     language: LanguageModel | None = None
-    """Of methods that need text."""
+    """Language model, for methods that need text."""
     names: tuple[str, ...] = LEADS
     """Names of the leads."""
 
@@ -64,17 +64,17 @@ class EncoderConfig:
     """Options of every method whose encoder can be chosen."""
 
     encoders: ClassVar[Sequence[str]] = list_encoders()
-    """What the option `encoder` may be."""
+    """Choices of the option `encoder`."""
     probes: ClassVar[tuple[str, ...]] = ("frames", "stages")
-    """What the option `probe` may be."""
+    """Choices of the option `probe`."""
 
     encoder: str = "resnet18"
     """ECG encoder: a name of `melp encoders` (the published comparison: MERL's ResNet-18)."""
     encoder_options: dict[str, Any] = field(default_factory=dict)
     """Sizes of the encoder that differ from its preset."""
     probe: str = "frames"
-    """What `embed` gives: frames (the encoder's own vector, mostly its mean frame) or stages (mean output of
-    each of its stages, side by side)."""
+    """Embedding: frames (the encoder's vector, usually its mean frame) or stages (the mean outputs of its
+    stages, concatenated)."""
 
     def __post_init__(self) -> None:
         check_choices("method", self, {"encoder": self.encoders, "probe": self.probes})
@@ -83,17 +83,18 @@ class EncoderConfig:
 class Method(nn.Module, ABC):
     """A pretraining method: its networks, its loss, its embedding.
 
-    A file of `melp/methods/` holds one subclass. Its docstring documents it, its `Config` has its options.
+    Each file in `melp/methods/` defines one subclass, with its docstring as documentation and its `Config` as
+    options.
 
     Attributes:
-        paper: where it is described.
-        needs: which of `ecg`, `text`, `patient` a batch must hold.
-        least_loss: a bound that its loss never falls below.
-        stages: names of its stages, each a training by itself that begins with the weights of the one before;
-            none for most. A method that has some is told by the option `stage` which it is in, and trains
-            only the parameters of that stage.
-        learned_by: abilities (names of methods) that a training leaves without sense where the option named
-            beside them, the weight of a loss, is 0.
+        paper: the publication.
+        needs: which of `ecg`, `text` and `patient` a batch must contain.
+        least_loss: lower bound of the loss.
+        stages: names of the stages, for a method that is trained in several. Each stage is a separate
+            training that starts with the weights of the previous one; the option `stage` names the current
+            one, and only its parameters are trained.
+        requires_loss: for methods such as `generate`, the option with the weight of the loss that trains
+            them; with a weight of 0, using them is an error.
         encoder: the ECG encoder, built by `new_encoder`.
     """
 
@@ -102,7 +103,7 @@ class Method(nn.Module, ABC):
     Config: ClassVar[type]
     least_loss: ClassVar[float] = 0.0
     stages: ClassVar[tuple[str, ...]] = ()
-    learned_by: ClassVar[Mapping[str, str]] = {}
+    requires_loss: ClassVar[Mapping[str, str]] = {}
     encoder: Encoder
 
     def __init__(self, config: Any, inputs: Inputs) -> None:
@@ -112,7 +113,6 @@ class Method(nn.Module, ABC):
             raise MelpError(
                 f"{type(self).__name__}: no language model found, wanted one (method.text=FOLDER)"
             )
-
         self.encoder = self.new_encoder(config, inputs)
 
     @staticmethod
@@ -124,46 +124,34 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """`loss`, and further scalars worth a line in the log.
+        """Return `loss` and further scalars for the log.
 
-        What is drawn at random is a function of each record's `key`; what changes in the course of the
-        training is one of `progress(batch)`. So a step is the same whenever it is done again.
+        Random numbers are a function of each record's `key`, and schedules a function of `progress(batch)`,
+        so that a repeated step gives the same result.
         """
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """What a linear probe sees of preprocessed ECGs: the encoder's vector, or the means of its stages."""
+        """Return the embeddings of preprocessed ECGs that a linear probe reads (option `probe`)."""
         if getattr(self.config, "probe", "frames") == "stages":
             return torch.cat([stage.mean(-1) for stage in self.encoder.stages(ecg)], dim=1)
         return self.encoder.embed(ecg)
 
     def after_step(self, step: int, steps: int) -> None:
-        """Called after each optimiser step: momentum encoders, queues, clamps.
+        """Update moving averages, codebooks or bounds after each optimiser step.
 
         Args:
-            step: how many steps are done.
-            steps: of the whole training.
+            step: optimiser steps done.
+            steps: optimiser steps of the whole training.
         """
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Groups for the optimiser, with an optional `lr_factor`; vectors and scalars are not decayed."""
+        """Return the optimiser's parameter groups, with an optional `lr_factor`; only matrices decay."""
         return decay_groups(parameter for parameter in self.parameters() if parameter.requires_grad)
 
-
-def with_rate(groups: list[dict[str, Any]], module: nn.Module, factor: float) -> list[dict[str, Any]]:
-    """Groups for the optimiser in which the rate of a module's parameters is multiplied by a factor."""
-    own = {id(parameter) for parameter in module.parameters()}
-    divided = []
-    for group in groups:
-        parts: tuple[list[Any], list[Any]] = ([], [])
-        for parameter in group["params"]:
-            parts[id(parameter) in own].append(parameter)
-        factors = (group.get("lr_factor", 1.0), factor * group.get("lr_factor", 1.0))
-        divided += [
-            {**group, "params": part, "lr_factor": each}
-            for part, each in zip(parts, factors, strict=True)
-            if part
-        ]
-    return divided
+    def weighted_sum(self, losses: Mapping[str, Float[Tensor, ""]]) -> dict[str, Float[Tensor, ""]]:
+        """Return `loss`, the sum of all losses times their options `NAME_weight`, and each loss."""
+        terms = [getattr(self.config, f"{name}_weight") * value for name, value in losses.items()]
+        return {"loss": torch.stack(terms).sum(), **losses}
 
 
 def progress(batch: Batch) -> float:

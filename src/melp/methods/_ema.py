@@ -1,4 +1,4 @@
-"""A network that follows another slowly: BYOL's target, MoCo's momentum encoder."""
+"""Exponential moving averages of networks: BYOL's target, MoCo's momentum encoder."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from torch import Tensor, nn
 
 
 class MovingAverage(nn.Module):
-    """A copy of a network whose weights are the moving average of the network's, and that has no gradient.
+    """A copy of a network whose weights are an exponential moving average of the network's.
 
-    Batch norm statistics are the copy's own: it is run on batches as the network is.
+    The copy has no gradient. Its batch norm statistics are its own, from the batches that it is run on.
 
     Args:
-        source: what is followed; it stays where it is, a submodule of another.
+        source: the network, which is a submodule elsewhere.
     """
 
     def __init__(self, source: nn.Module) -> None:
         super().__init__()
-        # In a tuple, it is no submodule of this one.
+        # In a tuple, so that it does not become a submodule of this one.
         self._source = (source,)
         self.network = copy.deepcopy(source).requires_grad_(False)
 
     @torch.no_grad()
     def reset(self) -> None:
-        """Become the same as the source, which was given other weights."""
+        """Copy all weights of the source."""
         self.network.load_state_dict(self._source[0].state_dict())
 
     @torch.no_grad()
-    def follow(self, momentum: float) -> None:
-        """Keep `momentum` of each weight, and take the rest from the source."""
-        for mine, theirs in zip(self.network.parameters(), self._source[0].parameters(), strict=True):
-            mine.lerp_(theirs, 1 - momentum)
+    def update(self, momentum: float) -> None:
+        """Set each weight to `momentum * weight + (1 - momentum) * source`."""
+        for weight, source in zip(self.network.parameters(), self._source[0].parameters(), strict=True):
+            weight.lerp_(source, 1 - momentum)
 
     @torch.no_grad()
     def forward(self, x: Shaped[Tensor, "batch *in"]) -> Shaped[Tensor, "batch *out"]:
-        """The copy's output."""
+        """Return the output of the copy."""
         output: Tensor = self.network(x)
         return output
 
     @torch.no_grad()
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """The copy's vectors of recordings, where it is an encoder's."""
+        """Return the vectors of recordings, if the network is an encoder."""
         vectors: Tensor = self.network.embed(ecg)  # type: ignore[operator]
         return vectors
 
 
 def rising_momentum(first: float, step: int, steps: int) -> float:
-    """From `first` to 1 at the end of the training, by half a cosine (BYOL, section 3.3)."""
+    """Return a momentum that rises from `first` to 1 by half a cosine (BYOL, section 3.3)."""
     return 1 - (1 - first) * (math.cos(math.pi * step / max(steps, 1)) + 1) / 2

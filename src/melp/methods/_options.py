@@ -1,4 +1,4 @@
-"""The options of a method as people read them."""
+"""The options of a method, with their documentation."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Option:
     name: str
     default: Any
     meaning: str
-    """What is written under the field; empty where there is nothing."""
+    """The docstring below the field, or an empty string."""
 
 
 def list_options(config: type) -> list[Option]:
-    """The fields of a dataclass, those of its bases first, with the text that stands under each."""
+    """Return the fields of a dataclass, those of its bases first, with their docstrings."""
     meanings: dict[str, str] = {}
     for kind in reversed(config.__mro__):
         if is_dataclass(kind):
@@ -39,13 +39,13 @@ def _meanings(kind: type) -> dict[str, str]:
     try:
         (definition,) = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body
     except (OSError, TypeError, SyntaxError):
-        # Made at run time, or without its source: it is listed without meanings.
+        # Defined at run time or without source code: listed without docstrings.
         return {}
     assert isinstance(definition, ast.ClassDef)
-    found = {}
+    meanings = {}
     for statement, after in pairwise(definition.body):
         if not (isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)):
             continue
         if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            found[statement.target.id] = " ".join(str(after.value.value).split())
-    return found
+            meanings[statement.target.id] = " ".join(str(after.value.value).split())
+    return meanings

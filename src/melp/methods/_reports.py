@@ -1,4 +1,4 @@
-"""What methods that compare ECGs with reports have in common."""
+"""Options and functions of methods that compare ECGs with reports."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jaxtyping import Bool
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from melp.errors import MelpError, check_choices, check_ranges
-from melp.losses.gather import gather_padded
+from melp.losses.contrastive import global_contrastive
+from melp.losses.gather import gather, gather_padded
 from melp.methods._base import Batch, EncoderConfig, Inputs
 from melp.text.tokenizer import ReportEncoder
 from melp.text.tower import ATTENTIONS, POOLINGS, SpecialTokens, TextFeatures, TextTower
@@ -27,17 +29,18 @@ class ReportsConfig(EncoderConfig):
     """Options of every method that compares ECGs with reports; the defaults are those of MELP's code."""
 
     dim: int = 256
-    """Width of the common space, and of what is projected to it (C)."""
+    """Width of the space shared by ECGs and reports (C)."""
     text_attention: str = "causal"
-    """causal (C), bidirectional, or statement (each statement by itself)."""
+    """Attention of the text tower: causal (C), bidirectional or statement (within each statement)."""
     text_pooling: str = "cls"
-    """A report's vector: cls (C), tokens or statements (means)."""
+    """Vector of a report: cls (C), or the mean of its tokens or statements."""
     text_length: int = 127
-    """Most word pieces of a report (C)."""
+    """Maximum number of word pieces of a report (C)."""
     frozen_layers: int = 6
-    """First layers of the text tower that stay as the language model has them (C)."""
+    """Number of first layers of the text tower that are not trained (C)."""
     identical_reports: str = "negatives"
-    """Pairs of a batch with the same text: negatives (C), positives, or implied (reports that say more)."""
+    """Pairs of a batch with the same text: negatives (C) or positives; implied also counts pairs in which the
+    ECG's report contains all statements of the text."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,10 +50,10 @@ class ReportsConfig(EncoderConfig):
 
 
 def text_of(config: ReportsConfig, inputs: Inputs) -> tuple[ReportEncoder, TextTower]:
-    """What turns reports into tokens, and the tower that reads them, built on the language model.
+    """Return the tokenizer of reports and the text tower, built on the language model.
 
     Raises:
-        MelpError: the language model has fewer positions than a report may have word pieces.
+        MelpError: `text_length` exceeds the positions of the language model.
     """
     assert inputs.language is not None
     bert, tokenizer = inputs.language.bert, inputs.language.tokenizer
@@ -72,28 +75,39 @@ def text_of(config: ReportsConfig, inputs: Inputs) -> tuple[ReportEncoder, TextT
 
 
 def matching_reports(batch: Batch, option: str) -> Bool[Tensor, "total total"] | None:
-    """Which ECGs (rows) and texts (columns) of the joined batch match, beside the diagonal.
+    """Return which ECGs (rows) and texts (columns) of the joined batch match, in addition to the diagonal.
 
     Args:
         batch: with `shown_statements` and `all_statements`, the numbers of the statements shown and of all
             statements of the report.
-        option: `identical_reports`. `negatives`: none (None). `positives`: whose texts are the same.
-            `implied`: all of whose statements stand in the ECG's report.
+        option: `identical_reports`. `negatives`: none (None). `positives`: pairs with the same text.
+            `implied`: pairs in which the ECG's report contains all statements of the text.
     """
     if option == "negatives":
         return None
     shown, statements = gather_padded(batch["shown_statements"]), gather_padded(batch["all_statements"])
     if option == "positives":
         statements = shown
-    # [ECG, text, statement of the text]: is it among the statements of the ECG's report?
-    found = (shown[None, :, :, None] == statements[:, None, None, :]).any(-1) | (shown == 0)
-    matching = found.all(-1) & (shown != 0).any(-1)
+    # [ECG, text, statement of the text]: whether the ECG's report contains the statement.
+    contained = (shown[None, :, :, None] == statements[:, None, None, :]).any(-1) | (shown == 0)
+    matching = contained.all(-1) & (shown != 0).any(-1)
     return matching & matching.t() if option == "positives" else matching
 
 
 def read_texts(tower: TextTower, reports: ReportEncoder, texts: Sequence[str]) -> TextFeatures:
-    """What a tower makes of texts that are one statement each."""
+    """Return the features of texts that are one statement each."""
     rows = reports([[text] for text in texts])
     device = next(tower.parameters()).device
     features: TextFeatures = tower(rows["tokens"].to(device), rows["sentence"].to(device))
     return features
+
+
+def batch_contrast(
+    first: Float[Tensor, "batch dim"],
+    second: Float[Tensor, "batch dim"],
+    scale: Float[Tensor, ""] | float,
+    matching: Bool[Tensor, "total total"] | None = None,
+) -> Float[Tensor, ""]:
+    """Return `global_contrastive` of two sets of vectors over the joined batch of all processes."""
+    first, second = (gather(F.normalize(vectors, dim=-1)) for vectors in (first, second))
+    return global_contrastive(first, second, scale, matching)

@@ -1,4 +1,4 @@
-"""Two views of each recording, which most methods without text compare."""
+"""Augmented views and halves of recordings, for methods without text."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class ViewsConfig(EncoderConfig):
     """Options of every method that compares two augmented views."""
 
     augmentation: str = "mehari"
-    """Set of transforms that makes both views (Mehari and Strodthoff 2022: random resized crop, time-out)."""
+    """Augmentations of both views (Mehari and Strodthoff 2022: random resized crop, time-out)."""
     augmentation_options: dict[str, Any] = field(default_factory=dict)
-    """Fields of `melp.augment.Augmentation` that differ from the set's."""
+    """Fields of `melp.augment.Augmentation` that differ from `augmentation`."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -29,16 +29,16 @@ class ViewsConfig(EncoderConfig):
 
 
 def augmentation_of(name: str, options: dict[str, Any]) -> Augmentation:
-    """A set of transforms, changed by options.
+    """Return a named set of augmentations with some fields changed.
 
     Raises:
-        MelpError: an unknown option, or a value out of its range.
+        MelpError: an option is unknown or out of range.
     """
     return Augmentation.from_dict({**vars(AUGMENTATIONS[name]), **options})
 
 
 def halves_of(ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch*2 lead half"]:
-    """Both halves of each recording one after the other; an odd last sample is left out."""
+    """Return both halves of each recording in adjacent rows; an odd last sample is left out."""
     half = ecg.shape[-1] // 2
     return ecg[..., : 2 * half].unflatten(-1, (2, half)).transpose(1, 2).flatten(0, 1)
 
@@ -46,10 +46,22 @@ def halves_of(ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch*2 l
 def two_views(
     batch: Batch, config: ViewsConfig, inputs: Inputs
 ) -> tuple[Float[Tensor, "batch lead time"], Float[Tensor, "batch lead time"]]:
-    """Two views of each recording, drawn by its key alone: in validation always the same."""
-    augmentation = augmentation_of(config.augmentation, config.augmentation_options)
-    first, second = (
-        make_view(batch["ecg"], batch["key"], augmentation, inputs.rate, stream, inputs.names)
-        for stream in (0, 1)
-    )
-    return first, second
+    """Return two views of each recording, a function of its key."""
+    name, options = config.augmentation, config.augmentation_options
+    return view_of(batch, name, options, inputs, 0), view_of(batch, name, options, inputs, 1)
+
+
+def view_of(
+    batch: Batch, name: str, options: dict[str, Any], inputs: Inputs, stream: int
+) -> Float[Tensor, "batch lead time"]:
+    """Return a view of each recording under a named set of augmentations.
+
+    Args:
+        batch: ECGs and keys.
+        name: name of the augmentations.
+        options: fields that differ.
+        inputs: sampling rate and leads.
+        stream: number of the view; views with different numbers are drawn independently.
+    """
+    augmentation = augmentation_of(name, options)
+    return make_view(batch["ecg"], batch["key"], augmentation, inputs.rate, stream, inputs.names)

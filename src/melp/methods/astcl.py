@@ -1,4 +1,4 @@
-"""ASTCL: a noisy and a cleaned view that cannot be told apart, and predict each other."""
+"""ASTCL: a noisy and a denoised view that predict each other and that a discriminator cannot distinguish."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from melp.augment import AUGMENTATIONS, make_view
+from melp.augment import AUGMENTATIONS
 from melp.augment.leads import mask_leads
 from melp.augment.random import combine
 from melp.errors import MelpError, check_choices, check_ranges
@@ -20,39 +20,39 @@ from melp.losses.negative_cosine import negative_cosine
 from melp.losses.patient_agreement import patient_agreement
 from melp.losses.whitening import whiten
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method
-from melp.methods._views import augmentation_of
+from melp.methods._views import augmentation_of, view_of
 from melp.nn.heads import mlp
 from melp.signal.filters import band_pass
 
-_LEADS = 1  # stream of random numbers, behind that of the noise
+_LEADS = 1  # stream of random numbers; 0 is that of the noise
 
 
 @dataclass(frozen=True)
 class ASTCLConfig(EncoderConfig):
-    """Options of ASTCL (A: the abstract; what it does not say is chosen here)."""
+    """Options of ASTCL (A: the abstract; values that it does not state are chosen here)."""
 
     noise: str = "fairseq_noise"
-    """Set of transforms that makes the noisy view (A: noise as ECGs have it)."""
+    """Augmentations of the noisy view (A: noise that occurs in ECGs)."""
     noise_options: dict[str, Any] = field(default_factory=dict)
-    """Fields of `melp.augment.Augmentation` that differ from the set's."""
+    """Fields of `melp.augment.Augmentation` that differ from `noise`."""
     lowest: float = 0.67
-    """Hz, lower edge of the band that makes the cleaned view (A: denoised)."""
+    """Lower cut-off in Hz of the band-pass filter of the denoised view (A: denoised)."""
     highest: float = 40.0
-    """Hz, its upper edge."""
+    """Upper cut-off in Hz."""
     hidden_leads: float = 0.3
-    """Probability of each lead of each half that it is hidden (chosen)."""
+    """Probability that a lead of a half is masked (chosen)."""
     dim: int = 128
-    """Width of both projection heads, hidden and out (chosen)."""
+    """Hidden and output width of both projection heads (chosen)."""
     hidden: int = 128
     """Hidden width of both prediction heads (chosen)."""
     discriminator: int = 128
     """Hidden width of the discriminator (chosen)."""
     adversarial_weight: float = 0.1
-    """Of the game with the discriminator (chosen)."""
+    """Weight of the adversarial loss (chosen)."""
     spatiotemporal_weight: float = 1.0
-    """Of the prediction across time and leads (chosen)."""
+    """Weight of the prediction across time and leads (chosen)."""
     patient_weight: float = 1.0
-    """Of the agreement of a patient's recordings (chosen)."""
+    """Weight of the agreement of a patient's recordings (chosen)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,40 +66,40 @@ class ASTCLConfig(EncoderConfig):
 
 
 class ASTCL(Method):
-    """Makes noise not matter: views with and without it predict each other, and none can tell which is which.
+    """Makes vectors invariant to noise: a noisy and a denoised view predict each other.
 
-    Two views of each recording: one with noise added as electrodes pick it up (baseline wander and shifts,
-    mains, muscles), one with what lies outside the band of an ECG taken away. Both are cut in halves, and in
-    each half some leads are hidden. The encoder sees the four pieces.
+    Each recording has two views. One has added noise like that of electrodes (baseline wander and shifts,
+    mains, muscles); the other is filtered to the frequency band of ECGs. Both are cut in halves, and in each
+    half some leads are masked. The encoder reads the four pieces.
 
-    Three losses. A discriminator is to tell from a piece's vector which view it is of; its gradient is turned
-    round on the way to the encoder, which so learns to leave nothing of the noise in the vector (adversarial
-    module). From the vector of a half, a head predicts that of the other half in the other view, where other
-    leads are hidden: what holds across time and leads (spatiotemporal prediction). From the mean vector of
-    one view, another head predicts that of the other view, of the same recording and of all others of the
-    same patient in the batch (patient discrimination). There are no negatives: a predictor on one side and a
-    stopped gradient on the other, in turn, keep all vectors from becoming the same; and what is predicted is
-    whitened over the batch, which keeps them from giving up all but a few directions.
+    There are three losses. A discriminator classifies the view of a piece from its vector. Its gradient is
+    reversed on the way to the encoder, which so learns to remove noise from the vector (adversarial module).
+    A head predicts the vector of a half from that of the other half of the other view, in which other leads
+    are masked (spatiotemporal prediction). Another head predicts the mean vector of one view from that of
+    the other, for the same recording and all others of the same patient in the batch (patient
+    discrimination). There are no negatives. A predictor on one side and a stopped gradient on the other, in
+    turn, prevent a collapse to one vector. The targets are whitened over the batch, which prevents a collapse
+    to a few dimensions.
 
-    In words: loss = 0.1 * cross entropy of the discriminator, turned round + mean over the four pieces of
-    (1 - cosine(predicted, other half of the other view, whitened)) + mean over both views and over pairs of
-    recordings of one patient of (1 - cosine(predicted, other view, whitened)).
+    In words: loss = 0.1 * cross entropy of the discriminator, with reversed gradient + mean over the four
+    pieces of (1 - cosine(prediction, other half of the other view, whitened)) + mean over both views and over
+    pairs of recordings of one patient of (1 - cosine(prediction, other view, whitened)).
 
     Paper: "Adversarial Spatiotemporal Contrastive Learning for Electrocardiogram Signals", IEEE Transactions
     on Neural Networks and Learning Systems 35(10), 13845-13859, 2024, doi:10.1109/TNNLS.2023.3272153.
 
     Differences:
-        * Only the abstract could be read, and no code is published. From it: the two kinds of views, the game
-          of encoder and discriminator, spatiotemporal prediction beside patient discrimination, positives of
-          the same patient alone, predictor and stopped gradient in turn. Chosen here: everything else, above
-          all that prediction across leads is one between pieces with different leads hidden, the heads, the
-          weights, and the encoder (that of the comparison in MERL and MELP).
-        * What is predicted is whitened. With predictor and stopped gradient alone, the views of some thousand
-          recordings agree after some dozen steps, and a probe of the encoder tells less than before them.
+        * Only the abstract was available, and there is no published code. The abstract states the two kinds
+          of views, the adversarial training, spatiotemporal prediction and patient discrimination, positives
+          of the same patient only, and predictor and stopped gradient in turn. Everything else is chosen
+          here: above all that prediction across leads is between pieces with different masked leads, the
+          heads, the weights, and the encoder (that of the comparison in MERL and MELP).
+        * Targets are whitened. With predictor and stopped gradient only, the views of some thousand
+          recordings agree after some dozen steps, and a probe of the encoder is worse than before.
         * Encoder and discriminator are trained in one step by gradient reversal (Ganin and Lempitsky 2015);
-          how the paper plays the game is not known.
-        * Where a batch holds one recording of each patient, its two views are the only positives.
-        * The loss says little of what was learned: recipes keep the last weights.
+          the paper's procedure is not known.
+        * If a batch contains one recording of each patient, its two views are the only positives.
+        * The loss is a poor measure of what was learned, so recipes keep the last weights.
     """
 
     paper: ClassVar[str] = "Adversarial Spatiotemporal Contrastive Learning (ASTCL), IEEE TNNLS 2024"
@@ -117,7 +117,7 @@ class ASTCL(Method):
         self.time_predictor, self.patient_predictor = (mlp((dim, config.hidden, dim)) for _ in range(2))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The three losses and their weighted sum."""
+        """Return the weighted sum of the three losses, and each loss."""
         pieces = self._pieces(batch)
         vectors = self.encoder.embed(pieces.flatten(0, 2)).unflatten(0, pieces.shape[:3])
         losses = {
@@ -125,51 +125,49 @@ class ASTCL(Method):
             "spatiotemporal": self._spatiotemporal(vectors),
             "patient": self._patient(vectors, batch),
         }
-        total = sum(getattr(self.config, f"{name}_weight") * value for name, value in losses.items())
-        return {"loss": total, **losses}
+        return self.weighted_sum(losses)
 
     def _pieces(self, batch: Batch) -> Float[Tensor, "2 2 batch lead half"]:
-        """Of the noisy and the cleaned view, both halves, some leads of each hidden."""
+        """Return both halves of the noisy and the denoised view, with some leads of each masked."""
         ecg, keys, config = batch["ecg"], batch["key"], self.config
-        noise = augmentation_of(config.noise, config.noise_options)
-        noisy = make_view(ecg, keys, noise, self.inputs.rate, 0, self.inputs.names)
-        clean = band_pass(ecg, self.inputs.rate, config.lowest, config.highest)
+        noisy = view_of(batch, config.noise, config.noise_options, self.inputs, 0)
+        denoised = band_pass(ecg, self.inputs.rate, config.lowest, config.highest)
         half = ecg.shape[-1] // 2
-        halves = [view[..., start : start + half] for view in (noisy, clean) for start in (0, half)]
-        hidden = [
+        halves = [view[..., start : start + half] for view in (noisy, denoised) for start in (0, half)]
+        pieces = [
             mask_leads(piece, combine(keys, _LEADS, number), config.hidden_leads)
             for number, piece in enumerate(halves)
         ]
-        return torch.stack(hidden).unflatten(0, (2, 2))
+        return torch.stack(pieces).unflatten(0, (2, 2))
 
     def _adversarial(self, vectors: Float[Tensor, "2 2 batch width"]) -> Float[Tensor, ""]:
-        """How badly the discriminator tells the views apart; the encoder makes it worse."""
+        """Return the cross entropy of the discriminator; the encoder maximises it."""
         logits = self.discriminator(reverse_gradient(vectors))[..., 0].float()
         noisy = torch.zeros_like(logits)
         noisy[0] = 1.0
-        each = F.binary_cross_entropy_with_logits(logits, noisy, reduction="none").mean((0, 1))
-        return share_of_mean(each)
+        errors = F.binary_cross_entropy_with_logits(logits, noisy, reduction="none").mean((0, 1))
+        return share_of_mean(errors)
 
     def _spatiotemporal(self, vectors: Float[Tensor, "2 2 batch width"]) -> Float[Tensor, ""]:
-        """How far each half is from predicting the other of the other view."""
+        """Return the distance of the prediction from each half to the other half of the other view."""
         projected = self.time_projector(vectors.flatten(0, 2))
         predicted = self.time_predictor(projected)
         # [view, half, batch, dim]
         predicted, projected = (x.unflatten(0, vectors.shape[:3]) for x in (predicted, projected))
-        others = whiten(_joined(projected.flip((0, 1))))
-        return 1 + negative_cosine(_joined(predicted), others)
+        target = whiten(_gather_pieces(projected.flip((0, 1))))
+        return 1 + negative_cosine(_gather_pieces(predicted), target)
 
     def _patient(self, vectors: Float[Tensor, "2 2 batch width"], batch: Batch) -> Float[Tensor, ""]:
-        """How far each view is from predicting the other, of all recordings of the patient."""
+        """Return the distance of each view's prediction to the other view of the patient's recordings."""
         projected = self.patient_projector(vectors.mean(1).flatten(0, 1))
         predicted = self.patient_predictor(projected)
         patient = gather(batch["patient"])
-        one, other = whiten(torch.cat([gather(view) for view in projected.chunk(2)])).chunk(2)
-        from_one, from_other = (gather(view) for view in predicted.chunk(2))
-        agreements = patient_agreement(from_one, other, patient) + patient_agreement(from_other, one, patient)
-        return 1 + agreements / 2
+        noisy, denoised = whiten(torch.cat([gather(view) for view in projected.chunk(2)])).chunk(2)
+        from_noisy, from_denoised = (gather(view) for view in predicted.chunk(2))
+        agreement = patient_agreement(from_noisy, denoised, patient)
+        return 1 + (agreement + patient_agreement(from_denoised, noisy, patient)) / 2
 
 
-def _joined(pieces: Float[Tensor, "2 2 batch dim"]) -> Float[Tensor, "piece dim"]:
-    """Of all processes, the pieces of each record in one row of rows."""
+def _gather_pieces(pieces: Float[Tensor, "2 2 batch dim"]) -> Float[Tensor, "piece dim"]:
+    """Return the pieces of all processes, those of each record in adjacent rows."""
     return gather(pieces.permute(2, 0, 1, 3).contiguous()).flatten(0, 2)

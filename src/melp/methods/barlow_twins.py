@@ -1,4 +1,4 @@
-"""Barlow Twins: two views of a recording agree in each feature, and no two features say the same."""
+"""Barlow Twins: the features of two views agree, and different features are uncorrelated."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class BarlowTwinsConfig(ViewsConfig):
 
 
 class BarlowTwins(Method):
-    """Makes the features of two views agree one by one, and each feature say something of its own.
+    """Makes each feature agree between two views, and decorrelates different features.
 
-    Two views of each recording pass the encoder and a wide projection head. Over the batch, feature i of the
-    first view is correlated with feature j of the second. The correlations are to be 1 where i = j (the
-    feature does not care for the distortion) and 0 elsewhere (no feature repeats another). The second part
-    is what keeps all recordings from becoming one point; there are no negatives, and no side is favoured.
+    Two views of each recording pass the encoder and a wide projection head. Feature i of the first view is
+    correlated over the batch with feature j of the second. The loss pulls the correlations towards 1 for
+    i = j (the feature is invariant to the augmentation) and towards 0 otherwise (no feature is redundant).
+    The second term prevents collapse to a point; there are no negatives, and the two views are treated alike.
 
     In words: loss = sum over features of (1 - own correlation)^2 + lambda * sum over pairs of different
     features of correlation^2.
@@ -45,10 +45,10 @@ class BarlowTwins(Method):
     Reduction", ICML 2021.
 
     Differences:
-        * Views are random resized crops with time-out (Mehari and Strodthoff 2022), where the paper distorts
-          images; the comparison in MERL and MELP does not say what it did.
-        * Correlations are exact, without the small constant of a batch norm; they are those of the whole
-          batch over all processes. AdamW in place of LARS.
+        * Views are random resized crops with time-out (Mehari and Strodthoff 2022); the paper augments
+          images, and MERL and MELP do not state their augmentations.
+        * Correlations are exact, without the epsilon of a batch norm, and computed over the batch of all
+          processes. AdamW instead of LARS.
     """
 
     paper: ClassVar[str] = "Zbontar et al., Barlow Twins, ICML 2021"
@@ -61,7 +61,7 @@ class BarlowTwins(Method):
         self.projector = mlp((self.encoder.dim, config.dim, config.dim, config.dim))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Distance of the correlations from the identity."""
+        """Return the distance of the correlations from the identity."""
         first, second = (
             gather(self.projector(self.encoder.embed(view)))
             for view in two_views(batch, self.config, self.inputs)

@@ -1,4 +1,4 @@
-"""BYOL: a network predicts what a slower copy of itself makes of another view."""
+"""BYOL: a network predicts the output of its moving average for another view."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.losses.negative_cosine import negative_cosine
-from melp.methods._base import Batch, Inputs, Method, with_rate
+from melp.methods._base import Batch, Inputs, Method
 from melp.methods._ema import MovingAverage, rising_momentum
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import mlp
+from melp.nn.parameters import scale_rate
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class BYOLConfig(ViewsConfig):
     dim: int = 256
     """Width of projections and predictions (A, section 3.3)."""
     momentum: float = 0.99
-    """Share of its weights that the target keeps at the first step; rises to 1 (A: 0.99 for 300 epochs,
-    0.996 for 1,000)."""
+    """Initial momentum of the target's moving average; rises to 1 (A: 0.99 for 300 epochs, 0.996 for
+    1,000)."""
     predictor_rate: float = 1.0
-    """Factor on the learning rate of the prediction head (A: 1; 10 does without a slow target)."""
+    """Factor on the learning rate of the prediction head (A: 1; with 10 no slow target is needed)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,24 +40,24 @@ class BYOLConfig(ViewsConfig):
 class BYOL(Method):
     """Learns from two views without negatives: one network predicts the other's projection.
 
-    The online network (encoder, projection head, prediction head) sees one view; the target (encoder and
-    projection head, whose weights are the slow moving average of the online ones) sees the other. The online
-    prediction is to point where the target's projection does. No gradient reaches the target, and only the
-    online side has a predictor: so the solution that maps everything to one point, though its loss would be
-    the least, is not what training runs into.
+    The online network (encoder, projection head, prediction head) reads one view; the target (encoder and
+    projection head, whose weights are a slow moving average of the online ones) reads the other. The online
+    network predicts the direction of the target's projection. The target gets no gradient, and only the
+    online network has a predictor. Because of both, training does not collapse to a constant output, which
+    would minimise the loss.
 
     In words: loss = mean of (2 - 2 cosine(prediction of view 1, target's projection of view 2)), plus the
-    same with the views exchanged. After each step, target <- m target + (1 - m) online, where m rises from
+    same with the views swapped. After each step, target <- m target + (1 - m) online, where m rises from
     `momentum` to 1 by half a cosine.
 
     Paper: Grill et al., "Bootstrap Your Own Latent: A New Approach to Self-Supervised Learning", NeurIPS
     2020. On ECGs: Mehari and Strodthoff 2022.
 
     Differences:
-        * Views are random resized crops with a time-out (Mehari and Strodthoff 2022), both drawn alike, where
-          the paper distorts images in two ways; the comparison in MERL and MELP does not say what it did.
-        * The loss says little of what was learned, and is least where all is lost: recipes keep the last
-          weights. AdamW in place of LARS.
+        * Views are random resized crops with a time-out (Mehari and Strodthoff 2022), with the same
+          augmentation for both; the paper augments images in two ways, and MERL and MELP do not state theirs.
+        * The loss is a poor measure of what was learned, and lowest after a collapse, so recipes keep the
+          last weights. AdamW instead of LARS.
     """
 
     paper: ClassVar[str] = "Grill et al., Bootstrap Your Own Latent, NeurIPS 2020"
@@ -72,7 +73,7 @@ class BYOL(Method):
         self.target_projector = MovingAverage(self.projector)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Distances of each view's prediction and the other's target."""
+        """Return the distance between each view's prediction and the target of the other view."""
         views = two_views(batch, self.config, self.inputs)
         first, second = (gather(self._predict(view)) for view in views)
         first_target, second_target = (gather(self._target(view)) for view in views)
@@ -88,11 +89,11 @@ class BYOL(Method):
         return projected
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """The prediction head has a rate of its own."""
-        return with_rate(super().param_groups(), self.predictor, self.config.predictor_rate)
+        """Return parameter groups in which the prediction head has its own learning rate."""
+        return scale_rate(super().param_groups(), self.predictor, self.config.predictor_rate)
 
     def after_step(self, step: int, steps: int) -> None:
-        """The target follows."""
+        """Update the target."""
         momentum = rising_momentum(self.config.momentum, step, steps)
         for target in (self.target_encoder, self.target_projector):
-            target.follow(momentum)
+            target.update(momentum)

@@ -1,4 +1,4 @@
-"""CLOCS: what one patient's heart says at another time, or in another lead, is the same."""
+"""CLOCS: contrasts segments and leads of recordings; those of one patient are positives."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ class CLOCSConfig(EncoderConfig):
     form: str = "cmsc"
     """What is compared (A): cmsc (both halves of a recording), cmlc (its leads) or cmsmlc (both)."""
     leads: str = "single"
-    """How leads are read: single (A: one by one, all by the same network) or together (fairseq-signals;
-    cmsc only)."""
+    """Input of the encoder: single (A: one lead at a time, with the same network for all) or together
+    (fairseq-signals; cmsc only)."""
     encoder: str = "cnn"
     """ECG encoder: a name of `melp encoders` (C: cnn, three convolutions)."""
     dim: int = 256
     """Width of the vectors that are compared (C)."""
     temperature: float = 0.1
-    """Of the cosines (C)."""
+    """Temperature of the cosines (C)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choices("method", self, {"form": FORMS, "leads": ("single", "together")})
         if self.leads == "together" and self.form != "cmsc":
-            raise MelpError(f"method.form: {self.form!r} found, wanted cmsc where leads are read together")
+            raise MelpError(f"method.form: {self.form!r} found, wanted cmsc if leads are read together")
         check_ranges("method", self, {}, above=("dim", "temperature"))
 
 
 class CLOCS(Method):
-    """Contrasts parts of recordings; what belongs to one patient is alike.
+    """Contrasts parts of recordings; parts of one patient's recordings are positives.
 
-    A network for single leads, shared by all, turns each lead of each half of a recording into a vector. Two
-    such vectors of a record are a pair of views: the same lead in both halves (CMSC, multi-segment coding),
-    two leads of the same half (CMLC, multi-lead), or any two that differ (CMSMLC). Among the records of a
-    batch, a vector is to find its partner in the other view. All records of the same patient are right
-    answers, not its own alone. Nothing is distorted.
+    A network for single leads, shared by all leads, maps each lead of each half of a recording to a vector.
+    Two vectors of a record are a pair of views: the same lead in both halves (CMSC, multi-segment coding),
+    two leads of the same half (CMLC, multi-lead coding), or any two of them (CMSMLC). A vector is contrasted
+    with the other views of all records in the batch; all records of the same patient are positives. There is
+    no augmentation.
 
     In words: loss = mean over pairs of views, and over pairs of records of one patient, of -log softmax over
     the batch of (cosine / temperature), in both directions.
@@ -61,14 +61,14 @@ class CLOCS(Method):
     Patients", ICML 2021.
 
     Differences:
-        * All positive pairs of records weigh the same, as in the paper's equation 1; the published code takes
-          the mean of those on the diagonal apart from that of the others.
-        * A lead's vector is the mean over time and a linear layer, where the code flattens a fixed length: so
-          a network that was trained on halves reads whole recordings. A probe reads the means of all leads,
-          side by side.
-        * Twelve leads, where the paper takes four; they may be read together, as fairseq-signals does.
-          Published CMSC counts each lead as a record, so that the other leads of a patient are positives as
-          well; here leads are compared where the form says so.
+        * All positive pairs of records have the same weight, as in the paper's equation 1; the published code
+          averages the pairs on the diagonal and the others separately.
+        * A lead's vector is the mean over time and a linear layer; the code flattens a fixed length. So a
+          network that was trained on halves reads whole recordings. A probe reads the means of all leads,
+          concatenated.
+        * Twelve leads; the paper has four. They may be read together, as in fairseq-signals. The published
+          CMSC treats each lead as a record, so that other leads of a patient are positives too; here only
+          the forms cmlc and cmsmlc compare leads.
     """
 
     paper: ClassVar[str] = "Kiyasseh, Zhu and Clifton, CLOCS, ICML 2021"
@@ -85,29 +85,27 @@ class CLOCS(Method):
 
     @staticmethod
     def new_encoder(config: CLOCSConfig, inputs: Inputs) -> Encoder:
-        """A network that reads all leads, or one for single leads that reads each."""
+        """Build an encoder of all leads, or an encoder of single leads that reads each lead."""
         if config.leads == "together":
             return Method.new_encoder(config, inputs)
         return LeadByLead(Method.new_encoder(config, replace(inputs, leads=1)), inputs.leads)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The contrast between all pairs of views that the form asks for."""
+        """Return the contrast of all pairs of views that the form compares."""
         halves = halves_of(batch["ecg"])
         # [record and half, lead, width] to [record, half and lead, dim]
-        read = self.encoder.embed(halves).unflatten(1, (self.parts, -1))
-        vectors = self.projector(read).unflatten(0, (-1, 2)).flatten(1, 2)
+        embedded = self.encoder.embed(halves).unflatten(1, (self.parts, -1))
+        vectors = self.projector(embedded).unflatten(0, (-1, 2)).flatten(1, 2)
         views = gather(vectors).transpose(0, 1)
         first, second = (views[side] for side in self.pairs)
         return {"loss": patient_contrast(first, second, gather(batch["patient"]), self.config.temperature)}
 
 
 def _pairs(form: str, leads: int) -> Int[Tensor, "2 pair"]:
-    """Pairs of views; lead l of half h is view h * leads + l."""
-    views = [(half, lead) for half in range(2) for lead in range(leads)]
-    wanted = {
-        "cmsc": lambda one, other: one[0] != other[0] and one[1] == other[1],
-        "cmlc": lambda one, other: one[0] == other[0],
-        "cmsmlc": lambda one, other: True,
-    }[form]
-    found = [pair for pair in combinations(range(len(views)), 2) if wanted(*(views[view] for view in pair))]
-    return torch.tensor(found).t()
+    """Return the pairs of views that a form compares; lead l of half h is view h * leads + l."""
+
+    def compared(first: int, second: int) -> bool:
+        same_half, same_lead = first // leads == second // leads, first % leads == second % leads
+        return {"cmsc": same_lead, "cmlc": same_half, "cmsmlc": True}[form]
+
+    return torch.tensor([pair for pair in combinations(range(2 * leads), 2) if compared(*pair)]).t()

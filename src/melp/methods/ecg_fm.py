@@ -1,4 +1,4 @@
-"""ECG-FM: wav2vec 2.0 on ECGs, with the two halves of a recording contrasted and leads masked."""
+"""ECG-FM: wav2vec 2.0 on ECGs, with a contrast of both halves of a recording and lead masking."""
 
 from __future__ import annotations
 
@@ -35,37 +35,37 @@ class ECGFMConfig(EncoderConfig):
     encoder: str = "wav2vec2_base"
     """wav2vec 2.0 encoder (C): wav2vec2_tiny, _small, _base or _large."""
     lead_masking: float = 0.5
-    """Probability that a lead of a half is blanked (C, random lead masking)."""
+    """Probability that a lead of a half is masked (C, random lead masking)."""
     lead_fill: str = "isoelectric"
-    """What a blanked lead holds: isoelectric, or zero (C)."""
+    """Value of a masked lead: isoelectric, or zero (C)."""
     masked: float = 0.65
-    """Share of the frames that masked spans would cover if none overlapped (C)."""
+    """Share of the frames that the masked spans would cover without overlaps (C)."""
     span: int = 10
     """Frames of a masked span (C)."""
     negatives: int = 100
-    """Frames that each masked frame is contrasted with (C)."""
+    """Number of negatives of each masked frame (C)."""
     temperature: float = 0.1
-    """Of the cosines of frames (C)."""
+    """Temperature of the cosines of frames (C)."""
     groups: int = 2
     """Codebooks of the quantiser (C)."""
     entries: int = 320
-    """Entries of each (C)."""
+    """Entries of each codebook (C)."""
     dim: int = 256
-    """Width in which frames are compared (C)."""
+    """Width of the vectors in which frames are compared (C)."""
     gumbel_first: float = 2.0
-    """Temperature of the quantiser at the first step (C)."""
+    """Initial temperature of the quantiser (C)."""
     gumbel_least: float = 0.5
-    """Below which it does not fall (C)."""
+    """Lowest temperature of the quantiser (C)."""
     gumbel_factor: float = 0.999995
-    """By which each step multiplies it (C)."""
+    """Factor on the temperature of the quantiser at each step (C)."""
     disuse_weight: float = 0.1
-    """Of unevenly used codebook entries (C)."""
+    """Weight of the diversity loss of the codebooks (C)."""
     feature_weight: float = 10.0
-    """Of the mean square of the convolutions' output (C)."""
+    """Weight of the mean square of the convolutions' output (C)."""
     patient_weight: float = 1.0
-    """Of the contrast between halves of recordings, CMSC (C); 0 leaves wav2vec 2.0 alone."""
+    """Weight of the contrast between halves of recordings, CMSC (C); 0 gives plain wav2vec 2.0."""
     patient_temperature: float = 0.1
-    """Of its cosines (C)."""
+    """Temperature of the contrast between halves (C)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,29 +80,29 @@ class ECGFMConfig(EncoderConfig):
 
 
 class ECGFM(Method):
-    """Guesses hidden stretches of a recording, and knows the other half of it.
+    """Predicts masked spans of a recording, and contrasts its two halves with other recordings.
 
-    Convolutions turn each half of a recording into frames. Spans of frames are replaced by one learned vector
-    before the transformer, which has to say from the rest what was there: at each masked frame its output is
-    to be nearer to the frame that was hidden than to other hidden frames of the same half. What is guessed is
-    not the frame itself but its quantised form, a choice out of two small codebooks, so that noise need not
-    be guessed. At the same time the mean outputs of both halves of a patient's recordings are to find each
-    other in the batch (CMSC), and leads are blanked at random (RLM), so that any set of leads will do.
+    Convolutions turn each half of a recording into frames. Spans of frames are replaced by a learned mask
+    token before the transformer, whose output at each masked frame is contrasted: the positive is the masked
+    frame, the negatives are other masked frames of the same half. The targets are quantised frames, a choice
+    from two small codebooks, so that noise need not be predicted. In addition the mean outputs of both halves
+    of a patient's recordings are contrasted with the batch (CMSC), and random leads are masked (RLM), so that
+    the encoder reads any set of leads.
 
-    In words: loss = mean over masked frames of -log softmax over own and other frames of (cosine / t)
-    + 0.1 * unevenness of the codebooks + 10 * mean square of the convolutions' output
-    + mean over pairs of one patient of -log softmax over the batch of (cosine / t), both directions halved.
+    In words: loss = mean over masked frames of -log softmax over the positive and the negatives of
+    (cosine / t) + 0.1 * diversity loss of the codebooks + 10 * mean square of the convolutions' output
+    + mean over pairs of one patient of -log softmax over the batch of (cosine / t), mean of both directions.
 
     Paper: Oh, Chung, Kwon, Hong and Choi, "Lead-agnostic Self-supervised Learning for Local and Global
     Representations of Electrocardiogram", CHIL 2022; larger in McKeen et al., "ECG-FM: An Open
     Electrocardiogram Foundation Model", 2024.
 
     Differences:
-        * Each recording has its own number of masked spans; the published code draws one for a batch.
-        * The loss is a mean over masked frames, to which the published sums come down.
-        * Cosines have their whole gradient, where the published CMSC takes the lengths as constants.
-        * MELP's variant leaves the two small terms out and never lowers the quantiser's temperature; here
-          they are as in fairseq-signals. Blanked leads hold their baseline.
+        * Each recording has its own number of masked spans; the published code draws one per batch.
+        * The loss is a mean over masked frames; the published sums are equivalent.
+        * Cosines have their full gradient; the published CMSC treats the norms as constants.
+        * The two small terms and the falling temperature of the quantiser are as in fairseq-signals; MELP's
+          variant has neither. Masked leads keep their baseline.
     """
 
     paper: ClassVar[str] = "Oh et al., Lead-agnostic SSL (wav2vec 2.0 + CMSC + RLM), CHIL 2022"
@@ -121,25 +121,25 @@ class ECGFM(Method):
                 f"half a recording has {frames} frames"
             )
         channels = encoder.config.conv_channels
-        self.hidden_frame = nn.Parameter(torch.randn(encoder.dim) * encoder.dim**-0.5)
+        self.mask_token = nn.Parameter(torch.randn(encoder.dim) * encoder.dim**-0.5)
         self.quantiser = GumbelQuantiser(channels, config.dim, config.groups, config.entries)
         self.target_projection = nn.Linear(config.dim, config.dim)
         self.context_projection = nn.Linear(encoder.dim, config.dim)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The whole loss, the contrast of frames, how often it is right, and the contrast of halves."""
+        """Return the loss, its terms, and the accuracy of the contrast of frames."""
         config, keys = self.config, torch.stack([combine(batch["key"], half) for half in (0, 1)], dim=1)
         halves = halves_of(batch["ecg"])
         keys = keys.flatten()
         features = self.encoder.conv_features(mask_leads(halves, keys, config.lead_masking, config.lead_fill))
         masked = self._masked(keys, features.shape[2])
         x = self.encoder.project(features)
-        context = self.encoder.contextualise(torch.where(masked[..., None], self.hidden_frame.to(x), x))
-        frames, right, disuse = self._frames(batch, keys, features, context, masked)
+        context = self.encoder.contextualise(torch.where(masked[..., None], self.mask_token.to(x), x))
+        frames, accuracy, diversity = self._frames(batch, keys, features, context, masked)
         squares = features.float().square().mean((1, 2))
         penalty = share_of_mean(squares)
-        loss = frames + config.disuse_weight * disuse + config.feature_weight * penalty
-        scalars = {"frames": frames, "right": right, "codebook_disuse": disuse}
+        loss = frames + config.disuse_weight * diversity + config.feature_weight * penalty
+        scalars = {"frames": frames, "accuracy": accuracy, "diversity_loss": diversity}
         if config.patient_weight:
             vectors = gather(context.mean(1).unflatten(0, (-1, 2)))
             patient = gather(batch["patient"])
@@ -156,16 +156,16 @@ class ECGFM(Method):
         context: Float[Tensor, "half frame dim"],
         masked: Bool[Tensor, "half frame"],
     ) -> tuple[Float[Tensor, ""], Float[Tensor, ""], Float[Tensor, ""]]:
-        """The contrast of masked frames, the share that is right, and how unevenly codebooks are used."""
+        """Return the contrast of masked frames, its accuracy, and the diversity loss of the codebooks."""
         config = self.config
-        whole = self.encoder.dropout(self.encoder.conv_norm(features.transpose(1, 2)))
+        frames = self.encoder.dropout(self.encoder.conv_norm(features.transpose(1, 2)))
         noise = None
         if self.training:
-            draw = uniform(keys, whole.shape[1], config.groups, config.entries, stream=_GUMBEL)
+            draw = uniform(keys, frames.shape[1], config.groups, config.entries, stream=_GUMBEL)
             noise = -(-draw.clamp(1e-7, 1 - 1e-7).log()).log()
         temperature = config.gumbel_first * config.gumbel_factor ** batch["step"]
-        quantised = self.quantiser(whole, max(temperature, config.gumbel_least), noise)
-        each, right = masked_frame_contrast(
+        quantised = self.quantiser(frames, max(temperature, config.gumbel_least), noise)
+        errors, correct = masked_frame_contrast(
             self.context_projection(context),
             self.target_projection(quantised.vectors),
             quantised.entries,
@@ -173,17 +173,17 @@ class ECGFM(Method):
             uniform(keys, masked.shape[1], config.negatives, stream=_NEGATIVES),
             config.temperature,
         )
-        count = share_of_count(masked.sum().to(each.dtype))
-        used = sum_over_ranks(quantised.probabilities.sum((0, 1)))
-        disuse = diversity_loss(used / used.sum(1, keepdim=True))
-        return each.sum() / count, right.sum() / count, disuse
+        count = share_of_count(masked.sum().to(errors.dtype))
+        usage = sum_over_ranks(quantised.probabilities.sum((0, 1)))
+        diversity = diversity_loss(usage / usage.sum(1, keepdim=True))
+        return errors.sum() / count, correct.sum() / count, diversity
 
     def _masked(self, keys: Int[Tensor, " half"], frames: int) -> Bool[Tensor, "half frame"]:
-        """Which frames are hidden: spans that may overlap, two at the least."""
+        """Return which frames are masked: at least two spans, which may overlap."""
         span = self.config.span
         places = frames - span + 1
-        wanted = (self.config.masked * frames / span + uniform(keys, 1, stream=_COUNT)).long().clamp(min=2)
+        spans = (self.config.masked * frames / span + uniform(keys, 1, stream=_COUNT)).long().clamp(min=2)
         rank = uniform(keys, places, stream=_STARTS).argsort(-1).argsort(-1)
-        starts = (rank < wanted).float()
+        starts = (rank < spans).float()
         covered = torch.nn.functional.conv1d(starts[:, None], starts.new_ones(1, 1, span), padding=span - 1)
         return covered[:, 0] > 0

@@ -1,4 +1,4 @@
-"""HeartLang: beats become words of an inventory; then, sentences with gaps are filled in."""
+"""HeartLang: quantises beats to words of a codebook, then predicts masked words of an ECG."""
 
 from __future__ import annotations
 
@@ -33,31 +33,31 @@ class HeartLangConfig(EncoderConfig):
     encoders: ClassVar[Sequence[str]] = list_encoders(HeartLangEncoder)
 
     stage: str = "sentences"
-    """Which stage is trained: codebook, or sentences, before which the codebook is trained (A)."""
+    """Stage to train: codebook, or sentences, which trains the codebook first (A)."""
     encoder: str = "heartlang_base"
     """Transformer over sentences (A): heartlang_narrow or heartlang_base."""
     masked: float = 0.5
-    """Share of a recording's beats that is hidden (A)."""
+    """Share of a recording's beats that is masked (A)."""
     codes: int = 8192
-    """Words of the inventory (A)."""
+    """Number of words in the codebook (A)."""
     code_dim: int = 128
     """Width of a word (A)."""
     decay: float = 0.99
-    """Of the moving averages that the words are (C)."""
+    """Decay of the moving averages that define the words (C)."""
     dead: float = 0.01
-    """Share of the mean use under which a word is given up for a beat of the batch (not published)."""
+    """Share of the mean usage below which a word is replaced by a beat of the batch (not published)."""
     commitment: float = 1.0
     """Weight of the distance between a beat's vector and its word (C)."""
     quantiser_layers: int = 4
     """Transformer layers of the quantiser's encoder (C)."""
     quantiser_decoder_layers: int = 2
-    """Transformer layers of its decoder (C)."""
+    """Transformer layers of the quantiser's decoder (C)."""
     quantiser_heads: int = 2
-    """Its attention heads (C)."""
+    """Attention heads of the quantiser (C)."""
     quantiser_head_dim: int = 64
-    """Width of one of them (C)."""
+    """Width of an attention head of the quantiser (C)."""
     quantiser_feedforward: int = 2048
-    """Hidden width of its layers (C)."""
+    """Hidden width of the quantiser's layers (C)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,36 +69,37 @@ class HeartLangConfig(EncoderConfig):
 
 
 class HeartLang(Method):
-    """Reads an ECG as a text whose words are beats, and learns it as language models learn theirs.
+    """Reads an ECG as a sentence whose words are beats, and pretrains like a masked language model.
 
-    R waves cut a recording into beats of 0.96 s. All beats of the first lead, then all of the second and so
-    on are a sentence. A transformer reads it; each beat comes with its lead and the second in which it is.
+    A recording is cut at its R peaks into beats of 0.96 s. The beats of the first lead, followed by those of
+    the second and so on, form a sentence. A transformer reads it, with embeddings of each beat's lead and
+    time in seconds.
 
-    In the first stage (`codebook`), what the transformer makes of a beat is exchanged for the nearest of a
-    fixed number of vectors, its word, and a second transformer is to draw all beats from the words. Words
-    follow the beats that they stand for as moving averages. In the second stage (`sentences`), half of the
-    beats are hidden, and a new transformer is to tell the words of those from the others: the same beat in
-    other leads, the other beats of the same lead. Words are of shapes, not of noise, which nothing could
-    foretell. A probe reads the class token of this transformer.
+    In the first stage (`codebook`), the transformer's vector of each beat is replaced by the nearest vector
+    of a codebook, its word, and a second transformer reconstructs all beats from the words. Words are moving
+    averages of the vectors assigned to them. In the second stage (`sentences`), half of the beats are masked,
+    and a new transformer predicts their words from the other beats: the same beat in other leads and other
+    beats of the same lead. Words describe shapes and not noise, which cannot be predicted. A probe reads the
+    class token of this transformer.
 
-    In words: first, loss = mean over beats of (drawn - beat)^2 + (vector - its word as given)^2; then, loss =
-    mean over hidden beats of -log softmax over all words, at the beat's own.
+    In words: first, loss = mean over beats of (reconstruction - beat)^2 + (vector - stop-gradient of its
+    word)^2; then, loss = mean over masked beats of -log softmax over all words, at the beat's word.
 
     Paper: Jin, Wang, Li, Li, Pan and Hong, "Reading Your Heart: Learning ECG Words and Sentences
     via Pre-training ECG Language Model", ICLR 2025.
 
     Differences:
-        * Words of hidden beats are told by the quantiser with leads and seconds in view, as it was trained;
-          the published code leaves both out.
-        * Empty places of a sentence are neither hidden nor drawn nor read; in the published code half of them
-          are hidden, and count.
-        * A hidden beat is blank before beats are embedded, for the embedding also reads the beats before and
-          after.
-        * Where the beats are more than the sentence has places, each lead loses its last ones, not the last
-          leads all of theirs; R waves are looked for in all leads, not in lead I alone.
-        * The inventory begins with vectors of the first batch, drawn at random, not with k-means, and words
-          that are out of use are drawn anew. Statistics are those of all processes.
-        * AdamW without layer decay; the second stage begins with fresh weights, as published.
+        * The quantiser determines the words of masked beats with the embeddings of leads and seconds, as in
+          its training; the published code leaves both out.
+        * Empty positions of a sentence are not masked, reconstructed or read; in the published code half of
+          them are masked and part of the loss.
+        * Masked beats are set to zero before beats are embedded, because the embedding also reads the
+          previous and the next beat.
+        * If there are more beats than positions, each lead loses its last beats, not the last leads all of
+          theirs. R peaks are detected in all leads, not in lead I only.
+        * The codebook is initialised with random vectors of the first batch, not with k-means, and unused
+          words are replaced. Statistics are those of all processes.
+        * AdamW without layer decay; the second stage starts from a new transformer, as published.
     """
 
     paper: ClassVar[str] = "Jin et al., Reading Your Heart (HeartLang), ICLR 2025"
@@ -111,7 +112,7 @@ class HeartLang(Method):
     def __init__(self, config: HeartLangConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
         encoder = self.encoder
-        self.hidden_beat = nn.Parameter(0.02 * torch.randn(encoder.dim))
+        self.mask_token = nn.Parameter(0.02 * torch.randn(encoder.dim))
         self.head = nn.Linear(encoder.dim, config.codes)
         sizes = replace(
             encoder.config,
@@ -127,14 +128,14 @@ class HeartLang(Method):
         self.quantiser.requires_grad_(first)
 
     def train(self, mode: bool = True) -> HeartLang:
-        """The usual switch; a quantiser that is done stays as it is used, without dropout."""
+        """Set the training mode; a trained quantiser stays in evaluation mode."""
         super().train(mode)
         if self.config.stage == "sentences":
             self.quantiser.eval()
         return self
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The loss of the stage, and how much of the inventory is used, or how many words are told."""
+        """Return the loss of the stage, and its terms or the accuracy of the predicted words."""
         sentences = self.encoder.sentences(batch["ecg"])
         stage = self._codebook if self.config.stage == "codebook" else self._sentences
         return stage(sentences, batch["key"])
@@ -145,10 +146,10 @@ class HeartLang(Method):
         with torch.autocast(vectors.device.type, enabled=False):
             chosen = codebook.nearest(vectors)
             words = codebook.codes[chosen]
-        # The gradient of the words is that of the vectors that they stand for.
-        drawn = self.quantiser.decode(vectors + (words - vectors).detach(), sentences)
+        # Straight-through estimator: the gradient of a word is passed to its vector.
+        decoded = self.quantiser.decode(vectors + (words - vectors).detach(), sentences)
         count = share_of_count(used.sum().to(vectors))
-        errors = (drawn.float() - sentences.beats).square().mean(-1), (vectors - words).square().mean(-1)
+        errors = (decoded.float() - sentences.beats).square().mean(-1), (vectors - words).square().mean(-1)
         reconstruction, distance = (error[used].sum() / count for error in errors)
         if self.training:
             draw = uniform(keys, used.shape[1], stream=_REVIVE)
@@ -157,31 +158,31 @@ class HeartLang(Method):
         return {"loss": loss, "reconstruction": reconstruction, "commitment": distance}
 
     def _sentences(self, sentences: Sentences, keys: Int[Tensor, " batch"]) -> dict[str, Float[Tensor, ""]]:
-        hidden = self._hidden(sentences.used, keys)
-        wanted = self._words(sentences)[hidden]
-        embedded = self.encoder.embed_beats(sentences.beats.masked_fill(hidden[..., None], 0.0))
-        embedded = torch.where(hidden[..., None], self.hidden_beat.to(embedded.dtype), embedded)
+        masked = self._masked(sentences.used, keys)
+        target = self._words(sentences)[masked]
+        embedded = self.encoder.embed_beats(sentences.beats.masked_fill(masked[..., None], 0.0))
+        embedded = torch.where(masked[..., None], self.mask_token.to(embedded.dtype), embedded)
         words = self.encoder.contextualise(embedded, sentences)[1]
-        logits = self.head(words[hidden]).float()
-        count = share_of_count(hidden.sum().to(logits))
-        told = (logits.argmax(1) == wanted).sum() / count
-        return {"loss": F.cross_entropy(logits, wanted, reduction="sum") / count, "told": told}
+        logits = self.head(words[masked]).float()
+        count = share_of_count(masked.sum().to(logits))
+        accuracy = (logits.argmax(1) == target).sum() / count
+        return {"loss": F.cross_entropy(logits, target, reduction="sum") / count, "accuracy": accuracy}
 
-    def _hidden(
+    def _masked(
         self, used: Bool[Tensor, "batch slot"], keys: Int[Tensor, " batch"]
     ) -> Bool[Tensor, "batch slot"]:
-        """The beats that are hidden: the same share of every recording's, at least one."""
+        """Return which beats are masked: the same share of every recording, at least one."""
         draw = uniform(keys, used.shape[1], stream=_MASK).masked_fill(~used, 2.0)
         count = (self.config.masked * used.sum(1)).round().clamp(min=1)
         return draw.argsort(1).argsort(1) < count[:, None]
 
     @torch.no_grad()
     def _words(self, sentences: Sentences) -> Int[Tensor, "batch slot"]:
-        """The word of each beat."""
-        # In half precision, words that are alike would be mistaken for each other.
+        """Return the word of each beat."""
+        # Half precision cannot distinguish similar words.
         with torch.autocast(sentences.beats.device.type, enabled=False):
             return self.quantiser.codebook.nearest(self.quantiser.vectors(sentences))
 
     def after_step(self, step: int, steps: int) -> None:
-        """The inventory follows."""
+        """Update the codebook."""
         self.quantiser.codebook.update()

@@ -1,4 +1,4 @@
-"""MERL: ECGs against their reports, and against themselves behind two dropouts."""
+"""MERL: contrasts ECGs with their reports, and two dropout copies of the ECG with each other."""
 
 from __future__ import annotations
 
@@ -12,10 +12,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from melp.errors import MelpError, check_choices, check_ranges
-from melp.losses.contrastive import global_contrastive
-from melp.losses.gather import gather
 from melp.methods._base import Batch, Inputs, Method
-from melp.methods._reports import ReportsConfig, matching_reports, read_texts, text_of
+from melp.methods._reports import ReportsConfig, batch_contrast, matching_reports, read_texts, text_of
 from melp.nn.heads import mlp
 from melp.nn.pooling import ClassTokenPooler
 
@@ -25,21 +23,21 @@ class MERLConfig(ReportsConfig):
     """Options of MERL; the defaults are the published values (A: the paper; C: its code)."""
 
     pooling: str = "attention"
-    """Frames to the ECG's vector: attention (C, with ResNet) or mean and a perceptron (C, with ViT)."""
+    """Pooling of frames: attention (C, with ResNet) or mean and a perceptron (C, with ViT)."""
     pooler_heads: int = 4
     """Heads of the attention pooling (C)."""
     feature_dropout: float = 0.1
-    """Of the two copies of a recording's features (A, section 3.3)."""
+    """Dropout of the two copies of a recording's features (A, section 3.3)."""
     temperature: float = 0.07
-    """Of all cosines, fixed (A, section 3.2)."""
+    """Temperature of all cosines, fixed (A, section 3.2)."""
     cross_modal_weight: float = 1.0
-    """Of the contrast with reports; 0 switches it off (A)."""
+    """Weight of the contrast with reports; 0 disables it (A)."""
     uni_modal_weight: float = 1.0
-    """Of the contrast between the two copies; 0 switches it off (A)."""
+    """Weight of the contrast between the two copies; 0 disables it (A)."""
     text_attention: str = "bidirectional"
-    """bidirectional (C), causal, or statement (each statement by itself)."""
+    """Attention of the text tower: bidirectional (C), causal or statement (within each statement)."""
     text_length: int = 256
-    """Most word pieces of a report (C)."""
+    """Maximum number of word pieces of a report (C)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,32 +51,32 @@ class MERLConfig(ReportsConfig):
 
 
 class MERL(Method):
-    """Aligns each ECG with its report, and two random copies of the ECG's features with each other.
+    """Aligns each ECG with its report, and two dropout copies of the ECG's features with each other.
 
-    The encoder's frames are pooled to one vector, the report's words to another; in a batch, each ECG is to
-    find its own report and each report its own ECG (cross-modal alignment, CMA). Beside it, the mean frame
-    passes two linear maps, each with a dropout of its own, and each copy is to find its partner (uni-modal
-    alignment, UMA): distortions in the space of features, which leave the ECG itself and its meaning alone.
+    The encoder's frames are pooled to one vector, the report's word pieces to another. Each ECG is
+    contrasted with the reports of the batch, and each report with its ECGs (cross-modal alignment, CMA). The
+    mean frame also passes two linear maps, each with its own dropout, and the two copies are contrasted
+    (uni-modal alignment, UMA): the augmentation acts on features and does not change the ECG.
 
-    In words: loss = CMA + UMA, each the cross entropy over rows plus that over columns of cosines /
-    temperature, the diagonal being right.
+    In words: loss = CMA + UMA, each the cross entropy over rows plus the one over columns of cosines /
+    temperature, with the diagonal as target.
 
     Paper: Liu, Wan, Ouyang, Shah, Bai and Arcucci, "Zero-Shot ECG Classification with Multimodal Learning and
     Test-time Clinical Knowledge Enhancement", ICML 2024.
 
     Differences:
-        * The language model is trained above its frozen layers, as the paper has it; in the published code no
-          gradient ever reaches it. The report's vector is the state of [CLS], without BERT's pooling layer.
-        * Vectors of all processes are gathered with their gradients; the published code keeps those of its
-          own slice alone.
-        * With `pooling=mean` the two copies are made of the pooled vector.
-        * Pairs with the same text may count as matching (`identical_reports`).
+        * The language model is trained above its frozen layers, as in the paper; in the published code it
+          gets no gradient. The report's vector is the state of [CLS], without BERT's pooling layer.
+        * Vectors of all processes are gathered with their gradients; in the published code only those of the
+          process's own slice have one.
+        * With `pooling=mean` the two copies are made from the pooled vector.
+        * Pairs with the same text may count as positives (`identical_reports`).
     """
 
     paper: ClassVar[str] = "Liu et al., Zero-Shot ECG Classification with Multimodal Learning, ICML 2024"
     needs: ClassVar[tuple[str, ...]] = ("ecg", "text")
     Config: ClassVar[type] = MERLConfig
-    learned_by: ClassVar[Mapping[str, str]] = {
+    requires_loss: ClassVar[Mapping[str, str]] = {
         "project_ecg": "cross_modal_weight",
         "embed_text": "cross_modal_weight",
     }
@@ -101,7 +99,7 @@ class MERL(Method):
         self._switch_off()
 
     def _switch_off(self) -> None:
-        """Parts that only a loss of weight 0 would train are not trained."""
+        """Freeze the parts that only losses of weight 0 would train."""
         if not self.config.uni_modal_weight:
             self.copies.requires_grad_(False)
         if not self.config.cross_modal_weight:
@@ -110,24 +108,23 @@ class MERL(Method):
                 self.pooler.requires_grad_(False)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Weighted sum of both alignments, and each of them."""
+        """Return the weighted sum of both alignments, and each of them."""
         features, ecg = self._features(batch["ecg"])
         scale = 1 / self.config.temperature
         losses = {}
         if self.config.cross_modal_weight:
             latent = self.text(batch["tokens"], batch["sentence"]).latent
-            same = matching_reports(batch, self.config.identical_reports)
-            losses["cross_modal"] = 2 * global_contrastive(_joined(ecg), _joined(latent), scale, same)
+            matching = matching_reports(batch, self.config.identical_reports)
+            losses["cross_modal"] = 2 * batch_contrast(ecg, latent, scale, matching)
         if self.config.uni_modal_weight:
-            one, other = (_joined(copy(features)) for copy in self.copies)
-            losses["uni_modal"] = 2 * global_contrastive(one, other, scale)
-        total = sum(getattr(self.config, f"{name}_weight") * value for name, value in losses.items())
-        return {"loss": total, **losses}
+            first, second = (copy(features) for copy in self.copies)
+            losses["uni_modal"] = 2 * batch_contrast(first, second, scale)
+        return self.weighted_sum(losses)
 
     def _features(
         self, ecg: Float[Tensor, "batch lead time"]
     ) -> tuple[Float[Tensor, "batch dim"], Float[Tensor, "batch dim"]]:
-        """What the copies are made of, and the vector for the common space, not of unit length."""
+        """Return the features that are copied, and the vector in the space shared with text."""
         if self.config.pooling == "mean":
             projected = self.projector(self.encoder.embed(ecg))
             return projected, projected
@@ -135,13 +132,9 @@ class MERL(Method):
         return frames.mean(1), self.pooler(frames)
 
     def project_ecg(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
-        """Vectors of unit length, in the space shared with text."""
+        """Return unit vectors of ECGs in the space shared with text."""
         return F.normalize(self._features(ecg)[1], dim=-1)
 
     def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "text dim"]:
-        """Vectors of unit length, in the same space, of texts that are one statement each."""
+        """Return unit vectors in the shared space of texts that are one statement each."""
         return F.normalize(read_texts(self.text, self.reports, texts).latent, dim=-1)
-
-
-def _joined(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, "total dim"]:
-    return gather(F.normalize(vectors, dim=-1))

@@ -1,4 +1,4 @@
-"""MoCo v3: each view finds, among the whole batch, what a slower network makes of its partner."""
+"""MoCo v3: each view is contrasted with the outputs of a moving average for the other views."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class MoCoV3Config(ViewsConfig):
     dim: int = 256
     """Width of queries and keys (A, section 4)."""
     temperature: float = 0.2
-    """Of the cosines (A, for ViT; 1 in its published ResNet-50)."""
+    """Temperature of the cosines (A, for ViT; 1 in its published ResNet-50)."""
     momentum: float = 0.99
-    """Share of its weights that the momentum encoder keeps at the first step; rises to 1 (A, section 4)."""
+    """Initial momentum of the momentum encoder; rises to 1 (A, section 4)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,22 +38,22 @@ class MoCoV3Config(ViewsConfig):
 class MoCoV3(Method):
     """Contrasts queries of one network with keys of its slow moving average.
 
-    A view passes encoder, projection head and prediction head and becomes a query. The other view passes the
-    momentum encoder (encoder and projection head, whose weights are the moving average of the trained ones,
-    without a gradient) and becomes a key. A query is to find its own key among the keys of the whole batch.
-    Slow keys make a steadier target than SimCLR's; negatives make it safer than BYOL's. Unlike earlier
-    versions there is no queue of old keys: the batch is large enough.
+    One view passes encoder, projection head and prediction head and gives a query. The other view passes the
+    momentum encoder (encoder and projection head, whose weights are a moving average of the trained ones,
+    without a gradient) and gives a key. The key of the same recording is the positive among the keys of the
+    batch. Slow keys are a more stable target than SimCLR's, and negatives prevent a collapse, unlike in BYOL.
+    Earlier versions have a queue of old keys; here the batch is large enough.
 
-    In words: loss = 2 t * mean over queries of -log softmax over the keys of (cosine / t), at the own key,
-    plus the same with the views exchanged; t is the temperature.
+    In words: loss = 2 t * mean over queries of -log softmax over the keys of (cosine / t), at the positive
+    key, plus the same with the views swapped; t is the temperature.
 
     Paper: Chen, Xie and He, "An Empirical Study of Training Self-Supervised Vision Transformers", ICCV 2021.
 
     Differences:
-        * Views are random resized crops with time-out (Mehari and Strodthoff 2022), where the paper distorts
-          images; the comparison in MERL and MELP does not say what it did.
-        * The projection head has two layers, as with the paper's ResNet-50 (three with ViT); a ViT's patch
-          embedding is trained, where the paper leaves it as it was drawn.
+        * Views are random resized crops with time-out (Mehari and Strodthoff 2022); the paper augments
+          images, and MERL and MELP do not state their augmentations.
+        * The projection head has two layers, as with the paper's ResNet-50 (three with ViT). The patch
+          embedding of a ViT is trained; the paper freezes it at its random initialisation.
     """
 
     paper: ClassVar[str] = "Chen et al., Training Self-Supervised Vision Transformers, ICCV 2021"
@@ -69,7 +69,7 @@ class MoCoV3(Method):
         self.momentum_projector = MovingAverage(self.projector)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """InfoNCE of each view's query among the other's keys."""
+        """Return InfoNCE of each view's queries and the other view's keys."""
         views = two_views(batch, self.config, self.inputs)
         queries = [gather(self.predictor(self.projector(self.encoder.embed(view)))) for view in views]
         keys = [gather(self.momentum_projector(self.momentum_encoder.embed(view))) for view in views]
@@ -78,7 +78,7 @@ class MoCoV3(Method):
         return {"loss": 2 * temperature * contrasts}
 
     def after_step(self, step: int, steps: int) -> None:
-        """The momentum encoder follows."""
+        """Update the momentum encoder."""
         momentum = rising_momentum(self.config.momentum, step, steps)
         for average in (self.momentum_encoder, self.momentum_projector):
-            average.follow(momentum)
+            average.update(momentum)

@@ -1,4 +1,4 @@
-"""SimCLR: two views of a recording find each other among the views of all others."""
+"""SimCLR: two views of a recording are contrasted with the views of all others."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class SimCLRConfig(ViewsConfig):
     """Options of SimCLR (A: the paper; E: its use on ECGs)."""
 
     hidden: int = 512
-    """Hidden width of the projection head: that of the encoder (A, section 2.1)."""
+    """Hidden width of the projection head: the width of the encoder (A, section 2.1)."""
     dim: int = 128
     """Width of the projected views (A, section 2.1)."""
     temperature: float = 0.1
-    """Of the cosines (A, table 5; E, fairseq-signals)."""
+    """Temperature of the cosines (A, table 5; E, fairseq-signals)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -33,12 +33,12 @@ class SimCLRConfig(ViewsConfig):
 
 
 class SimCLR(Method):
-    """Pulls two views of a recording together and pushes the views of all others away.
+    """Pulls two views of a recording together and pushes the views of other recordings away.
 
-    Two random distortions of each recording pass the encoder; the vector of each passes a small head.
-    A view's partner is the right answer of a classification among all other views of the batch, scored by
-    cosine (`nt_xent`). So the encoder keeps what a recording's views share and others' lack. The head takes
-    the pressure to forget the rest; a probe reads the encoder before it.
+    Two random augmentations of each recording pass the encoder and a small projection head. Each view is
+    classified among all other views of the batch by cosine; the target is the other view of the same
+    recording (`nt_xent`). So the encoder keeps what the views of a recording share and other recordings lack.
+    The head discards the rest; a probe reads the encoder, before the head.
 
     In words: loss = mean over views of -log softmax over all other views of (cosine / temperature), at the
     partner.
@@ -47,10 +47,9 @@ class SimCLR(Method):
     Representations", ICML 2020. On ECGs: Mehari and Strodthoff 2022.
 
     Differences:
-        * Views are random resized crops with time-out (Mehari and Strodthoff 2022), where the paper distorts
-          images; the comparison in MERL and MELP does not say what it did.
-        * The negatives are those of the whole batch over all processes, as in the paper; AdamW in place of
-          LARS.
+        * Views are random resized crops with time-out (Mehari and Strodthoff 2022); the paper augments
+          images, and MERL and MELP do not state their augmentations.
+        * Negatives come from the batch of all processes, as in the paper. AdamW instead of LARS.
     """
 
     paper: ClassVar[str] = "Chen et al., A Simple Framework for Contrastive Learning, ICML 2020"
@@ -63,7 +62,7 @@ class SimCLR(Method):
         self.projector = mlp((self.encoder.dim, config.hidden, config.dim), norm=False)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """NT-Xent of the two views."""
+        """Return NT-Xent of the two views."""
         first, second = (
             gather(self.projector(self.encoder.embed(view)))
             for view in two_views(batch, self.config, self.inputs)

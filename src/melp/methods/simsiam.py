@@ -1,4 +1,4 @@
-"""SimSiam: a network predicts its own output of another view, through which no gradient flows."""
+"""SimSiam: a network predicts its own output for another view, with a stopped gradient."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch import Tensor
 from melp.errors import check_ranges
 from melp.losses.gather import gather
 from melp.losses.negative_cosine import negative_cosine
-from melp.methods._base import Batch, Inputs, Method, with_rate
+from melp.methods._base import Batch, Inputs, Method
 from melp.methods._views import ViewsConfig, two_views
 from melp.nn.heads import mlp
+from melp.nn.parameters import scale_rate
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class SimSiamConfig(ViewsConfig):
     """Options of SimSiam (A: the paper)."""
 
     dim: int = 2048
-    """Width of the projection head, hidden and out, and of the prediction (A, section 3)."""
+    """Hidden and output width of the projection head, output width of the prediction head (A, section 3)."""
     bottleneck: int = 512
     """Hidden width of the prediction head: a quarter (A, section 3)."""
     predictor_rate: float = 1.0
@@ -33,24 +34,24 @@ class SimSiamConfig(ViewsConfig):
 
 
 class SimSiam(Method):
-    """Learns from two views with neither negatives nor a slower copy: a predictor and a stopped gradient do.
+    """Learns from two views without negatives or a moving average, by a predictor and a stopped gradient.
 
-    Both views pass the same encoder and projection head. From one projection, a narrow prediction head says
-    where the other is to be; the other is taken as given. Without the stopped gradient all projections would
-    become one point at once; with it, training behaves as if projections were first fixed and then fitted,
-    in turn.
+    Both views pass the same encoder and projection head. A narrow prediction head predicts the projection of
+    one view from that of the other, through which no gradient flows. Without the stopped gradient all
+    projections would collapse to a point at once; with it, training resembles an alternation of fixing the
+    projections and fitting the network to them.
 
-    In words: loss = -(cosine(prediction of view 1, projection of view 2 as given) + the same with the views
-    exchanged) / 2, from 1 to -1.
+    In words: loss = -(cosine(prediction of view 1, stop-gradient of the projection of view 2) + the same with
+    the views swapped) / 2, from 1 to -1.
 
     Paper: Chen and He, "Exploring Simple Siamese Representation Learning", CVPR 2021.
 
     Differences:
-        * Views are random resized crops with time-out (Mehari and Strodthoff 2022), where the paper distorts
-          images; the comparison in MERL and MELP does not say what it did.
-        * One schedule holds for all weights; where the paper never lowers the predictor's rate, it may be a
-          multiple of the others' (`predictor_rate`). AdamW in place of SGD.
-        * The loss says little of what was learned: recipes keep the last weights.
+        * Views are random resized crops with time-out (Mehari and Strodthoff 2022); the paper augments
+          images, and MERL and MELP do not state their augmentations.
+        * All weights have the same schedule. The paper never lowers the rate of the prediction head; here it
+          may be a multiple of the others' (`predictor_rate`). AdamW instead of SGD.
+        * The loss is a poor measure of what was learned, so recipes keep the last weights.
     """
 
     paper: ClassVar[str] = "Chen and He, Exploring Simple Siamese Representation Learning, CVPR 2021"
@@ -66,13 +67,14 @@ class SimSiam(Method):
         self.predictor = mlp((config.dim, config.bottleneck, config.dim))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Negative cosine of each view's prediction and the other's projection."""
+        """Return the negative cosine of each view's prediction and the other view's projection."""
         views = two_views(batch, self.config, self.inputs)
         first, second = (self.projector(self.encoder.embed(view)) for view in views)
-        one = negative_cosine(gather(self.predictor(first)), gather(second))
-        other = negative_cosine(gather(self.predictor(second)), gather(first))
-        return {"loss": (one + other) / 2}
+        cosines = negative_cosine(gather(self.predictor(first)), gather(second)) + negative_cosine(
+            gather(self.predictor(second)), gather(first)
+        )
+        return {"loss": cosines / 2}
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """The prediction head has a rate of its own."""
-        return with_rate(super().param_groups(), self.predictor, self.config.predictor_rate)
+        """Return parameter groups in which the prediction head has its own learning rate."""
+        return scale_rate(super().param_groups(), self.predictor, self.config.predictor_rate)

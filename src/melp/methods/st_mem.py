@@ -1,4 +1,4 @@
-"""ST-MEM: from a quarter of the patches of every lead, draw the rest."""
+"""ST-MEM: reconstructs the masked patches of every lead from the remaining quarter."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class STMEMConfig(EncoderConfig):
     encoder: str = "st_mem_base"
     """Spatio-temporal transformer (A): st_mem_narrow, _small or _base."""
     masked: float = 0.75
-    """Share of each lead's patches that is hidden (A, section 3.2)."""
+    """Share of the patches of each lead that is masked (A, section 3.2)."""
     crop: float = 9.0
-    """Seconds that are cut from each recording at random; 0 takes all of it (C)."""
+    """Length in seconds of a random crop of each recording; 0 disables cropping (C)."""
     decoder_dim: int = 256
     """Width of the decoder (A, appendix)."""
     decoder_layers: int = 4
-    """Its transformer layers (A, appendix)."""
+    """Transformer layers of the decoder (A, appendix)."""
     decoder_heads: int = 4
-    """Its attention heads (A, appendix)."""
+    """Attention heads of the decoder (A, appendix)."""
     normalised: bool = True
-    """Whether each target patch has its mean and deviation taken away (C)."""
+    """Whether each target patch is standardised (C)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,23 +51,23 @@ class STMEMConfig(EncoderConfig):
 
 
 class STMEM(Method):
-    """Hides most of a recording and has the encoder's words draw it again.
+    """Masks most of a recording and reconstructs it from the encoder's output.
 
-    Each lead is cut into patches. A random quarter of every lead's patches passes the encoder, which reads
-    all leads together: what one lead hides, another may show. Then a small decoder takes one lead at a time,
-    the encoder's output where a patch was seen and a learned token where it was not, and draws the hidden
-    patches. Separators at both ends of a lead carry what the lead is like. The decoder sees no other lead, so
-    the relations between leads have to be in the encoder, which is what a probe reads.
+    Each lead is cut into patches. A random quarter of the patches of every lead passes the encoder, which
+    reads all leads together. Then a small decoder reads one lead at a time: the encoder's output for visible
+    patches and a learned mask token for the others. It reconstructs the masked patches. Separators at both
+    ends of a lead carry lead-specific information. Because the decoder does not read other leads, the encoder
+    has to represent the relations between leads. A probe reads the encoder.
 
-    In words: loss = mean over the hidden patches of (drawn - patch)^2, the patch with its own mean and
-    deviation taken away.
+    In words: loss = mean over the masked patches of (reconstruction - patch)^2, with each patch standardised
+    by its own mean and deviation.
 
     Paper: Na, Park, Tae and Joo, "Guiding Masked Representation Learning to Capture Spatio-Temporal
     Relationship of Electrocardiogram", ICLR 2024.
 
     Differences:
-        * The published recipe filters 0.67-40 Hz and standardises over leads and time before the crop;
-          preprocessing comes before the crop here too, as the recipe's `preprocessing` says.
+        * The published recipe filters 0.67-40 Hz and standardises over leads and time before the crop. Here
+          too preprocessing comes before the crop; the recipe sets it in `preprocessing`.
         * A probe reads the layer norm of the mean patch of the whole recording; the paper averages crops.
     """
 
@@ -81,7 +81,7 @@ class STMEM(Method):
         super().__init__(config, inputs)
         encoder = self.encoder
         self.decoder_embedding = nn.Linear(encoder.dim, config.decoder_dim)
-        self.hidden_patch = nn.Parameter(0.02 * torch.randn(config.decoder_dim))
+        self.mask_token = nn.Parameter(0.02 * torch.randn(config.decoder_dim))
         self.decoder = Transformer(
             TransformerBlock(config.decoder_dim, config.decoder_heads, 4 * config.decoder_dim)
             for _ in range(config.decoder_layers)
@@ -90,35 +90,35 @@ class STMEM(Method):
         self.head = nn.Linear(config.decoder_dim, encoder.config.patch)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """Squared error of the hidden patches."""
+        """Return the squared error of the masked patches."""
         ecg, keys = batch["ecg"], batch["key"]
         if self.config.crop:
             ecg = random_crop(ecg, keys, round(self.config.crop * self.inputs.rate), _CROP)
         patches = self.encoder.patchify(ecg)
         order, keep = self._order(keys, patches.shape[1], patches.shape[2])
         encoded = self.encoder.encode(self.encoder.embed_patches(patches), order[..., :keep])
-        drawn = self._draw(self.encoder.norm(encoded), order)
-        each = masked_patch_loss(drawn, patches, order[..., keep:], self.config.normalised)
-        return {"loss": share_of_mean(each)}
+        reconstruction = self._decode(self.encoder.norm(encoded), order)
+        errors = masked_patch_loss(reconstruction, patches, order[..., keep:], self.config.normalised)
+        return {"loss": share_of_mean(errors)}
 
     def _order(
         self, keys: Int[Tensor, " batch"], leads: int, patches: int
     ) -> tuple[Int[Tensor, "batch lead patch"], int]:
-        """Patches of each lead in random order, and how many of the first are seen."""
+        """Return a random order of the patches of each lead, and how many of the first are visible."""
         keep = min(max(int(patches * (1 - self.config.masked)), 1), patches - 1)
         if keep < 1:
             raise MelpError("st_mem: recordings of one patch found, wanted two or more")
         return uniform(keys, leads, patches, stream=_MASK).argsort(-1), keep
 
-    def _draw(
+    def _decode(
         self, encoded: Float[Tensor, "batch lead place dim"], order: Int[Tensor, "batch lead patch"]
     ) -> Float[Tensor, "batch lead patch sample"]:
-        """All patches, drawn from the encoder's output; each lead by itself."""
+        """Return reconstructions of all patches from the encoder's output, each lead separately."""
         x = self.decoder_embedding(encoded)
         rows, leads, patches = order.shape
-        hidden = self.hidden_patch.to(x.dtype).expand(rows, leads, patches + 2 - x.shape[2], -1)
-        mixed = torch.cat([x[:, :, 1:-1], hidden], dim=2)
-        # Back from the random order to that of time.
+        masked = self.mask_token.to(x.dtype).expand(rows, leads, patches + 2 - x.shape[2], -1)
+        mixed = torch.cat([x[:, :, 1:-1], masked], dim=2)
+        # From the random order back to that of time.
         mixed = mixed.take_along_dim(order.argsort(-1)[..., None], 2)
         x = torch.cat([x[:, :, :1], mixed, x[:, :, -1:]], dim=2)
         x = (x + sine_positions(patches + 2, self.config.decoder_dim).to(x)).flatten(0, 1)

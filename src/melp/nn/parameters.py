@@ -19,3 +19,16 @@ def decay_groups(parameters: Iterable[nn.Parameter], **options: Any) -> list[dic
             "weight_decay": 0.0,
         },
     ]
+
+
+def scale_rate(groups: list[dict[str, Any]], module: nn.Module, factor: float) -> list[dict[str, Any]]:
+    """Multiply the learning rate of a module's parameters; a group that has some is split in two."""
+    scaled = {id(parameter) for parameter in module.parameters()}
+    split = []
+    for group in groups:
+        rate = group.get("lr_factor", 1.0)
+        for inside, lr_factor in ((False, rate), (True, factor * rate)):
+            parameters = [value for value in group["params"] if (id(value) in scaled) == inside]
+            if parameters:
+                split.append({**group, "params": parameters, "lr_factor": lr_factor})
+    return split
