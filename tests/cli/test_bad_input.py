@@ -274,7 +274,7 @@ def test_judgements_that_cannot_be_made(
 OUTS = [
     ("pretrain melp --data {store} --recipe melp/tiny", "not empty, and no training to resume"),
     ("text pretrain --data {store} --recipe text/laptop", "not empty, and no training to resume"),
-    ("data build synthetic --records 3 --rate 100", "exists and is no store"),
+    ("data build synthetic --records 3 --rate 100", "exists and is not a store"),
 ]
 
 

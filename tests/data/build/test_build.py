@@ -124,11 +124,11 @@ def test_built_twice_and_built_over_something_else(tree: Path, tmp_path: Path) -
     first = build("ptb-xl", tree, tmp_path / "store")
     again = build("ptb-xl", tree, tmp_path / "store")
     assert first.built and not again.built and again.records == first.records == 14
-    with pytest.raises(MelpError, match="holds another store; remove it, or choose another --out"):
+    with pytest.raises(MelpError, match="contains a different store; remove it, or choose another --out"):
         build("ptb-xl", tree, tmp_path / "store", rate=250)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
-    with pytest.raises(MelpError, match="exists and is no store"):
+    with pytest.raises(MelpError, match="exists and is not a store"):
         build("ptb-xl", tree, tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "x"
     (tmp_path / "empty").mkdir()
@@ -175,7 +175,7 @@ def test_strict_ends_at_the_first_bad_record_and_leaves_nothing(tmp_path: Path) 
 def test_a_corpus_of_bad_records_alone(tmp_path: Path) -> None:
     raw = spoil(make_tree(tmp_path / "raw", 5))
     with pytest.raises(
-        MelpError, match=r"ptb-xl: all 5 recordings are dropped \(NaN 1, .*first bad one: .*100 samples"
+        MelpError, match=r"ptb-xl: all 5 recordings were dropped \(NaN 1, .*first bad one: .*100 samples"
     ):
         build("ptb-xl", raw, tmp_path / "store")
     assert [each.name for each in tmp_path.iterdir()] == ["raw"]

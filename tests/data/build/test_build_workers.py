@@ -253,7 +253,7 @@ def test_a_killed_worker_ends_the_build_and_costs_no_finished_shard(
 
     killer = threading.Thread(target=kill_one)
     killer.start()
-    with pytest.raises(MelpError, match=r"a worker was killed .*the same command goes on"):
+    with pytest.raises(MelpError, match=r"a worker was killed .*run the same command to continue"):
         build("ptb-xl", tree, out, allow_missing=True, workers=2)
     killer.join()
     assert parts.exists() and not out.exists()

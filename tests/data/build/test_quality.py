@@ -15,8 +15,8 @@ from melp.data.build.quality import (
     LEAD_SWAP,
     LOW_AMPLITUDE,
     MISSING_SECONDS,
+    has_missing_seconds,
     is_clipped,
-    misses_seconds,
     signal_flags,
 )
 from melp.ecg import ECG
@@ -101,9 +101,9 @@ def test_a_second_without_change_is_missing(start: int, rate: int, samples: int,
     for edge in (start - 1, start + samples):
         if 0 <= edge < 5000:
             signal[:, edge] = 1
-    assert misses_seconds(signal, rate) is missing
+    assert has_missing_seconds(signal, rate) is missing
     signal[7, start + samples // 2] += 0.01
-    assert not misses_seconds(signal, rate)
+    assert not has_missing_seconds(signal, rate)
 
 
 def test_seconds_that_the_recording_does_not_have() -> None:
@@ -128,7 +128,7 @@ def test_missing_seconds_as_found_sample_by_sample(seed: int) -> None:
         for sample in range(1, 600):
             rest = rest + 1 if (signal[:, sample] == signal[:, sample - 1]).all() else 1
             longest = max(longest, rest)
-        assert misses_seconds(signal, 100) is (longest >= 100)
+        assert has_missing_seconds(signal, 100) is (longest >= 100)
 
 
 @pytest.mark.parametrize("seconds", [None, 4, 10, 10.01])

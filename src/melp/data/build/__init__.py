@@ -1,8 +1,8 @@
-"""Builds a store from a corpus: shard by shard, going on where a killed build was.
+"""Build a store from a corpus, shard by shard; a build that was killed can be resumed.
 
-`STORE.building` holds the listing (`entries/`, `missing/`, in chunks), what the workers wrote of each shard
-(`shards/`, `parts/`) and `plan.json`, which says what it will be. A build that goes on lists the corpus again
-and, where the plan is the same, takes over what is whole.
+`STORE.building` contains the listing (`entries/`, `missing/`, in chunks), the output of the workers for each
+shard (`shards/`, `parts/`) and `plan.json`, which describes the store. A resumed build lists the corpus again
+and, if the plan is the same, keeps the shards that are complete.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melp.corpora import Options, get_corpus
-from melp.data.build.finish import finish, first_bad
+from melp.data.build.finish import finish, first_bad_records
 from melp.data.build.plan import check_missing, check_options, make_plan
 from melp.data.build.shards import NONE, RECORDS, ZSTD, Job, write_json
 from melp.data.build.spool import MISSING, PRESENT, Spooled, spool
@@ -27,22 +27,22 @@ from melp.progress import progress_bar
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_NAMED = 20  # how many bad records a summary names
+_MAX_BAD = 20  # bad records in a summary
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of a build.
+    """Result of a build.
 
     Attributes:
         path: the store.
-        records: how many records it holds.
-        missing: how many the corpus lists whose recording is not on disk.
-        texts: how many of those left their statements for the language model.
-        dropped: how many records were left out for each reason.
+        records: number of records in the store.
+        missing: number of records of the corpus whose recording is not on disk.
+        texts: number of those whose statements are kept for the language model.
+        dropped: number of records left out, by reason.
         bad: id, reason and detail of the first bad records; `dropped.parquet` has all.
-        flags: how many records carry each flag.
-        built: False where the same store was there already.
+        flags: number of records with each flag.
+        built: False if the same store already existed.
     """
 
     path: Path
@@ -71,64 +71,68 @@ def build(
     compress: bool = False,
     table: Path | None = None,
 ) -> Summary:
-    """Builds the store `out` from `corpus`; the same input gives the same bytes, whatever `workers`.
+    """Build the store `out` from `corpus`; the same input gives the same bytes for any number of workers.
 
-    `out` is written as `out.building` and renamed when whole; a build that was killed goes on where it was.
+    The store is written as `out.building` and renamed when complete; the same call resumes a killed build.
 
     Args:
-        corpus, raw: a name of `list_corpora()` and its folder as published (None: simulated).
-        rate, seconds: of the store; longer records give their first window, shorter ones are padded.
-        workers: processes that read recordings, a whole shard each.
-        allow_missing, strict: go on without missing recordings; end at the first bad one.
-        records, seed: of a simulated corpus.
-        progress: show a bar on stderr.
-        compress: write shards that are compressed record by record.
-        table: of one's own corpus.
+        corpus, raw: a name of `list_corpora()`, and its folder as published (None for simulated ECGs).
+        rate, seconds: rate in Hz and length of the records; longer ones are cut, shorter ones are padded.
+        workers: number of processes, each of which reads one shard at a time.
+        allow_missing: build without the recordings that are missing.
+        strict: stop at the first bad recording.
+        records, seed: size and seed of a simulated corpus.
+        progress: show a progress bar on stderr.
+        compress: compress each record.
+        table: table of a custom corpus.
 
     Raises:
-        MelpError: no such corpus, recordings missing, `out` holds something else, or (`strict`) a bad record.
+        MelpError: the corpus does not exist, recordings are missing, `out` exists and is not this store, or a
+            recording is bad (with `strict`).
     """
     out, raw = Path(out), Path(raw).absolute() if raw is not None else None
     options = Options(float(rate), float(seconds), records, seed, table)
     check_options(options, workers)
-    there = _is_there(out)
+    exists = _store_exists(out)
     folder = out.with_name(out.name + UNFINISHED)
     compression = ZSTD if compress else NONE
     with progress_bar(shown=progress) as bar:
-        listed = None if there else folder
-        spooled = _list(corpus, raw, options, listed, allow_missing, _line(bar, "listing"))
+        listing_folder = None if exists else folder
+        spooled = _list(corpus, raw, options, listing_folder, allow_missing, _add_line(bar, "listing"))
         plan = make_plan(corpus, options, compression, spooled.digest)
-        if there:
+        if exists:
             return _existing(out, plan, strict)
-        _start(folder, plan)
+        _prepare_folder(folder, plan)
         job = Job(folder, corpus, raw, options, strict, compression)
         try:
-            _make(job, plan, spooled, workers, _line(bar, "reading", spooled.present + spooled.texts))
+            _write(job, plan, spooled, workers, _add_line(bar, "reading", spooled.present + spooled.texts))
         except BrokenProcessPool as error:
-            # Finished shards stay: there was nothing wrong with them.
-            raise MelpError(f"{out}: a worker was killed (memory?); the same command goes on") from error
+            # The finished shards are kept; they are correct.
+            raise MelpError(
+                f"{out}: a worker was killed (memory?); run the same command to continue"
+            ) from error
         except MelpError:
             shutil.rmtree(folder)
             raise
     return _summary(_publish(folder, out))
 
 
-def _line(bar: Progress, title: str, total: int | None = None) -> Advance:
+def _add_line(bar: Progress, title: str, total: int | None = None) -> Advance:
     """Add a line to a progress bar and return the function that advances it by a number of records."""
     task = bar.add_task(title, total=total)
     return lambda records: bar.advance(task, records)
 
 
-def _is_there(out: Path) -> bool:
-    """Whether a store is at `out`.
+def _store_exists(out: Path) -> bool:
+    """Return whether `out` is a store; False if it does not exist or is an empty folder.
 
     Raises:
-        MelpError: something else is.
+        MelpError: `out` is something else.
     """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     if not (out / "manifest.json").is_file():
-        raise MelpError(f"{out}: exists and is no store; choose another --out")
+        raise MelpError(f"{out}: exists and is not a store; choose another --out")
     return True
 
 
@@ -140,7 +144,7 @@ def _list(
     allow_missing: bool,
     advance: Advance,
 ) -> Spooled:
-    """Lists the corpus into `folder` (None: nowhere); what fails leaves the folder as it was."""
+    """List the corpus into `folder` (None: only the digest); after an error the folder is as before."""
     listing = get_corpus(corpus).list_entries(raw, options)
     try:
         spooled = spool(listing, folder, raw, RECORDS, lambda: advance(1))
@@ -155,30 +159,30 @@ def _list(
 
 
 def _existing(out: Path, plan: dict[str, Any], strict: bool) -> Summary:
-    if not _agrees(read_manifest(out), plan):
-        raise MelpError(f"{out}: holds another store; remove it, or choose another --out")
+    if not _matches(read_manifest(out), plan):
+        raise MelpError(f"{out}: contains a different store; remove it, or choose another --out")
     if strict:
-        _refuse_bad(out)
+        _raise_if_bad(out)
     return _summary(out, built=False)
 
 
-def _agrees(values: dict[str, Any], plan: dict[str, Any]) -> bool:
+def _matches(values: dict[str, Any], plan: dict[str, Any]) -> bool:
     return all(values.get(key) == value for key, value in plan.items())
 
 
-def _refuse_bad(store: Path) -> None:
-    if bad := first_bad(store, 1):
+def _raise_if_bad(store: Path) -> None:
+    if bad := first_bad_records(store, 1):
         raise MelpError(bad[0]["detail"])
 
 
-def _start(folder: Path, plan: dict[str, Any]) -> None:
-    """Keeps what a killed build of this plan left whole in `folder`, and its listing; removes the rest."""
-    # A build that was killed when it had finished has the manifest alone.
+def _prepare_folder(folder: Path, plan: dict[str, Any]) -> None:
+    """Remove unfinished files from `folder`, and everything but the listing if it is of another plan."""
+    # A build that was killed just before the final rename has only the manifest.
     files = [file for name in ("manifest.json", "plan.json") if (file := folder / name).is_file()]
-    if not files or not _agrees(json.loads(files[0].read_text(encoding="utf-8")), plan):
-        for other in folder.iterdir():
-            if other.name not in (PRESENT, MISSING):
-                shutil.rmtree(other) if other.is_dir() else other.unlink()
+    if not files or not _matches(json.loads(files[0].read_text(encoding="utf-8")), plan):
+        for path in folder.iterdir():
+            if path.name not in (PRESENT, MISSING):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
     for unfinished in folder.rglob("*.tmp"):
         unfinished.unlink()
     for name in ("shards", "parts"):
@@ -186,11 +190,11 @@ def _start(folder: Path, plan: dict[str, Any]) -> None:
     write_json(folder / "plan.json", plan)
 
 
-def _make(job: Job, plan: dict[str, Any], spooled: Spooled, workers: int, advance: Advance) -> None:
-    """Everything that a whole store has, where it is not there yet."""
+def _write(job: Job, plan: dict[str, Any], spooled: Spooled, workers: int, advance: Advance) -> None:
+    """Write all files of the store that do not exist yet."""
     if (job.folder / "manifest.json").is_file():
         if job.strict:
-            _refuse_bad(job.folder)
+            _raise_if_bad(job.folder)
         return
     shards, texts = -(-spooled.present // RECORDS), -(-spooled.texts // RECORDS)
     run(job, shards, texts, workers, advance)
@@ -198,7 +202,7 @@ def _make(job: Job, plan: dict[str, Any], spooled: Spooled, workers: int, advanc
 
 
 def _publish(folder: Path, out: Path) -> Path:
-    """Gives the finished store its name."""
+    """Remove the intermediate files and rename the folder to `out`."""
     shutil.rmtree(folder / "parts", ignore_errors=True)
     _remove_listing(folder)
     (folder / "plan.json").unlink()
@@ -218,7 +222,7 @@ def _summary(path: Path, built: bool = True) -> Summary:
         missing=manifest["missing"],
         texts=manifest["texts"],
         dropped=manifest["dropped"],
-        bad=first_bad(path, _NAMED),
+        bad=first_bad_records(path, _MAX_BAD),
         flags=manifest["flags"],
         built=built,
     )

@@ -1,4 +1,4 @@
-"""Ends a build: what the workers wrote shard by shard becomes one index, one list of what was dropped."""
+"""Finish a build: merge the tables of the shards into one index and one table of dropped records."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool
 
 from melp.data.build.quality import DUPLICATE_SIGNAL
-from melp.data.build.shards import DROPPED, INDEX, TEXTS, index_part, read_part, texts_part, write_json
+from melp.data.build.shards import DROPPED, INDEX, TEXTS, index_part, read_summary, texts_part, write_json
 from melp.data.store import file_digest
 from melp.errors import MelpError
 
-_ROWS = 32768  # of a row group, gathered from several shards: small groups are slow to read
+_ROWS = 32768  # least rows of a row group; small groups are slow to read
 
 
 def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing: int) -> dict[str, Any]:
-    """Writes index, dropped records, texts, log and, last of all, the manifest.
+    """Write index, dropped records, texts and log, and finally the manifest.
 
     Args:
-        folder: holds the shards and their parts.
-        plan: what the manifest begins with.
-        shards, texts: how many parts there are of each.
-        missing: how many recordings are not on disk.
+        folder: the folder with the shards and their parts.
+        plan: the first fields of the manifest.
+        shards, texts: number of shards, and of chunks of reports without recording.
+        missing: number of recordings that are not on disk.
 
     Returns:
         The manifest.
@@ -37,24 +37,23 @@ def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing:
     Raises:
         MelpError: no record is left.
     """
-    parts, dropped = _gather(folder, shards)
-    records = sum(part["records"] for part in parts)
+    summaries, dropped = _merge_dropped(folder, shards)
+    records = sum(summary["records"] for summary in summaries)
     if not records:
         raise MelpError(f"{plan['corpus']}: {_why_empty(folder, dropped)}")
     flags: Counter[str] = Counter()
-    _write(folder / "index.parquet", INDEX, _index(folder, parts, flags))
-    kept = _write(
-        folder / "texts.parquet", TEXTS, (pq.read_table(texts_part(folder, each)) for each in range(texts))
-    )
+    _write(folder / "index.parquet", INDEX, _index(folder, summaries, flags))
+    chunks = (pq.read_table(texts_part(folder, number)) for number in range(texts))
+    reports = _write(folder / "texts.parquet", TEXTS, chunks)
     files = ("dropped.parquet", "index.parquet", "texts.parquet")
     manifest = {
         **plan,
         "records": records,
         "missing": missing,
-        "texts": kept,
+        "texts": reports,
         "dropped": dict(sorted(dropped.items())),
         "flags": dict(sorted(flags.items())),
-        "shards": parts,
+        "shards": summaries,
         "files": {name: file_digest(folder / name) for name in files},
     }
     (folder / "build.log").write_text(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} built\n", encoding="utf-8")
@@ -62,58 +61,58 @@ def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing:
     return manifest
 
 
-def first_bad(folder: Path, most: int) -> list[dict[str, str]]:
-    """The first bad records of a store (id, reason, detail), `most` at the most, in the listing's order.
+def first_bad_records(folder: Path, most: int) -> list[dict[str, str]]:
+    """Return the first `most` bad records of a store (id, reason, detail), in the order of the listing.
 
-    Records that a rule of the corpus leaves out are not among them: these have no detail.
+    Records that a rule of the corpus excludes have no detail and are not included.
     """
-    found: list[dict[str, str]] = []
+    bad: list[dict[str, str]] = []
     for batch in pq.ParquetFile(folder / "dropped.parquet").iter_batches():
-        found += batch.filter(pc.not_equal(batch["detail"], "")).to_pylist()
-        if len(found) >= most:
+        bad += batch.filter(pc.not_equal(batch["detail"], "")).to_pylist()
+        if len(bad) >= most:
             break
-    return found[:most]
+    return bad[:most]
 
 
-def _gather(folder: Path, shards: int) -> tuple[list[dict[str, Any]], Counter[str]]:
-    """What the manifest says of each shard, and dropped records by reason; writes their file on the way."""
-    parts: list[dict[str, Any]] = []
+def _merge_dropped(folder: Path, shards: int) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """Write `dropped.parquet`; return the manifest entries of the shards, and counts of records by reason."""
+    summaries: list[dict[str, Any]] = []
     reasons: Counter[str] = Counter()
 
     def tables() -> Iterator[pa.Table]:
         for number in range(shards):
-            part = read_part(folder, number)
-            dropped = part.pop("dropped")
-            del part["index"]
-            parts.append(part)
+            summary = read_summary(folder, number)
+            dropped = summary.pop("dropped")
+            del summary["index"]
+            summaries.append(summary)
             reasons.update(record["reason"] for record in dropped)
             yield pa.Table.from_pylist(dropped, DROPPED)
 
     _write(folder / "dropped.parquet", DROPPED, tables())
-    return parts, reasons
+    return summaries, reasons
 
 
 def _why_empty(folder: Path, dropped: Counter[str]) -> str:
     total = sum(dropped.values())
     if not total:
-        return "none of its recordings is on disk"
+        return "none of its recordings are on disk"
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
-    first = "".join(f"; the first bad one: {record['detail']}" for record in first_bad(folder, 1))
-    return f"all {total} recordings are dropped ({reasons}){first}"
+    first = "".join(f"; the first bad one: {record['detail']}" for record in first_bad_records(folder, 1))
+    return f"all {total} recordings were dropped ({reasons}){first}"
 
 
-def _index(folder: Path, parts: list[dict[str, Any]], flags: Counter[str]) -> Iterator[pa.Table]:
-    """The index rows, duplicates flagged; counts the flags on the way."""
-    repeated = _repeated(folder, parts)
+def _index(folder: Path, summaries: list[dict[str, Any]], flags: Counter[str]) -> Iterator[pa.Table]:
+    """Yield the index of each shard, with duplicates flagged, and count the flags."""
+    all_duplicates = _find_duplicates(folder, summaries)
     start = 0
-    for number, part in enumerate(parts):
+    for number, summary in enumerate(summaries):
         table = index_part(folder, number)
-        here = repeated[start : start + part["records"]]
-        start += part["records"]
-        if here.any():
+        duplicates = all_duplicates[start : start + summary["records"]]
+        start += summary["records"]
+        if duplicates.any():
             lists = [
-                row + [DUPLICATE_SIGNAL] * bool(again)
-                for row, again in zip(table["flags"].to_pylist(), here, strict=True)
+                row + [DUPLICATE_SIGNAL] * bool(duplicate)
+                for row, duplicate in zip(table["flags"].to_pylist(), duplicates, strict=True)
             ]
             column = INDEX.get_field_index("flags")
             table = table.set_column(column, INDEX.field(column), pa.array(lists, INDEX.field(column).type))
@@ -121,33 +120,33 @@ def _index(folder: Path, parts: list[dict[str, Any]], flags: Counter[str]) -> It
         yield table
 
 
-def _repeated(folder: Path, parts: list[dict[str, Any]]) -> Bool[np.ndarray, " record"]:
-    """Which records have the digest of an earlier one."""
-    digests = np.empty(sum(part["records"] for part in parts), dtype=np.int64)
+def _find_duplicates(folder: Path, summaries: list[dict[str, Any]]) -> Bool[np.ndarray, " record"]:
+    """Return which records have the digest of an earlier record."""
+    digests = np.empty(sum(summary["records"] for summary in summaries), dtype=np.int64)
     start = 0
-    for number, part in enumerate(parts):
-        digests[start : start + part["records"]] = index_part(folder, number, ["digest"])["digest"]
-        start += part["records"]
-    repeated = np.ones(len(digests), dtype=bool)
-    repeated[np.unique(digests, return_index=True)[1]] = False
-    return repeated
+    for number, summary in enumerate(summaries):
+        digests[start : start + summary["records"]] = index_part(folder, number, ["digest"])["digest"]
+        start += summary["records"]
+    duplicates = np.ones(len(digests), dtype=bool)
+    duplicates[np.unique(digests, return_index=True)[1]] = False
+    return duplicates
 
 
 def _write(file: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
-    """Writes tables as one, in row groups of `_ROWS` or somewhat more; how many rows there are."""
-    waiting: list[pa.Table] = []
+    """Write tables to one file, in row groups of at least `_ROWS` rows; return the number of rows."""
+    pending: list[pa.Table] = []
     rows = 0
     with pq.ParquetWriter(file, schema) as writer:
 
         def flush() -> None:
-            if waiting:
-                writer.write_table(pa.concat_tables(waiting).combine_chunks())
-                waiting.clear()
+            if pending:
+                writer.write_table(pa.concat_tables(pending).combine_chunks())
+                pending.clear()
 
         for table in tables:
-            waiting.append(table)
+            pending.append(table)
             rows += len(table)
-            if sum(map(len, waiting)) >= _ROWS:
+            if sum(map(len, pending)) >= _ROWS:
                 flush()
         flush()
     return rows

@@ -1,4 +1,4 @@
-"""What a build is going to do: checked before anything is written, and what its bytes depend on."""
+"""Checks before a build, and the plan: everything that the bytes of the store depend on."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _PACKAGES = ("numpy", "scipy", "pyarrow", "wfdb")
 
 
 def check_options(options: Options, workers: int) -> None:
-    """Raises `MelpError` for a number that is not above zero."""
-    wrong = {"rate": options.rate, "seconds": options.seconds, "workers": workers}
+    """Raise `MelpError` if a number is not positive."""
+    numbers = {"rate": options.rate, "seconds": options.seconds, "workers": workers}
     if options.records is not None:
-        wrong["records"] = options.records
-    for name, value in wrong.items():
+        numbers["records"] = options.records
+    for name, value in numbers.items():
         if not value > 0:
             raise MelpError(f"--{name}: {value:g}, wanted more than 0")
 
 
 def check_missing(missing: int, total: int, allow_missing: bool, corpus: str) -> None:
-    """Raises `MelpError` where recordings are missing and that was not allowed."""
+    """Raise `MelpError` if recordings are missing, unless `allow_missing`."""
     if missing and not allow_missing:
         raise MelpError(
             f"{corpus}: {missing} of {total} recordings are missing on disk; "
@@ -36,7 +36,7 @@ def check_missing(missing: int, total: int, allow_missing: bool, corpus: str) ->
 
 
 def make_plan(corpus: str, options: Options, compression: str, entries: str) -> dict[str, Any]:
-    """Everything that the bytes of the store depend on; `entries` is the digest of the listing."""
+    """Return everything that the bytes of the store depend on; `entries` is the digest of the listing."""
     return {
         "format": FORMAT,
         "corpus": corpus,
@@ -52,7 +52,7 @@ def make_plan(corpus: str, options: Options, compression: str, entries: str) -> 
 
 
 def _code() -> str:
-    """A digest of what lists, reads, simulates and flags recordings and turns reports into statements."""
+    """Return a digest of the code that lists, reads, simulates and flags recordings and parses reports."""
     here, package = Path(__file__).parent, Path(melp.__file__).parent
     rooms = [package / room for room in ("corpora", "reports", "simulator", "io")]
     files = [file for room in rooms for file in room.rglob("*") if file.suffix != ".pyc"]
@@ -64,15 +64,15 @@ def _code() -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "none"
-    return found
+            versions[package] = "none"
+    return versions
 
 
 def relative(text: str, raw: Path | None) -> str:
-    """`text` with every path below `raw` told from there: where a corpus lies is no part of what it is."""
+    """Return `text` with paths relative to `raw`: a store does not depend on the folder of the corpus."""
     return text.replace(f"{raw}/", "") if raw is not None else text

@@ -1,4 +1,4 @@
-"""One recording of a corpus as a store keeps it: int16 microvolt, and its row of the index."""
+"""Convert one recording of a corpus to a record of the store: int16 microvolt, and a row of the index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from melp.io.wfdb import check_content
 
 @dataclass(frozen=True)
 class Prepared:
-    """A recording as the store keeps it, or why it does not."""
+    """A record of the store, or the error of a bad recording."""
 
     entry: Entry
     signal: Int16[np.ndarray, "12 time"] | None
@@ -27,7 +27,7 @@ class Prepared:
 
 
 def statements_of(entry: Entry) -> list[str]:
-    """The statements of an entry: given, or found in its report."""
+    """Return the statements of an entry, parsed from its report if the corpus does not list them."""
     if entry.statements is not None:
         return list(entry.statements)
     from melp.reports import to_statements
@@ -36,14 +36,14 @@ def statements_of(entry: Entry) -> list[str]:
 
 
 def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Options) -> Prepared:
-    """Reads one recording with `load`, the function of `corpus`; a bad one comes back as its error."""
+    """Read one recording with `load`, the function of `corpus`; return its error if it is bad."""
     try:
         ecg = load(entry).ordered()
         check_content(ecg, entry.id)
     except MelpError as error:
         return Prepared(entry, None, {}, error)
-    told = ecg.meta
-    statements = list(told["statements"]) if "statements" in told else statements_of(entry)
+    meta = ecg.meta
+    statements = list(meta["statements"]) if "statements" in meta else statements_of(entry)
     flags = signal_flags(ecg, options.seconds)
     signal, length, clipped = to_microvolt(ecg, options)
     if clipped and CLIPPING not in flags:
@@ -56,10 +56,10 @@ def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Op
         "patient": entry.patient,
         "corpus": corpus,
         "fold": entry.fold,
-        "labels": list(told.get("labels", entry.labels)),
+        "labels": list(meta.get("labels", entry.labels)),
         "statements": statements,
-        "age": told.get("age", entry.age),
-        "sex": told.get("sex", entry.sex),
+        "age": meta.get("age", entry.age),
+        "sex": meta.get("sex", entry.sex),
         "flags": flags,
         "beats": beats,
         "beat_kinds": kinds,
@@ -69,28 +69,28 @@ def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Op
 
 
 def _beats(ecg: ECG, options: Options, length: int) -> tuple[list[int], list[str]]:
-    """Samples of the R waves at the store's rate and their WFDB symbols, where the corpus knows them."""
+    """Return the R waves (samples at the store's rate) and their WFDB symbols; empty if there are none."""
     samples = [round(beat * options.rate / ecg.rate) for beat in ecg.meta.get("beats", ())]
-    known = zip(samples, ecg.meta.get("kinds", ()), strict=True)
-    kept = [(sample, kind) for sample, kind in known if sample < length]
-    return [sample for sample, _ in kept], [kind for _, kind in kept]
+    pairs = zip(samples, ecg.meta.get("kinds", ()), strict=True)
+    beats = [(sample, kind) for sample, kind in pairs if sample < length]
+    return [sample for sample, _ in beats], [kind for _, kind in beats]
 
 
 def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time"], int, bool]:
-    """The first window of a recording in microvolt at the store's rate, padded with zeros at its end.
+    """Return the first window of a recording in microvolt at the store's rate, padded with zeros at the end.
 
     Returns:
-        The window, its true length in samples, and whether a value was beyond what int16 holds.
+        The window, its length in samples without padding, and whether a value was out of the range of int16.
     """
     samples = round(options.rate * options.seconds)
     if ecg.microvolt is not None and ecg.rate == options.rate:
-        kept = ecg.microvolt[:, :samples]
-        return _padded(kept, samples), kept.shape[1], False
+        window = ecg.microvolt[:, :samples]
+        return _pad(window, samples), window.shape[1], False
     window = ecg.signal[:, : round(options.seconds * ecg.rate)]
     resampled = ecg.rate != options.rate
     if resampled:
         window = _resample(window.astype(np.float64), ecg.rate, options.rate)
-    # In place, and in float32 where it came so: getting arrays of this size takes longer than filling them.
+    # In place and, if possible, in float32: allocating arrays of this size takes longer than filling them.
     microvolt = window[:, :samples] * 1000
     np.rint(microvolt, out=microvolt)
     low, high = ecg.extent
@@ -98,10 +98,10 @@ def to_microvolt(ecg: ECG, options: Options) -> tuple[Int16[np.ndarray, "12 time
     if resampled or max(high.max(), -low.min()) * 1000 > LIMIT:
         clipped = bool(np.abs(microvolt).max(initial=0) > LIMIT)
         np.clip(microvolt, -LIMIT, LIMIT, out=microvolt)
-    return _padded(microvolt, samples), microvolt.shape[1], clipped
+    return _pad(microvolt, samples), microvolt.shape[1], clipped
 
 
-def _padded(microvolt: Shaped[np.ndarray, "12 time"], samples: int) -> Int16[np.ndarray, "12 samples"]:
+def _pad(microvolt: Shaped[np.ndarray, "12 time"], samples: int) -> Int16[np.ndarray, "12 samples"]:
     if microvolt.dtype == np.int16 and microvolt.shape[1] == samples and microvolt.flags.c_contiguous:
         return microvolt
     signal = np.zeros((len(LEADS), samples), dtype=np.int16)
@@ -112,7 +112,7 @@ def _padded(microvolt: Shaped[np.ndarray, "12 time"], samples: int) -> Int16[np.
 def _resample(
     signal: Float[np.ndarray, "lead time"], source: float, target: float
 ) -> Float[np.ndarray, "lead samples"]:
-    # scipy and not the torch twin in `melp.signal`: the same bytes whatever the number of threads.
+    # Not the torch version in `melp.signal`: scipy gives the same bytes for any number of threads.
     from fractions import Fraction
 
     from scipy.signal import resample_poly

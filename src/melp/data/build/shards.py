@@ -1,4 +1,4 @@
-"""One shard of a store: recordings in, int16 rows, index rows and the list of what was dropped out."""
+"""Write one shard of a store: its signals, its rows of the index and its dropped records."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from melp.data.store import file_digest, shard_digest
 from melp.ecg import LEADS
 
 RECORDS = 1024
-"""Recordings of the listing a shard."""
+"""Number of recordings of the listing per shard."""
 
 NONE = "none"
 ZSTD = "zstd"
@@ -63,13 +63,13 @@ DROPPED = pa.schema([("id", pa.string()), ("reason", pa.string()), ("detail", pa
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker of a build must know.
+    """Settings of a build, for its workers.
 
     Attributes:
-        folder: where the store is being written.
-        corpus, raw, options: what it is built from, and how.
-        strict: end at the first bad record.
-        compression: of the shards, "none" or "zstd".
+        folder: folder of the unfinished store.
+        corpus, raw, options: name, folder and options of the corpus.
+        strict: stop at the first bad record.
+        compression: compression of the shards, "none" or "zstd".
     """
 
     folder: Path
@@ -81,11 +81,11 @@ class Job:
 
 
 def write_shard(job: Job, number: int, advance: Callable[[int], object]) -> None:
-    """Writes the shard of chunk `number`; its JSON comes last and says that it is whole.
+    """Write the shard of chunk `number`; its JSON is written last and marks the shard as complete.
 
     Args:
-        job: the build.
-        number: of the chunk and the shard.
+        job: settings of the build.
+        number: number of the chunk and of the shard.
         advance: called with 1 after each record.
 
     Raises:
@@ -106,18 +106,18 @@ def write_shard(job: Job, number: int, advance: Callable[[int], object]) -> None
             if record.signal is None:
                 dropped.append(_drop(record, job))
             else:
-                place = {"shard": number, "row": len(rows), **signals.append(record.signal)}
-                rows.append({**record.row, **place})
+                location = {"shard": number, "row": len(rows), **signals.append(record.signal)}
+                rows.append({**record.row, **location})
             advance(1)
         summary = signals.finish(len(rows))
-    part = _part(job.folder, number, ".parquet")
-    _write_table(part, pa.Table.from_pylist(rows, INDEX))
-    summary |= {"index": file_digest(part), "dropped": dropped}
+    index = _part(job.folder, number, ".parquet")
+    _write_table(index, pa.Table.from_pylist(rows, INDEX))
+    summary |= {"index": file_digest(index), "dropped": dropped}
     write_json(_part(job.folder, number, ".json"), summary)
 
 
 def write_texts(job: Job, number: int, advance: Callable[[int], object]) -> None:
-    """Writes the statements of chunk `number` of the reports without recording."""
+    """Write the statements of chunk `number` of the reports without recording."""
     rows = []
     for entry in read_chunk(job.folder, MISSING, number):
         if statements := statements_of(entry):
@@ -129,36 +129,36 @@ def write_texts(job: Job, number: int, advance: Callable[[int], object]) -> None
 
 
 def finished_shard(job: Job, number: int) -> dict[str, Any] | None:
-    """What the JSON of shard `number` says, where the shard is whole."""
+    """Return the summary of shard `number` if the shard is complete and undamaged, otherwise None."""
     if not _part(job.folder, number, ".json").is_file():
         return None
-    summary = read_part(job.folder, number)
+    summary = read_summary(job.folder, number)
     shard, index = job.folder / summary["file"], _part(job.folder, number, ".parquet")
     if not (shard.is_file() and index.is_file() and file_digest(index) == summary["index"]):
         return None
     sizes = index_part(job.folder, number, ["size"])["size"].to_pylist()
     with shard.open("rb") as stream:
-        found = shard_digest(stream, sizes, summary["bytes"])
-    return summary if found == summary["sha256"] else None
+        digest = shard_digest(stream, sizes, summary["bytes"])
+    return summary if digest == summary["sha256"] else None
 
 
-def read_part(folder: Path, number: int) -> dict[str, Any]:
-    """What the JSON of a finished shard says."""
+def read_summary(folder: Path, number: int) -> dict[str, Any]:
+    """Return the summary of a finished shard."""
     return dict(json.loads(_part(folder, number, ".json").read_text(encoding="utf-8")))
 
 
 def index_part(folder: Path, number: int, columns: list[str] | None = None) -> pa.Table:
-    """The index rows of a finished shard."""
+    """Return the index rows of a finished shard."""
     return pq.read_table(_part(folder, number, ".parquet"), columns=columns)
 
 
 def texts_part(folder: Path, number: int) -> Path:
-    """The file of chunk `number` of the reports without recording."""
+    """Return the file of chunk `number` of the reports without recording."""
     return folder / "parts" / f"texts-{number:05d}.parquet"
 
 
 def write_json(file: Path, values: dict[str, Any]) -> None:
-    """`values` as JSON, put in place in one step."""
+    """Write `values` as JSON, atomically."""
     unfinished = _unfinished(file)
     unfinished.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     unfinished.replace(file)
@@ -171,7 +171,7 @@ def _write_table(file: Path, table: pa.Table) -> None:
 
 
 def _unfinished(file: Path) -> Path:
-    # A worker of a killed build may still be at the same file.
+    # A worker of a killed build may still be writing the same file.
     return file.with_name(f"{file.name}.{os.getpid()}.tmp")
 
 
@@ -191,7 +191,7 @@ def _drop(record: Prepared, job: Job) -> dict[str, str]:
 
 
 class _Signals:
-    """The file of a shard, its digest (see `store.shard_digest`) taken while it is written."""
+    """Writer of the signals of a shard; computes their digest (see `store.shard_digest`)."""
 
     def __init__(self, job: Job, number: int, expected: int) -> None:
         ending = ".npy.zst" if job.compression == ZSTD else ".npy"
@@ -211,7 +211,7 @@ class _Signals:
         _unfinished(self._file).unlink(missing_ok=True)
 
     def append(self, signal: Int16[np.ndarray, "12 time"]) -> dict[str, int]:
-        """Writes a record; its columns of the index."""
+        """Write a record and return its columns of the index."""
         digest = stored = hashlib.sha256(signal.data).digest()
         content = signal.data
         if self._codec is not None:
@@ -224,7 +224,7 @@ class _Signals:
         return {"digest": int.from_bytes(digest[:8], "little", signed=True), "offset": offset, "size": size}
 
     def finish(self, records: int) -> dict[str, Any]:
-        """Puts the file in place; what the manifest says of it."""
+        """Complete the header, rename the file, and return the shard's entry of the manifest."""
         header = self._header(records)
         if records != self._expected:
             self._stream.seek(0)
@@ -239,20 +239,22 @@ class _Signals:
         }
 
     def _header(self, records: int) -> bytes:
-        """The first bytes of the file, as many for every number of records."""
+        """Return the header of the file; its length does not depend on the number of records."""
         stream = io.BytesIO()
         shape = (records, len(LEADS), self._samples)
-        # numpy leaves room in the header for the first axis to grow.
+        # numpy pads the header so that the first axis can grow.
         np.lib.format.write_array_header_1_0(stream, {"descr": "<i2", "fortran_order": False, "shape": shape})
         header = stream.getvalue()
         return header if self._codec is None else _stored_frame(header)
 
 
 def _stored_frame(content: bytes) -> bytes:
-    """A zstd frame (RFC 8878) that holds up to 255 bytes as they are: its length depends on theirs alone.
+    """Return a zstd frame (RFC 8878) with up to 255 uncompressed bytes.
 
-    Magic number, descriptor (one segment, its size in one byte), size, header of the last and only block
-    (kind 0: raw), content.
+    Its length depends only on the length of the content.
+
+    The frame is: magic number, descriptor (one segment, its size in one byte), size, header of the only block
+    (type 0: raw), content.
     """
     magic, one_segment = bytes.fromhex("28b52ffd"), b"\x20"
     block = (len(content) << 3 | 1).to_bytes(3, "little")

@@ -1,4 +1,4 @@
-"""A corpus's listing on disk, in chunks: no process holds all of it."""
+"""Write the listing of a corpus to disk in chunks, so that it never has to fit into memory."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from melp.corpora import Entry, Listing
 PRESENT = "entries"
 MISSING = "missing"
 
-_FIELDS = tuple(each.name for each in fields(Entry))
+_FIELDS = tuple(field.name for field in fields(Entry))
 
 
 @dataclass(frozen=True)
 class Spooled:
-    """What a listing held.
+    """Counts and digest of a listing.
 
     Attributes:
-        present: entries whose recording is on disk, in chunks below `entries/`.
-        missing: entries whose recording is not.
-        texts: of those, the ones whose report may be kept, in chunks below `missing/`.
-        digest: SHA-256 of all entries, whatever the folder of the corpus.
+        present: number of entries whose recording is on disk, in chunks below `entries/`.
+        missing: number of entries whose recording is not on disk.
+        texts: number of those whose report may be kept, in chunks below `missing/`.
+        digest: SHA-256 of all entries; does not depend on the folder of the corpus.
     """
 
     present: int
@@ -37,13 +37,13 @@ class Spooled:
 def spool(
     listing: Listing, folder: Path | None, raw: Path | None, chunk: int, on_entry: Callable[[], object]
 ) -> Spooled:
-    """Takes a listing once and writes its entries below `folder`, `chunk` a file.
+    """Iterate over a listing once and write its entries below `folder`.
 
     Args:
-        listing: the corpus.
-        folder: where the chunks go; None where the digest alone is wanted.
-        raw: the folder of the corpus, which is no part of the digest.
-        chunk: entries a file.
+        listing: the listing of the corpus.
+        folder: folder of the chunks; None to compute only the counts and the digest.
+        raw: folder of the corpus, which is removed from the paths before hashing.
+        chunk: number of entries per file.
         on_entry: called after each entry.
     """
     digest, prefix, total = hashlib.sha256(), json.dumps(f"{raw}/")[1:-1], 0
@@ -61,7 +61,7 @@ def spool(
 
 
 def read_chunk(folder: Path, kind: str, number: int) -> list[Entry]:
-    """The entries of a chunk; `kind` is `PRESENT` or `MISSING`."""
+    """Return the entries of a chunk; `kind` is `PRESENT` or `MISSING`."""
     with _chunk(folder, kind, number).open(encoding="utf-8") as stream:
         return [_entry(line) for line in stream]
 
@@ -80,7 +80,7 @@ def _chunk(folder: Path, kind: str, number: int) -> Path:
 
 
 class _Chunks:
-    """Lines written to one file after another."""
+    """Writes lines to numbered files of `size` lines."""
 
     def __init__(self, folder: Path | None, kind: str, size: int) -> None:
         self.count, self._folder, self._kind, self._size = 0, folder, kind, size
