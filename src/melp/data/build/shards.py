@@ -251,7 +251,8 @@ class _Signals:
 def _stored_frame(content: bytes) -> bytes:
     """Return a zstd frame (RFC 8878) with up to 255 uncompressed bytes.
 
-    Its length depends only on the length of the content.
+    The frame has a fixed length, so the header can be rewritten when the number of records is known. With
+    `pa.Codec` the records would have to be copied behind the compressed header: 10 % more time for a shard.
 
     The frame is: magic number, descriptor (one segment, its size in one byte), size, header of the only block
     (type 0: raw), content.
