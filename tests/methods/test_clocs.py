@@ -38,7 +38,9 @@ def test_the_loss_view_by_view(workshop: Workshop, form: str) -> None:
     batch["patient"] = torch.tensor([0, 1, 2, 0, 3, 4, 4, 5])
     views = [
         method.projector(
-            method.encoder.one(batch["ecg"][:, lead : lead + 1, half * 500 : half * 500 + 500]).mean(1)
+            method.encoder.lead_encoder(batch["ecg"][:, lead : lead + 1, half * 500 : half * 500 + 500]).mean(
+                1
+            )
         )
         for half in (0, 1)
         for lead in range(12)

@@ -75,25 +75,25 @@ class LeadByLead(Encoder):
     """Applies an encoder of single leads to each lead; outputs of all leads are concatenated.
 
     Args:
-        one: encoder of single leads.
+        lead_encoder: encoder of single leads.
         leads: number of leads.
     """
 
-    def __init__(self, one: Encoder, leads: int) -> None:
+    def __init__(self, lead_encoder: Encoder, leads: int) -> None:
         super().__init__()
-        self.one, self.leads, self.dim = one, leads, leads * one.dim
+        self.lead_encoder, self.leads, self.dim = lead_encoder, leads, leads * lead_encoder.dim
         self.config = LeadByLeadConfig(leads)
 
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame dim"]:
         """Return frames, each the concatenation over leads."""
-        frames = self.one(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads))
+        frames = self.lead_encoder(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads))
         return frames.transpose(1, 2).flatten(2)
 
     def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
         """Return the concatenated vectors of all leads."""
-        return self.one.embed(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads)).flatten(1)
+        return self.lead_encoder.embed(ecg.flatten(0, 1)[:, None]).unflatten(0, (-1, self.leads)).flatten(1)
 
     def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
         """Return the outputs of each stage, concatenated over leads."""
-        outputs = self.one.stages(ecg.flatten(0, 1)[:, None])
+        outputs = self.lead_encoder.stages(ecg.flatten(0, 1)[:, None])
         return [output.unflatten(0, (-1, self.leads)).flatten(1, 2) for output in outputs]
