@@ -1,4 +1,4 @@
-"""Which records a step takes, and what is shown of their reports."""
+"""The samples of each training step, and the statements that are kept of their reports."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ STATEMENTS = ["sinus rhythm", "left axis deviation", "normal ecg"]
     ranks=st.integers(1, 8),
     seed=st.integers(0, 2**31),
 )
-def test_every_record_once_an_epoch(count: int, batch_size: int, ranks: int, seed: int) -> None:
+def test_each_record_at_most_once_per_epoch(count: int, batch_size: int, ranks: int, seed: int) -> None:
     per_epoch = count // (batch_size * ranks)
-    parts = [Steps(count, batch_size, seed, 2 * per_epoch, rank=rank, ranks=ranks) for rank in range(ranks)]
-    assert parts[0].per_epoch == per_epoch
-    steps = list(zip(*parts, strict=True))
+    by_rank = [Steps(count, batch_size, seed, 2 * per_epoch, rank=rank, ranks=ranks) for rank in range(ranks)]
+    assert by_rank[0].per_epoch == per_epoch
+    steps = list(zip(*by_rank, strict=True))
     for epoch in range(2):
         rows = [
             row
             for step in steps[epoch * per_epoch : (epoch + 1) * per_epoch]
-            for part in step
-            for row, _ in part
+            for samples in step
+            for row, _ in samples
         ]
         assert len(rows) == len(set(rows)) == per_epoch * batch_size * ranks > count - batch_size * ranks
         assert set(rows) <= set(range(count))
 
 
 @pytest.mark.parametrize(("ranks", "batch_size"), [(2, 6), (3, 4), (4, 3)])
-def test_ranks_share_the_batches_of_one_process(ranks: int, batch_size: int) -> None:
-    whole = list(Steps(50, 12, 3, last=9))
-    parts = [list(Steps(50, batch_size, 3, last=9, rank=rank, ranks=ranks)) for rank in range(ranks)]
-    for step, wanted in enumerate(whole):
-        assert [sample for part in parts for sample in part[step]] == wanted
+def test_ranks_divide_the_batches_of_one_process(ranks: int, batch_size: int) -> None:
+    all_steps = list(Steps(50, 12, 3, last=9))
+    by_rank = [list(Steps(50, batch_size, 3, last=9, rank=rank, ranks=ranks)) for rank in range(ranks)]
+    for step, expected in enumerate(all_steps):
+        assert [sample for steps in by_rank for sample in steps[step]] == expected
 
 
 @settings(deadline=None)
@@ -65,14 +65,14 @@ def test_ranks_share_the_batches_of_one_process(ranks: int, batch_size: int) -> 
     seed=st.integers(0, 2**40),
     data=st.data(),
 )
-def test_resumed_at_any_step_every_rank_gives_the_same_batches(
+def test_resumed_steps_are_the_same(
     count: int, batch_size: int, ranks: int, seed: int, data: st.DataObject
 ) -> None:
     last = data.draw(st.integers(1, 30))
     first, rank = data.draw(st.integers(0, last)), data.draw(st.integers(0, ranks - 1))
-    whole = list(Steps(count, batch_size, seed, last, rank=rank, ranks=ranks))
+    all_steps = list(Steps(count, batch_size, seed, last, rank=rank, ranks=ranks))
     rest = Steps(count, batch_size, seed, last, first=first, rank=rank, ranks=ranks)
-    assert len(whole) == last and len(rest) == last - first and list(rest) == whole[first:]
+    assert len(all_steps) == last and len(rest) == last - first and list(rest) == all_steps[first:]
 
 
 def test_order_and_keys_differ_between_epochs_and_seeds() -> None:
@@ -80,10 +80,10 @@ def test_order_and_keys_differ_between_epochs_and_seeds() -> None:
     orders = [[row for row, _ in step] for step in steps]
     keys = [dict(step) for step in steps]
     assert orders[0] != orders[1] != orders[2] and sorted(orders[0]) == list(range(40))
-    drawn = [key for step in keys for key in step.values()]
-    assert len(set(drawn)) == 120 and min(drawn) < 0 < max(drawn)
-    other = next(iter(Steps(40, 40, 1, last=1)))
-    assert [row for row, _ in other] != orders[0] and not set(dict(other).values()) & set(drawn)
+    all_keys = [key for step in keys for key in step.values()]
+    assert len(set(all_keys)) == 120 and min(all_keys) < 0 < max(all_keys)
+    other_seed = next(iter(Steps(40, 40, 1, last=1)))
+    assert [row for row, _ in other_seed] != orders[0] and not set(dict(other_seed).values()) & set(all_keys)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_order_and_keys_differ_between_epochs_and_seeds() -> None:
         (2**100, 2**40, [-8874608429231896246, 2450376904378140711, 7485880282299976934]),
     ],
 )
-def test_keys_stay_as_they_are(seed: int, step: int, keys: list[int]) -> None:
-    # A resumed run and every published loss depend on them.
+def test_keys_by_value(seed: int, step: int, keys: list[int]) -> None:
+    # Resumed runs and all losses depend on these values.
     assert [sample_key(seed, step, row) for row in (0, 1, 2**32 - 1)] == keys
 
 
@@ -107,7 +107,7 @@ def test_steps_give_the_keys_of_a_seed_sequence(seed: int, step: int, count: int
         assert key == state.astype(np.int64)[0]
 
 
-def test_a_batch_larger_than_the_data_is_refused() -> None:
+def test_batch_larger_than_the_data_raises() -> None:
     with pytest.raises(MelpError, match=r"training\.batch_size: 8 found, wanted at most the 7 records"):
         Steps(7, 4, 0, last=1, ranks=2)
 
@@ -132,7 +132,7 @@ def test_shown_statements_are_a_function_of_the_key(
         assert shown == sorted(shown)
 
 
-def test_how_many_statements_are_shown() -> None:
+def test_distribution_of_shown_statements() -> None:
     draws = 4000
     counts = Counter(len(TextAugmentation(0.6)(STATEMENTS, key)) for key in range(draws))
     for count in (1, 2, 3):
@@ -146,11 +146,11 @@ def test_how_many_statements_are_shown() -> None:
         assert single[(statement,)] / draws == pytest.approx(1 / 9, abs=0.03)
 
 
-def test_nothing_is_changed_without_augmentation() -> None:
+def test_no_augmentation_changes_nothing() -> None:
     assert all(TextAugmentation()(STATEMENTS, key) == STATEMENTS for key in range(20))
 
 
-def test_statement_numbers_tell_texts_apart() -> None:
+def test_statement_numbers_are_distinct() -> None:
     texts = [f"finding {number}" for number in range(5000)]
     numbers = {statement_number(text) for text in texts}
     assert len(numbers) == 5000 and 0 not in numbers
@@ -176,8 +176,8 @@ def test_batches_of_a_store(synthetic_store: Path, encode: ReportEncoder) -> Non
     reports = index.loc[rows, "statements"].tolist()
     shown = [show(report, key) for report, (_, key) in zip(reports, samples, strict=True)]
     assert reports != shown
-    for name, wanted in encode(shown).items():
-        assert torch.equal(batch[name], wanted)
+    for name, expected in encode(shown).items():
+        assert torch.equal(batch[name], expected)
     assert torch.equal(batch["report"], encode(reports)["tokens"])
     for name, statements in (("all_statements", reports), ("shown_statements", shown)):
         assert batch[name].shape == (3, max(map(len, statements)))
@@ -186,7 +186,7 @@ def test_batches_of_a_store(synthetic_store: Path, encode: ReportEncoder) -> Non
             assert batch[name][row].tolist() == numbers + [0] * (batch[name].shape[1] - len(numbers))
 
 
-def test_patients_are_told_apart(synthetic_store: Path) -> None:
+def test_patients_have_distinct_numbers(synthetic_store: Path) -> None:
     store = Store(synthetic_store)
     batch = StoreBatches(store).__getitems__([(row, row) for row in range(len(store))])
     assert set(batch) == {"signal", "patient", "key"}
@@ -194,8 +194,8 @@ def test_patients_are_told_apart(synthetic_store: Path) -> None:
     assert len(pairs) == store.index["patient"].nunique() == len({number for number, _ in pairs})
 
 
-def said(source: Path, folder: Path, statements: list[list[str]]) -> Store:
-    """A copy of a store in which other statements are said."""
+def with_statements(source: Path, folder: Path, statements: list[list[str]]) -> Store:
+    """Return a copy of a store with other statements."""
     shutil.copytree(source, folder)
     index = pq.read_table(folder / "index.parquet")
     place = index.schema.get_field_index("statements")
@@ -204,10 +204,10 @@ def said(source: Path, folder: Path, statements: list[list[str]]) -> Store:
     return Store(folder)
 
 
-def test_records_without_a_report_are_left_out_where_text_is_needed(
+def test_text_methods_skip_records_without_report(
     synthetic_store: Path, encode: ReportEncoder, tmp_path: Path
 ) -> None:
-    store = said(
+    store = with_statements(
         synthetic_store, tmp_path / "some", [[] if row % 3 else ["sinus rhythm"] for row in range(120)]
     )
     assert len(StoreBatches(store)) == 120
@@ -215,26 +215,26 @@ def test_records_without_a_report_are_left_out_where_text_is_needed(
     assert batches.rows.tolist() == list(range(0, 120, 3))
     with pytest.raises(MelpError, match="no record found in folds 11, 12"):
         StoreBatches(store, [11, 12])
-    store = said(synthetic_store, tmp_path / "none", [[] for _ in range(120)])
+    store = with_statements(synthetic_store, tmp_path / "none", [[] for _ in range(120)])
     with pytest.raises(MelpError, match="no record with a report found in folds 8"):
         StoreBatches(store, [8], encode)
 
 
-def test_workers_give_the_batches_of_one_process(synthetic_store: Path, encode: ReportEncoder) -> None:
+def test_workers_load_the_same_batches(synthetic_store: Path, encode: ReportEncoder) -> None:
     batches = StoreBatches(Store(synthetic_store), None, encode, TextAugmentation(sample=0.5))
     steps = Steps(len(batches), 16, seed=5, first=3, last=12)
-    # What a worker that is no fork gets.
+    # A spawned worker gets a pickled copy.
     copied = pickle.loads(pickle.dumps(batches))
-    loader: DataLoader = DataLoader(copied, batch_sampler=steps, num_workers=2, collate_fn=_as_it_is)
-    found = list(loader)
-    assert len(found) == 9
-    for batch, samples in zip(found, steps, strict=True):
-        wanted = batches.__getitems__(samples)
-        assert batch.keys() == wanted.keys()
-        assert all(torch.equal(batch[name], wanted[name]) for name in wanted)
+    loader: DataLoader = DataLoader(copied, batch_sampler=steps, num_workers=2, collate_fn=identity)
+    loaded = list(loader)
+    assert len(loaded) == 9
+    for batch, samples in zip(loaded, steps, strict=True):
+        expected = batches.__getitems__(samples)
+        assert batch.keys() == expected.keys()
+        assert all(torch.equal(batch[name], expected[name]) for name in expected)
 
 
-def _as_it_is(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+def identity(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return batch
 
 
@@ -242,5 +242,5 @@ def test_batches_of_texts(encode: ReportEncoder) -> None:
     batches = TextBatches([STATEMENTS, STATEMENTS[:1]], encode, TextAugmentation(shuffle=True))
     assert len(batches) == 2
     batch = batches.__getitems__([(1, 4), (0, 9)])
-    wanted = encode([STATEMENTS[:1], TextAugmentation(shuffle=True)(STATEMENTS, 9)])
-    assert torch.equal(batch["tokens"], wanted["tokens"]) and batch["key"].tolist() == [4, 9]
+    expected = encode([STATEMENTS[:1], TextAugmentation(shuffle=True)(STATEMENTS, 9)])
+    assert torch.equal(batch["tokens"], expected["tokens"]) and batch["key"].tolist() == [4, 9]

@@ -1,4 +1,4 @@
-"""Columns of a Parquet file one at a time, against the rows that it was written from."""
+"""Columns of a Parquet file, compared with the rows that were written."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def write(folder: Path, rows: list[dict[str, Any]], group: int) -> Table:
 
 @settings(deadline=None, max_examples=60)
 @given(rows=ROWS, group=st.integers(1, 12))
-def test_columns_are_those_of_the_rows(
+def test_columns_equal_the_rows(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], group: int
 ) -> None:
     table = write(tmp_path_factory.mktemp("table"), rows, group)
@@ -71,20 +71,20 @@ def test_columns_are_those_of_the_rows(
     assert [table.row(number) for number in range(len(rows))] == rows
 
 
-def test_lists_end_where_the_rows_end(tmp_path: Path) -> None:
+def test_index_out_of_range_raises(tmp_path: Path) -> None:
     lists = write(tmp_path, [{"statements": ["a"]}], 1).lists("statements")
     for row in (1, -2):
         with pytest.raises(IndexError):
             lists[row]
 
 
-def test_missing_texts_are_empty(tmp_path: Path) -> None:
+def test_null_strings_and_lists_are_empty(tmp_path: Path) -> None:
     table = write(tmp_path, [{"id": None, "fold": 1}, {"id": "a", "fold": 2}], 1)
     assert table.column("id").tolist() == ["", "a"] and table.codes("id").tolist() == [0, 1]
     assert list(table.lists("statements")) == [[], []]
 
 
-def test_no_object_is_made_for_each_row(tmp_path: Path) -> None:
+def test_no_python_object_per_row(tmp_path: Path) -> None:
     count = 20_000
     rows = [
         {"id": f"record {row}", "fold": row % 10, "statements": [f"phrase {row % 70}", "end"], "beats": [row]}
@@ -93,13 +93,13 @@ def test_no_object_is_made_for_each_row(tmp_path: Path) -> None:
     table = write(tmp_path, rows, 4000)
     table.column("fold")
     before = sys.getallocatedblocks()
-    held = [table.column("id"), table.codes("id"), table.lists("statements"), table.lists("beats")]
-    held.append(held[2].lengths > 1)
+    columns = [table.column("id"), table.codes("id"), table.lists("statements"), table.lists("beats")]
+    columns.append(columns[2].lengths > 1)
     assert sys.getallocatedblocks() - before < count / 20
-    assert held[2][count - 1] == [f"phrase {(count - 1) % 70}", "end"]
+    assert columns[2][count - 1] == [f"phrase {(count - 1) % 70}", "end"]
 
 
-def test_only_the_column_asked_for_is_read(tmp_path: Path) -> None:
+def test_only_the_requested_column_is_read(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     table = write(tmp_path, [{"id": f"record {row}", "fold": row, "beats": [row]} for row in range(500)], 250)
     content = bytearray(file.read_bytes())
@@ -116,7 +116,7 @@ def test_only_the_column_asked_for_is_read(tmp_path: Path) -> None:
         table.column("id")
 
 
-def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_columns_and_files_raise(tmp_path: Path) -> None:
     table = write(tmp_path, [], 1)
     with pytest.raises(MelpError, match=r"rows\.parquet: no column 'leads', wanted one of id, fold, age, st"):
         table.column("leads")

@@ -1,4 +1,4 @@
-"""Tables of what a store holds, against counts made one record at a time."""
+"""Tables that describe a store, compared with counts in a loop over its records."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REPORTS = (
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Ten recordings, two of them the same, one bad; two more reports without recording."""
+    """Ten recordings, one of them a duplicate and one bad, and two reports without recording."""
     raw = make_tree(tmp_path_factory.mktemp("raw") / "ptb-xl", 10, listed=12)
     table = pd.read_csv(raw / "ptbxl_database.csv")
     table["report"] = [REPORTS[number % 4] for number in range(12)]
@@ -48,7 +48,7 @@ def test_tables(store: Store) -> None:
         ["sinus rhythm. atrial fibrillation", 2],
         ["atrial fibrillation", 1],
     ]
-    # Rows 5 and 7 are one signal; reports of three records and of two are shared.
+    # Records 5 and 7 have the same signal; three records share one report and two another.
     assert tables["duplicates"].to_numpy().tolist() == [
         ["signal", 9, 8, 2, "22.2 %"],
         ["report", 6, 3, 5, "83.3 %"],
@@ -56,7 +56,7 @@ def test_tables(store: Store) -> None:
 
 
 @pytest.mark.parametrize("column", ["labels", "statements"])
-def test_commonest_against_a_loop(store: Store, column: str) -> None:
+def test_most_common_values_against_a_loop(store: Store, column: str) -> None:
     counts = Counter(value for values in store.index[column] for value in set(values))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     table = describe(store)[column]
@@ -65,7 +65,7 @@ def test_commonest_against_a_loop(store: Store, column: str) -> None:
     assert len(describe(store, most=1)[column]) == 1
 
 
-def test_a_statement_said_twice_counts_once_and_reports_may_be_absent(tmp_path: Path) -> None:
+def test_repeated_statements_count_once_and_reports_may_be_absent(tmp_path: Path) -> None:
     write_record(tmp_path / "one", beats(1))
     write_record(tmp_path / "two", beats(2))
     (tmp_path / "own.csv").write_text("path,statements\none,a|b|a\ntwo,\n")

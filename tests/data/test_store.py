@@ -23,7 +23,7 @@ RECORDS = 7
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Seven records of PTB-XL's layout in shards of three, three more without a recording."""
+    """Seven records in the layout of PTB-XL in shards of three, and three reports without recording."""
     folder = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(melp.data.build, "RECORDS", 3)
@@ -33,7 +33,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copy(path: Path, tmp_path: Path) -> Path:
-    """A copy that may be damaged."""
+    """A copy of the store that a test may change."""
     for file in path.rglob("*"):
         if file.is_file():
             target = tmp_path / "store" / file.relative_to(path)
@@ -91,7 +91,7 @@ def test_ecg(path: Path) -> None:
         Store(path).ecg("99")
 
 
-def test_pickles_as_its_path(path: Path) -> None:
+def test_a_store_pickles_as_its_path(path: Path) -> None:
     store = Store(path)
     store.signals(np.array([0]))
     assert len(pickle.dumps(store)) < 500
@@ -109,21 +109,21 @@ def test_describe(path: Path) -> None:
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_verify_names_the_file_of_one_flipped_byte(copy: Path, data: st.DataObject) -> None:
+def test_verify_finds_one_flipped_bit(copy: Path, data: st.DataObject) -> None:
     assert verify(copy) == []
     shards = [f"shards/{number:05d}.npy" for number in range(3)]
     name = data.draw(st.sampled_from([*shards, "index.parquet", "dropped.parquet", "texts.parquet"]))
-    whole = (copy / name).read_bytes()
-    damaged = bytearray(whole)
-    damaged[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    (copy / name).write_bytes(damaged)
-    after = [f"{copy}/shards: not checked, because this needs the index"]
-    named = f"{copy / name}: differs from its SHA-256 in the manifest"
-    assert verify(copy) == [named, *(after if name == "index.parquet" else [])]
-    (copy / name).write_bytes(whole)
+    content = (copy / name).read_bytes()
+    changed = bytearray(content)
+    changed[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    (copy / name).write_bytes(changed)
+    not_checked = [f"{copy}/shards: not checked, because this needs the index"]
+    message = f"{copy / name}: differs from its SHA-256 in the manifest"
+    assert verify(copy) == [message, *(not_checked if name == "index.parquet" else [])]
+    (copy / name).write_bytes(content)
 
 
-def test_verify_names_what_is_missing(copy: Path) -> None:
+def test_verify_finds_missing_files(copy: Path) -> None:
     for name in ("texts.parquet", "shards/00001.npy"):
         (copy / name).unlink()
     assert sorted(verify(copy)) == [
@@ -131,7 +131,7 @@ def test_verify_names_what_is_missing(copy: Path) -> None:
     ]
 
 
-def test_a_shard_that_is_cut_or_lost_after_it_was_checked_is_named(copy: Path) -> None:
+def test_shard_truncated_or_removed_after_opening_raises(copy: Path) -> None:
     store = Store(copy)
     shard = copy / "shards/00001.npy"
     shard.write_bytes(shard.read_bytes()[:-1])
@@ -145,7 +145,7 @@ def test_a_shard_that_is_cut_or_lost_after_it_was_checked_is_named(copy: Path) -
         store.signals(np.array([6]))
 
 
-def test_no_more_files_are_open_than_a_process_may_have(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_of_open_files_is_limited(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(melp.data.files, "MAX_OPEN", 2)
     before = len(list(Path("/proc/self/fd").iterdir()))
     store = Store(path)
@@ -157,7 +157,7 @@ def test_no_more_files_are_open_than_a_process_may_have(path: Path, monkeypatch:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_columns_are_those_of_the_index(path: Path) -> None:
+def test_columns_equal_the_index(path: Path) -> None:
     store, index = Store(path), Store(path).index
     for name in index.columns:
         lists = name in ("labels", "statements", "flags", "beats", "beat_kinds")
@@ -165,18 +165,18 @@ def test_columns_are_those_of_the_index(path: Path) -> None:
         assert column == index[name].tolist()
 
 
-def test_opening_what_is_no_whole_store(copy: Path, tmp_path: Path) -> None:
-    def refused(message: str) -> None:
-        with pytest.raises(MelpError, match=message) as caught:
+def test_opening_an_incomplete_store_raises(copy: Path, tmp_path: Path) -> None:
+    def assert_error(message: str) -> None:
+        with pytest.raises(MelpError, match=message) as error:
             Store(copy)
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(error.value)
 
     shard = copy / "shards/00002.npy"
     content = shard.read_bytes()
     shard.write_bytes(content[:-10])
-    refused("00002.npy: 120118 bytes found, wanted 120128")
+    assert_error("00002.npy: 120118 bytes found, wanted 120128")
     shard.unlink()
-    refused("00002.npy: missing, but listed in the manifest")
+    assert_error("00002.npy: missing, but listed in the manifest")
     shard.write_bytes(content)
     (copy / "index.parquet").write_bytes(b"PAR1")
     with pytest.raises(MelpError, match=r"index.parquet: cannot be read"):
@@ -184,10 +184,10 @@ def test_opening_what_is_no_whole_store(copy: Path, tmp_path: Path) -> None:
     manifest = copy / "manifest.json"
     text = manifest.read_text()
     manifest.write_text(text.replace('"format": 3', '"format": 99'))
-    refused("store of format 99 found, wanted 3")
+    assert_error("store of format 99 found, wanted 3")
     manifest.write_text(text[:50])
-    refused("not the manifest of a store")
+    assert_error("not the manifest of a store")
     manifest.unlink()
-    refused("no store .no manifest.json.; run `melp data build`")
+    assert_error("no store .no manifest.json.; run `melp data build`")
     copy.rename(tmp_path / "store.building")
-    refused("its build did not finish; run the same `melp data build` again")
+    assert_error("its build did not finish; run the same `melp data build` again")

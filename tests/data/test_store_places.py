@@ -1,4 +1,4 @@
-"""The same store as plain shards, as compressed ones, and at an address: the same records."""
+"""A store has the same records uncompressed, compressed, and at an address."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROWS = st.lists(st.integers(0, RECORDS - 1), max_size=12)
 
 @pytest.fixture(scope="module", params=["plain", "compressed"])
 def folders(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A plain store in shards of eight, and the same one as it is asked for."""
+    """An uncompressed store in shards of eight records, and the same store with the requested compression."""
     folder = tmp_path_factory.mktemp("stores")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(melp.data.build, "RECORDS", 8)
@@ -43,7 +43,7 @@ def folders(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 class Ranges(SimpleHTTPRequestHandler):
-    """Files of a folder, whole or in part."""
+    """Serves the files of a folder, with range requests."""
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -52,22 +52,22 @@ class Ranges(SimpleHTTPRequestHandler):
         file = Path(self.translate_path(self.path))
         if not file.is_file():
             return self.send_error(404)
-        content, wanted = file.read_bytes(), self.headers.get("Range")
-        start, _, end = wanted.removeprefix("bytes=").partition("-") if wanted else ("0", "", "")
-        part = content[int(start) : int(end) + 1 if end else len(content)]
-        self.send_response(206 if wanted else 200)
+        content, byte_range = file.read_bytes(), self.headers.get("Range")
+        start, _, end = byte_range.removeprefix("bytes=").partition("-") if byte_range else ("0", "", "")
+        body = content[int(start) : int(end) + 1 if end else len(content)]
+        self.send_response(206 if byte_range else 200)
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Length", str(len(part)))
-        if wanted:
-            self.send_header("Content-Range", f"bytes {start}-{int(start) + len(part) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(body)))
+        if byte_range:
+            self.send_header("Content-Range", f"bytes {start}-{int(start) + len(body) - 1}/{len(content)}")
         self.end_headers()
-        self.wfile.write(part)
+        self.wfile.write(body)
         return None
 
 
 @pytest.fixture(scope="module")
 def served(folders: tuple[Path, Path]) -> Iterator[str]:
-    """The store at an address of a server on this machine."""
+    """The store at the address of a local server."""
     handler = functools.partial(Ranges, directory=str(folders[1].parent))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -77,16 +77,16 @@ def served(folders: tuple[Path, Path]) -> Iterator[str]:
 
 
 @pytest.fixture
-def remembered(folders: tuple[Path, Path]) -> Iterator[str]:
-    """A copy of the store in fsspec's own memory, which may be damaged."""
+def in_memory(folders: tuple[Path, Path]) -> Iterator[str]:
+    """A copy of the store in the memory file system of fsspec, which a test may change."""
     system = fsspec.filesystem("memory")
     system.put(str(folders[1]), "/bucket/store", recursive=True)
     yield "memory://bucket/store"
     system.rm("/bucket", recursive=True)
 
 
-def same(store: Store, plain: Store) -> None:
-    """Asserts that everything there is to be read is the same."""
+def assert_same(store: Store, plain: Store) -> None:
+    """Assert that all content of two stores is the same."""
     assert len(store) == len(plain) == RECORDS
     rows = np.random.default_rng(0).integers(0, RECORDS, 50)
     assert np.array_equal(store.signals(rows), plain.signals(rows))
@@ -100,116 +100,115 @@ def same(store: Store, plain: Store) -> None:
         assert ecg.meta == plain.ecg(name).meta and ecg.meta["statements"] == plain.index["statements"][row]
 
 
-def test_here(folders: tuple[Path, Path]) -> None:
-    same(Store(folders[1]), Store(folders[0]))
+def test_local(folders: tuple[Path, Path]) -> None:
+    assert_same(Store(folders[1]), Store(folders[0]))
 
 
-def test_in_memory(folders: tuple[Path, Path], remembered: str) -> None:
-    store = Store(remembered)
-    assert store.address == store.path == remembered == Store(Path(remembered)).path
-    same(store, Store(folders[0]))
-    same(pickle.loads(pickle.dumps(store)), Store(folders[0]))
+def test_in_memory(folders: tuple[Path, Path], in_memory: str) -> None:
+    store = Store(in_memory)
+    assert store.address == store.path == in_memory == Store(Path(in_memory)).path
+    assert_same(store, Store(folders[0]))
+    assert_same(pickle.loads(pickle.dumps(store)), Store(folders[0]))
 
 
-def test_in_memory_with_a_copy_of_what_was_read(folders: tuple[Path, Path], remembered: str) -> None:
-    same(Store(f"simplecache::{remembered}"), Store(folders[0]))
+def test_in_memory_with_a_cache(folders: tuple[Path, Path], in_memory: str) -> None:
+    assert_same(Store(f"simplecache::{in_memory}"), Store(folders[0]))
 
 
 def test_over_http(folders: tuple[Path, Path], served: str) -> None:
-    same(Store(served), Store(folders[0]))
+    assert_same(Store(served), Store(folders[0]))
     assert verify(served) == []
 
 
 @settings(deadline=None, max_examples=30)
 @given(rows=ROWS)
-def test_signals_come_in_the_order_asked(folders: tuple[Path, Path], rows: list[int]) -> None:
+def test_signals_have_the_order_of_the_rows(folders: tuple[Path, Path], rows: list[int]) -> None:
     shards = np.concatenate([np.load(file) for file in sorted((folders[0] / "shards").iterdir())])
-    wanted = shards[rows] if rows else shards[:0]
-    found = Store(folders[1]).signals(np.array(rows))
-    assert found.dtype == np.int16 and np.array_equal(found, wanted)
+    signals = Store(folders[1]).signals(np.array(rows))
+    assert signals.dtype == np.int16 and np.array_equal(signals, shards[rows] if rows else shards[:0])
 
 
 def test_compressed_shards_are_the_plain_ones_compressed(folders: tuple[Path, Path]) -> None:
-    plain, asked = (sorted((folder / "shards").iterdir()) for folder in folders)
-    assert len(plain) == 3 and [file.name.removesuffix(".zst") for file in asked] == [
+    plain, packed = (sorted((folder / "shards").iterdir()) for folder in folders)
+    assert len(plain) == 3 and [file.name.removesuffix(".zst") for file in packed] == [
         file.name for file in plain
     ]
-    for file, wanted in zip(asked, plain, strict=True):
+    for file, plain_file in zip(packed, plain, strict=True):
         with pa.input_stream(file, compression="detect") as stream:
-            assert stream.read() == wanted.read_bytes()
+            assert stream.read() == plain_file.read_bytes()
 
 
-def test_workers_read_an_address(folders: tuple[Path, Path], served: str) -> None:
-    here, there = (StoreBatches(Store(path)) for path in (folders[0], served))
-    # The connections of this process are open when the workers begin.
-    there.store.signals(np.array([3]))
+def test_forked_workers_read_an_address(folders: tuple[Path, Path], served: str) -> None:
+    local, remote = (StoreBatches(Store(path)) for path in (folders[0], served))
+    # The connections of this process are open when the workers are forked.
+    remote.store.signals(np.array([3]))
     steps = Steps(RECORDS, 4, seed=2, last=7)
     loader = DataLoader(
-        there, batch_sampler=steps, num_workers=2, multiprocessing_context="fork", collate_fn=_as_is
+        remote, batch_sampler=steps, num_workers=2, multiprocessing_context="fork", collate_fn=identity
     )
-    found = list(loader)
-    assert len(found) == 7
-    for batch, samples in zip(found, steps, strict=True):
-        for name, wanted in here.__getitems__(samples).items():
-            assert torch.equal(batch[name], wanted)
+    loaded = list(loader)
+    assert len(loaded) == 7
+    for batch, samples in zip(loaded, steps, strict=True):
+        for name, expected in local.__getitems__(samples).items():
+            assert torch.equal(batch[name], expected)
 
 
-def _as_is(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def identity(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return batch
 
 
-def test_a_flipped_byte_at_an_address_is_named(remembered: str) -> None:
+def test_verify_finds_a_flipped_bit_at_an_address(in_memory: str) -> None:
     system = fsspec.filesystem("memory")
-    assert verify(remembered) == []
-    name = Store(remembered).manifest["shards"][1]["file"]
+    assert verify(in_memory) == []
+    name = Store(in_memory).manifest["shards"][1]["file"]
     content = bytearray(system.cat_file(f"/bucket/store/{name}"))
     content[len(content) // 2] ^= 1
     system.pipe_file(f"/bucket/store/{name}", bytes(content))
-    assert verify(remembered) == [f"{remembered}/{name}: differs from its SHA-256 in the manifest"]
+    assert verify(in_memory) == [f"{in_memory}/{name}: differs from its SHA-256 in the manifest"]
     system.rm_file(f"/bucket/store/{name}")
-    assert verify(remembered) == [f"{remembered}/{name}: missing"]
+    assert verify(in_memory) == [f"{in_memory}/{name}: missing"]
     with pytest.raises(MelpError, match=r"memory://bucket/store: a shard is missing"):
-        Store(remembered).signals(np.arange(RECORDS))
+        Store(in_memory).signals(np.arange(RECORDS))
 
 
-def test_a_shard_that_ends_too_soon_is_named(folders: tuple[Path, Path], remembered: str) -> None:
+def test_truncated_shard_at_an_address_raises(folders: tuple[Path, Path], in_memory: str) -> None:
     system = fsspec.filesystem("memory")
-    name = Store(remembered).manifest["shards"][2]["file"]
+    name = Store(in_memory).manifest["shards"][2]["file"]
     content = system.cat_file(f"/bucket/store/{name}")
     system.pipe_file(f"/bucket/store/{name}", content[:-100])
     with pytest.raises(
         MelpError, match=rf"{name}: the record at byte \d+: .*(wanted 24000|cannot be read)"
-    ) as told:
-        Store(remembered).signals(np.arange(RECORDS))
-    assert "\n" not in str(told.value)
+    ) as error:
+        Store(in_memory).signals(np.arange(RECORDS))
+    assert "\n" not in str(error.value)
 
 
-def test_what_a_network_loses_is_asked_for_again(
-    folders: tuple[Path, Path], remembered: str, monkeypatch: pytest.MonkeyPatch
+def test_failed_ranges_are_requested_again(
+    folders: tuple[Path, Path], in_memory: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     system = fsspec.filesystem("memory")
-    read, asked, lost = type(system).cat_file, [], [2, 3, 5]
+    read, requests, failing = type(system).cat_file, [], [2, 3, 5]
 
     def cat_file(self: Any, path: str, start: Any = None, end: Any = None, **options: Any) -> bytes:
         if "shards" in path:
-            asked.append((path, start))
-            if len(asked) in lost:
+            requests.append((path, start))
+            if len(requests) in failing:
                 raise ConnectionResetError("lost")
         return bytes(read(self, path, start, end, **options))
 
     monkeypatch.setattr(type(system), "cat_file", cat_file)
     monkeypatch.setattr(melp.data.files, "PAUSES", (0.0, 0.0))
     rows = np.array([0, 9, 17, 3])
-    assert np.array_equal(Store(remembered).signals(rows), Store(folders[0]).signals(rows))
-    # Four, of which the second and the third are lost; of these two the first again.
-    assert len(asked) == 4 + 2 + 1 and len(set(asked)) == 4
-    lost[:] = range(100)
+    assert np.array_equal(Store(in_memory).signals(rows), Store(folders[0]).signals(rows))
+    # Four requests, of which the second and third fail; the first of these two fails once more.
+    assert len(requests) == 4 + 2 + 1 and len(set(requests)) == 4
+    failing[:] = range(100)
     with pytest.raises(MelpError, match=r"store/shards/\S+: cannot be read \(ConnectionResetError: lost\)"):
-        Store(remembered).signals(rows)
+        Store(in_memory).signals(rows)
 
 
 @pytest.mark.parametrize(
-    ("path", "wanted"),
+    ("path", "expected"),
     [
         ("s3://bucket/store", "s3://bucket/store"),
         (Path("s3://bucket/store"), "s3://bucket/store"),
@@ -222,17 +221,17 @@ def test_what_a_network_loses_is_asked_for_again(
         ("C:/a/store", Path("C:/a/store")),
     ],
 )
-def test_addresses_are_told_from_folders(path: str | Path, wanted: str | Path) -> None:
-    assert parse_path(path) == wanted
+def test_parse_path(path: str | Path, expected: str | Path) -> None:
+    assert parse_path(path) == expected
 
 
-def test_addresses_that_lead_nowhere(served: str) -> None:
-    def refused(path: str, message: str) -> None:
-        with pytest.raises(MelpError, match=message) as told:
+def test_wrong_addresses_raise(served: str) -> None:
+    def assert_error(path: str, message: str) -> None:
+        with pytest.raises(MelpError, match=message) as error:
             Store(path)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(error.value)
 
-    refused("memory://bucket/nothing", r"memory://bucket/nothing: no store \(no manifest\.json\)")
-    refused(f"{served}-nothing", r"-nothing: no store \(no manifest\.json\)")
-    refused("nowhere://bucket/store", r"nowhere://bucket/store: cannot be read \(ValueError: .*nowhere")
-    refused("http://127.0.0.1:1/store", r"http://127\.0\.0\.1:1/store/manifest\.json: cannot be read \(")
+    assert_error("memory://bucket/nothing", r"memory://bucket/nothing: no store \(no manifest\.json\)")
+    assert_error(f"{served}-nothing", r"-nothing: no store \(no manifest\.json\)")
+    assert_error("nowhere://bucket/store", r"nowhere://bucket/store: cannot be read \(ValueError: .*nowhere")
+    assert_error("http://127.0.0.1:1/store", r"http://127\.0\.0\.1:1/store/manifest\.json: cannot be read \(")

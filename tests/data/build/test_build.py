@@ -51,13 +51,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def contents(store: Path) -> dict[str, bytes]:
-    """Every file but the log, which alone holds dates."""
+    """Return the content of every file except the log, which has dates."""
     files = [file for file in sorted(store.rglob("*")) if file.is_file() and file.name != "build.log"]
     return {str(file.relative_to(store)): file.read_bytes() for file in files}
 
 
 def spoil(tree: Path) -> Path:
-    """Six records of the tree made bad in different ways, one made doubtful."""
+    """Make five records of the tree bad, each in another way, and one doubtful."""
     record = lambda number: tree / f"records500/00000/{number:05d}_hr"  # noqa: E731
     data = record(1).with_suffix(".dat")
     data.write_bytes(data.read_bytes()[:2400])
@@ -72,7 +72,7 @@ def spoil(tree: Path) -> Path:
     return tree
 
 
-def test_same_bytes_whatever_the_folder_and_the_workers(tree: Path, tmp_path: Path) -> None:
+def test_same_bytes_for_any_folder_and_number_of_workers(tree: Path, tmp_path: Path) -> None:
     moved = make_tree(tmp_path / "elsewhere", 14)
     build("ptb-xl", tree, tmp_path / "one")
     build("ptb-xl", moved, tmp_path / "two", workers=2)
@@ -83,14 +83,14 @@ def test_same_bytes_whatever_the_folder_and_the_workers(tree: Path, tmp_path: Pa
     }  # fmt: skip
 
 
-def test_a_killed_build_goes_on_and_gives_the_same_bytes(tree: Path, tmp_path: Path) -> None:
+def test_a_resumed_build_gives_the_same_bytes(tree: Path, tmp_path: Path) -> None:
     out = tmp_path / "store"
-    parts = tmp_path / "store.building" / "parts"
+    summaries = tmp_path / "store.building" / "parts"
     script = tmp_path / "slow.py"
     script.write_text(KILLED)
     child = subprocess.Popen([sys.executable, str(script), str(tree), str(out)])
     deadline = time.monotonic() + 60
-    while len(list(parts.glob("?????.json"))) < 2 and time.monotonic() < deadline:
+    while len(list(summaries.glob("?????.json"))) < 2 and time.monotonic() < deadline:
         assert child.poll() is None, "the build ended before it could be killed"
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGKILL)
@@ -98,20 +98,20 @@ def test_a_killed_build_goes_on_and_gives_the_same_bytes(tree: Path, tmp_path: P
     assert not out.exists()
     with pytest.raises(MelpError, match="its build did not finish"):
         Store(out)
-    kept = {file: file.stat().st_mtime_ns for file in parts.glob("*.json")}
+    kept = {file: file.stat().st_mtime_ns for file in summaries.glob("*.json")}
     first = min(kept)
-    # A whole shard is taken over, a damaged one is made again.
+    # A complete shard is kept, a damaged one is written again.
     damaged = tmp_path / "store.building" / "shards" / max(kept).with_suffix(".npy").name
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    made = (tmp_path / "store.building" / "shards" / first.with_suffix(".npy").name).stat().st_mtime_ns
+    written = (tmp_path / "store.building" / "shards" / first.with_suffix(".npy").name).stat().st_mtime_ns
     build("ptb-xl", tree, out)
-    assert (out / "shards" / first.with_suffix(".npy").name).stat().st_mtime_ns == made
+    assert (out / "shards" / first.with_suffix(".npy").name).stat().st_mtime_ns == written
     build("ptb-xl", tree, tmp_path / "whole")
     assert contents(out) == contents(tmp_path / "whole")
     assert not (tmp_path / "store.building").exists()
 
 
-def test_a_killed_build_of_another_rate_is_not_taken_over(tree: Path, tmp_path: Path) -> None:
+def test_a_killed_build_with_another_rate_is_not_resumed(tree: Path, tmp_path: Path) -> None:
     build("ptb-xl", tree, tmp_path / "other", rate=100)
     partial = tmp_path / "store.building"
     (tmp_path / "other").rename(partial)
@@ -120,7 +120,7 @@ def test_a_killed_build_of_another_rate_is_not_taken_over(tree: Path, tmp_path: 
     assert Store(tmp_path / "store").signals(np.array([0])).shape == (1, 12, 5000)
 
 
-def test_built_twice_and_built_over_something_else(tree: Path, tmp_path: Path) -> None:
+def test_building_over_an_existing_folder(tree: Path, tmp_path: Path) -> None:
     first = build("ptb-xl", tree, tmp_path / "store")
     again = build("ptb-xl", tree, tmp_path / "store")
     assert first.built and not again.built and again.records == first.records == 14
@@ -135,7 +135,7 @@ def test_built_twice_and_built_over_something_else(tree: Path, tmp_path: Path) -
     assert build("ptb-xl", tree, tmp_path / "empty").built
 
 
-def test_bad_records_are_dropped_and_named_doubtful_ones_flagged(tmp_path: Path) -> None:
+def test_bad_records_are_dropped_and_doubtful_ones_flagged(tmp_path: Path) -> None:
     raw = spoil(make_tree(tmp_path / "raw", 9))
     summary = build("ptb-xl", raw, tmp_path / "store")
     where = "records500/00000/0000"
@@ -162,34 +162,34 @@ def test_bad_records_are_dropped_and_named_doubtful_ones_flagged(tmp_path: Path)
     assert dropped.to_dict("records") == summary.bad
 
 
-def test_strict_ends_at_the_first_bad_record_and_leaves_nothing(tmp_path: Path) -> None:
+def test_strict_stops_at_the_first_bad_record_and_leaves_nothing(tmp_path: Path) -> None:
     raw = spoil(make_tree(tmp_path / "raw", 9))
     with pytest.raises(MelpError, match="100 samples, the header says 5000"):
         build("ptb-xl", raw, tmp_path / "store", strict=True)
-    assert [each.name for each in tmp_path.iterdir()] == ["raw"]
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
     build("ptb-xl", raw, tmp_path / "store")
     with pytest.raises(MelpError, match="100 samples, the header says 5000"):
         build("ptb-xl", raw, tmp_path / "store", strict=True)
 
 
-def test_a_corpus_of_bad_records_alone(tmp_path: Path) -> None:
+def test_a_corpus_with_only_bad_records_raises(tmp_path: Path) -> None:
     raw = spoil(make_tree(tmp_path / "raw", 5))
     with pytest.raises(
         MelpError, match=r"ptb-xl: all 5 recordings were dropped \(NaN 1, .*first bad one: .*100 samples"
     ):
         build("ptb-xl", raw, tmp_path / "store")
-    assert [each.name for each in tmp_path.iterdir()] == ["raw"]
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
-def test_missing_recordings_only_where_asked_for(tmp_path: Path) -> None:
+def test_missing_recordings_need_an_option(tmp_path: Path) -> None:
     raw = make_tree(tmp_path / "raw", 3, listed=10)
     with pytest.raises(
         MelpError, match="ptb-xl: 7 of 10 recordings are missing on disk; --allow-missing builds"
     ):
         build("ptb-xl", raw, tmp_path / "store")
-    assert [each.name for each in tmp_path.iterdir()] == ["raw"]
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
     summary = build("ptb-xl", raw, tmp_path / "store", allow_missing=True)
-    # Folds 9 and 10 keep their reports to themselves.
+    # Reports of folds 9 and 10 are never used as texts.
     expected = Summary(tmp_path / "store", 3, 7, 5, {}, [], {"empty report": 1})
     assert summary == expected
 
@@ -199,7 +199,7 @@ def test_missing_recordings_only_where_asked_for(tmp_path: Path) -> None:
     [({"rate": 0}, "--rate: 0"), ({"seconds": -1}, "--seconds: -1"), ({"workers": 0}, "--workers: 0"),
      ({"records": 0}, "--records: 0")],
 )  # fmt: skip
-def test_wrong_options(tree: Path, tmp_path: Path, options: dict[str, int], message: str) -> None:
+def test_options_must_be_positive(tree: Path, tmp_path: Path, options: dict[str, int], message: str) -> None:
     with pytest.raises(MelpError, match=f"{message}, wanted more than 0"):
         build("ptb-xl", tree, tmp_path / "store", **options)
 
@@ -207,8 +207,8 @@ def test_wrong_options(tree: Path, tmp_path: Path, options: dict[str, int], mess
 def test_resampled_cropped_and_padded(tree: Path, tmp_path: Path) -> None:
     build("ptb-xl", tree, tmp_path / "store", rate=100, seconds=4)
     store = Store(tmp_path / "store")
-    wanted = np.rint(resample_poly(beats(2)[:, :2000] / 1000, 1, 5, axis=-1, padtype="edge") * 1000)
-    assert np.abs(store.signals(np.array([1]))[0] - wanted).max() <= 1
+    expected = np.rint(resample_poly(beats(2)[:, :2000] / 1000, 1, 5, axis=-1, padtype="edge") * 1000)
+    assert np.abs(store.signals(np.array([1]))[0] - expected).max() <= 1
     build("ptb-xl", tree, tmp_path / "long", seconds=12)
     store = Store(tmp_path / "long")
     assert store.index["length"].tolist() == [5000] * 14
@@ -216,7 +216,7 @@ def test_resampled_cropped_and_padded(tree: Path, tmp_path: Path) -> None:
     assert np.array_equal(store.ecg("1").signal, beats(1) / np.float32(1000))
 
 
-def test_conversion_saturates() -> None:
+def test_conversion_to_microvolt_saturates() -> None:
     signal = np.zeros((12, 5), dtype=np.float32)
     signal[0] = [40.0, -40.0, 0.0004, 0.0006, -32.767]
     microvolt, length, clipped = to_microvolt(ECG(signal, 500), Options(seconds=0.02))

@@ -1,4 +1,4 @@
-"""The files of a store, byte by byte."""
+"""The format of the files of a store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from small_ptb_xl import beats, make_tree, write_record
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`none` and `zstd`: seven records in shards of three; 2 is bad, and 6 has the signal of 1, and 7 too."""
+    """`none` and `zstd`: seven records in shards of three; 2 is bad, 6 and 7 have the same signal as 1."""
     folder = tmp_path_factory.mktemp("format")
     raw = make_tree(folder / "raw", 7, listed=9)
     (raw / "records500/00000/00002_hr.dat").write_bytes(b"")
@@ -42,7 +42,7 @@ def manifest(store: Path) -> dict:
 
 
 @pytest.mark.parametrize("compression", ["none", "zstd"])
-def test_the_index_says_where_each_record_lies_and_what_its_digest_is(stores: Path, compression: str) -> None:
+def test_index_has_location_and_digest_of_each_record(stores: Path, compression: str) -> None:
     store = stores / compression
     index = pd.read_parquet(store / "index.parquet")
     assert index["id"].tolist() == ["1", "3", "4", "5", "6", "7"]
@@ -58,13 +58,13 @@ def test_the_index_says_where_each_record_lies_and_what_its_digest_is(stores: Pa
         assert row.digest == np.frombuffer(digest, "<i8")[0]
 
 
-def test_offsets_of_plain_shards_count_from_the_header(stores: Path) -> None:
+def test_offsets_of_uncompressed_shards(stores: Path) -> None:
     index = pd.read_parquet(stores / "none/index.parquet")
     assert (index["size"] == 120_000).all() and (index["offset"] == 128 + index["row"] * 120_000).all()
     assert index.dtypes[["digest", "offset", "size"]].astype(str).tolist() == ["int64", "int64", "int32"]
 
 
-def test_compressed_shards_are_the_plain_ones(stores: Path) -> None:
+def test_compressed_shards_decompress_to_the_uncompressed_ones(stores: Path) -> None:
     assert manifest(stores / "zstd")["compression"] == "zstd"
     assert manifest(stores / "none")["compression"] == "none"
     for number in range(3):
@@ -82,40 +82,44 @@ def test_compressed_shards_are_the_plain_ones(stores: Path) -> None:
 
 
 def sha256_by_record(content: bytes, starts: list[int]) -> str:
-    """SHA-256 of the header and the records' SHA-256, of the bytes of a shard."""
+    """Return the digest of a shard: SHA-256 of its header and of the SHA-256 of each record."""
     ends = [*starts[1:], len(content)]
-    parts = [content[start:end] for start, end in zip(starts, ends, strict=False)]
+    records = (content[start:end] for start, end in zip(starts, ends, strict=False))
     header = content[: starts[0]] if starts else content
-    return hashlib.sha256(header + b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
+    return hashlib.sha256(
+        header + b"".join(hashlib.sha256(record).digest() for record in records)
+    ).hexdigest()
 
 
 @pytest.mark.parametrize("compression", ["none", "zstd"])
-def test_the_manifest_has_sizes_digests_and_counts(stores: Path, compression: str) -> None:
+def test_manifest_has_sizes_digests_and_counts(stores: Path, compression: str) -> None:
     store = stores / compression
-    said = manifest(store)
-    assert said["format"] == 3 and said["records"] == 6 and said["missing"] == 2 and said["texts"] == 1
-    assert said["dropped"] == {"truncated": 1}
-    assert said["flags"] == {"duplicate signal": 2, "empty report": 1}
-    assert [shard["records"] for shard in said["shards"]] == [2, 3, 1]
+    fields = manifest(store)
+    assert (
+        fields["format"] == 3 and fields["records"] == 6 and fields["missing"] == 2 and fields["texts"] == 1
+    )
+    assert fields["dropped"] == {"truncated": 1}
+    assert fields["flags"] == {"duplicate signal": 2, "empty report": 1}
+    assert [shard["records"] for shard in fields["shards"]] == [2, 3, 1]
     index = pd.read_parquet(store / "index.parquet")
-    for number, shard in enumerate(said["shards"]):
+    for number, shard in enumerate(fields["shards"]):
         content = (store / shard["file"]).read_bytes()
         assert set(shard) == {"file", "records", "bytes", "sha256"}
         rows = index[index["shard"] == number]
-        wanted = sha256_by_record(content, rows["offset"].tolist())
-        assert (shard["bytes"], shard["sha256"]) == (len(content), wanted)
-    assert set(said["files"]) == {"dropped.parquet", "index.parquet", "texts.parquet"}
+        expected = sha256_by_record(content, rows["offset"].tolist())
+        assert (shard["bytes"], shard["sha256"]) == (len(content), expected)
+    assert set(fields["files"]) == {"dropped.parquet", "index.parquet", "texts.parquet"}
     assert verify(store) == []
 
 
-def test_every_later_record_with_the_signal_of_an_earlier_one_is_flagged(stores: Path) -> None:
+def test_records_with_the_signal_of_an_earlier_one_are_flagged(stores: Path) -> None:
     index = pd.read_parquet(stores / "none/index.parquet")
     flags = [list(flags) for flags in index["flags"]]
-    # Records 1, 6 and 7 have one signal and lie in three shards.
+    # Records 1, 6 and 7 have the same signal and are in three shards.
     assert flags == [[], ["empty report"], [], [], ["duplicate signal"], ["duplicate signal"]]
 
 
-def test_dropped_records_have_their_own_file(stores: Path) -> None:
+def test_dropped_records_are_listed(stores: Path) -> None:
     dropped = pd.read_parquet(stores / "none/dropped.parquet").to_dict("records")
     assert dropped == [
         {
@@ -128,22 +132,22 @@ def test_dropped_records_have_their_own_file(stores: Path) -> None:
 
 @pytest.mark.parametrize("compression", ["none", "zstd"])
 @pytest.mark.parametrize("kept", [0, 1, 999, 1000, 1024])
-def test_fewer_records_than_expected_mend_the_header(tmp_path: Path, compression: str, kept: int) -> None:
+def test_header_is_updated_if_records_are_dropped(tmp_path: Path, compression: str, kept: int) -> None:
     (tmp_path / "shards").mkdir()
     options = Options(rate=1, seconds=3)
     job = Job(tmp_path, "none", None, options, compression=compression)
     signals = np.arange(kept * 36, dtype=np.int16).reshape(kept, 12, 3)
     with _Signals(job, 0, 1024) as writer:
-        places = [writer.append(signal) for signal in signals]
-        said = writer.finish(kept)
-    content = (tmp_path / said["file"]).read_bytes()
-    wanted = sha256_by_record(content, [place["offset"] for place in places])
-    assert (said["bytes"], said["sha256"]) == (len(content), wanted)
-    assert said["records"] == kept and [file.name for file in (tmp_path / "shards").iterdir()] == [
-        Path(said["file"]).name
+        locations = [writer.append(signal) for signal in signals]
+        fields = writer.finish(kept)
+    content = (tmp_path / fields["file"]).read_bytes()
+    expected = sha256_by_record(content, [location["offset"] for location in locations])
+    assert (fields["bytes"], fields["sha256"]) == (len(content), expected)
+    assert fields["records"] == kept and [file.name for file in (tmp_path / "shards").iterdir()] == [
+        Path(fields["file"]).name
     ]
     if compression == ZSTD:
         content = pa.CompressedInputStream(pa.BufferReader(content), "zstd").read()
     elif kept:
-        assert places[-1] == {**places[-1], "offset": 128 + 72 * (kept - 1), "size": 72}
+        assert locations[-1] == {**locations[-1], "offset": 128 + 72 * (kept - 1), "size": 72}
     assert np.array_equal(np.load(io.BytesIO(content)), signals)

@@ -1,4 +1,4 @@
-"""The listing of a corpus on its way to the disk and back."""
+"""The listing of a corpus, written to disk and read back."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ entries = st.builds(
 )
 
 
-def same(one: Entry, other: Entry) -> bool:
-    """Equal, an unknown age to an unknown age."""
-    return repr(one) == repr(other)
+def same_entry(first: Entry, second: Entry) -> bool:
+    """Return whether two entries are equal, with NaN equal to NaN."""
+    return repr(first) == repr(second)
 
 
 @settings(max_examples=60, deadline=None)
 @given(listed=st.lists(entries, max_size=9), chunk=st.integers(1, 4))
-def test_entries_come_back_as_they_were(tmp_path_factory, listed: list[Entry], chunk: int) -> None:
+def test_entries_round_trip(tmp_path_factory, listed: list[Entry], chunk: int) -> None:
     folder = tmp_path_factory.mktemp("spool")
     spooled = spool(Listing(iter(listed), (1, 2, 3)), folder, None, chunk, lambda: None)
     present = [entry for entry in listed if entry.source is not None]
     texts = [entry for entry in listed if entry.source is None and entry.fold < 4 and not entry.refused]
     assert (spooled.present, spooled.texts) == (len(present), len(texts))
     assert spooled.missing == len(listed) - len(present)
-    for kind, wanted in ((PRESENT, present), (MISSING, texts)):
-        chunks = [read_chunk(folder, kind, number) for number in range(-(-len(wanted) // chunk))]
-        assert all(len(found) == chunk for found in chunks[:-1])
+    for kind, expected in ((PRESENT, present), (MISSING, texts)):
+        chunks = [read_chunk(folder, kind, number) for number in range(-(-len(expected) // chunk))]
+        assert all(len(entries) == chunk for entries in chunks[:-1])
         assert len(list((folder / kind).iterdir())) == len(chunks)
-        found = [entry for chunk in chunks for entry in chunk]
-        assert len(found) == len(wanted) and all(map(same, found, wanted))
+        loaded = [entry for chunk in chunks for entry in chunk]
+        assert len(loaded) == len(expected) and all(map(same_entry, loaded, expected))
 
 
-def test_the_digest_is_of_the_entries_alone() -> None:
+def test_digest_depends_only_on_the_entries() -> None:
     def digest(raw: str, chunk: int = 2, fold: int = 1, reverse: bool = False) -> str:
         listed = [
             Entry("1", "a", fold, source=f"{raw}/one"),
@@ -64,7 +64,7 @@ def test_the_digest_is_of_the_entries_alone() -> None:
     assert len({digest("/here"), digest("/here", fold=2), digest("/here", reverse=True)}) == 3
 
 
-def test_a_listing_is_taken_once_and_not_held(tmp_path: Path) -> None:
+def test_listing_is_streamed(tmp_path: Path) -> None:
     written: list[int] = []
 
     def listed() -> Iterator[Entry]:
@@ -74,5 +74,5 @@ def test_a_listing_is_taken_once_and_not_held(tmp_path: Path) -> None:
             yield Entry(str(number), "p", 1, source=number)
 
     spool(Listing(listed()), tmp_path, None, 2, lambda: None)
-    # Each chunk is on disk before the next entry is asked for.
+    # Each chunk is on disk before the next entry is requested.
     assert written == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]

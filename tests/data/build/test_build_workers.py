@@ -1,4 +1,4 @@
-"""Builds by several processes; builds that are killed, and go on."""
+"""Builds by several processes, and builds that are killed and resumed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if __name__ == "__main__":
     main()
 """
 
-# Kills the build with SIGKILL at each file operation, or each n-th, and lets another go on each time.
+# Kills a build with SIGKILL at each n-th file operation and resumes it.
 EVERY_MOMENT = """
 import os, signal, sys
 from pathlib import Path
@@ -92,7 +92,7 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """22 records, two of them bad, eight more without a recording: six shards, two chunks of texts."""
+    """22 recordings, two of them bad, and eight missing ones: six shards, two chunks of texts."""
     raw = make_tree(tmp_path_factory.mktemp("tree"), 22, listed=30)
     for number in (7, 18):
         (raw / f"records500/00000/{number:05d}_hr.dat").write_bytes(b"x" * 24 * number)
@@ -121,7 +121,7 @@ def command(tree: Path, tmp_path: Path) -> Iterator[list[str]]:
 
 
 def contents(store: Path) -> dict[str, bytes]:
-    """Every file but the log, which alone holds dates."""
+    """Return the content of every file except the log, which has dates."""
     files = [file for file in sorted(store.rglob("*")) if file.is_file() and file.name != "build.log"]
     return {str(file.relative_to(store)): file.read_bytes() for file in files}
 
@@ -134,9 +134,9 @@ def wait_for(condition, what: str, seconds: float = 60) -> None:
 
 
 def descendants(process: int) -> list[int]:
-    """The processes that `process` began."""
+    """Return the processes that `process` started, directly or indirectly."""
     text = Path(f"/proc/{process}/task/{process}/children").read_text()
-    return [each for child in map(int, text.split()) for each in (child, *descendants(child))]
+    return [pid for child in map(int, text.split()) for pid in (child, *descendants(child))]
 
 
 def alive(process: int) -> bool:
@@ -148,7 +148,7 @@ def alive(process: int) -> bool:
 
 
 @pytest.mark.parametrize("workers", [2, 3])
-def test_same_bytes_whatever_the_number_of_workers(
+def test_same_bytes_for_any_number_of_workers(
     tree: Path, whole: dict[str, bytes], tmp_path: Path, workers: int
 ) -> None:
     summary = build("ptb-xl", tree, tmp_path / "store", allow_missing=True, workers=workers)
@@ -157,10 +157,10 @@ def test_same_bytes_whatever_the_number_of_workers(
     assert [record["id"] for record in summary.bad] == ["7", "18"]
 
 
-def kill_and_go_on(
+def kill_and_resume(
     command: list[str], tree: Path, out: Path, whole: dict[str, bytes], kills: int, seed: int
 ) -> None:
-    """Kills a build at a random moment after its first file, lets another go on, and compares."""
+    """Kill a build at a random time after its first file, resume it, and compare the store."""
     draws = random.Random(seed)
     building = out.with_name("store.building")
     start = time.monotonic()
@@ -171,7 +171,7 @@ def kill_and_go_on(
     for _ in range(kills):
         shutil.rmtree(out)
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: building.exists() or out.exists(), "the build did not begin")
+        wait_for(lambda: building.exists() or out.exists(), "the build did not start")
         time.sleep(draws.uniform(0, length / 2))
         child.send_signal(signal.SIGKILL)
         interrupted += child.wait() == -signal.SIGKILL and not out.exists()
@@ -180,17 +180,17 @@ def kill_and_go_on(
     assert interrupted
 
 
-def test_killed_with_its_workers_running_a_build_goes_on_to_the_same_bytes(
+def test_killed_builds_with_workers_resume_to_the_same_bytes(
     command: list[str], tree: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    kill_and_go_on(command, tree, tmp_path / "store", whole, kills=3, seed=0)
+    kill_and_resume(command, tree, tmp_path / "store", whole, kills=3, seed=0)
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_random_moments(
+def test_killed_at_twenty_random_times(
     command: list[str], tree: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
-    kill_and_go_on(command, tree, tmp_path / "store", whole, kills=20, seed=1)
+    kill_and_resume(command, tree, tmp_path / "store", whole, kills=20, seed=1)
 
 
 @pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 6])
@@ -202,51 +202,51 @@ def test_killed_at_every_file_operation(tmp_path: Path, step: int) -> None:
     out = tmp_path / "stores" / "store"
     out.parent.mkdir()
     subprocess.run([sys.executable, str(script), str(raw), str(out), str(step)], check=True, timeout=300)
-    wanted = contents(out)
-    killed = sorted(out.parent.iterdir())[:-1]
-    assert len(killed) > 25 // step and len(wanted) == 6
-    assert all(contents(store) == wanted for store in killed)
+    expected = contents(out)
+    stores = sorted(out.parent.iterdir())[:-1]
+    assert len(stores) > 25 // step and len(expected) == 6
+    assert all(contents(store) == expected for store in stores)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="tells processes by /proc")
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
 def test_no_worker_outlives_a_killed_build(command: list[str], tmp_path: Path) -> None:
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     parts = tmp_path / "store.building" / "parts"
     wait_for(lambda: list(parts.glob("*.json")), "no shard was written")
-    begun = descendants(child.pid)
+    workers_started = descendants(child.pid)
     child.send_signal(signal.SIGKILL)
     child.wait()
-    assert len(begun) >= 2
-    wait_for(lambda: not any(map(alive, begun)), "a worker lives on", seconds=20)
+    assert len(workers_started) >= 2
+    wait_for(lambda: not any(map(alive, workers_started)), "a worker is still running", seconds=20)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="tells processes by /proc")
-def test_ctrl_c_ends_a_build_and_its_workers_without_a_word(
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+def test_ctrl_c_stops_a_build_and_its_workers_silently(
     command: list[str], tree: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     child = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    # Three: two workers and the process that tidies up after them.
-    wait_for(lambda: len(descendants(child.pid)) == 3, "no worker began")
-    begun = descendants(child.pid)
+    # Three: two workers and the resource tracker of multiprocessing.
+    wait_for(lambda: len(descendants(child.pid)) == 3, "no worker started")
+    workers_started = descendants(child.pid)
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)
     assert child.returncode == 130 and out == ""
     assert "Traceback" not in err and "Error" not in err
-    wait_for(lambda: not any(map(alive, begun)), "a worker lives on", seconds=20)
+    wait_for(lambda: not any(map(alive, workers_started)), "a worker is still running", seconds=20)
     build("ptb-xl", tree, tmp_path / "store", allow_missing=True)
     assert contents(tmp_path / "store") == whole
 
 
-def test_a_killed_worker_ends_the_build_and_costs_no_finished_shard(
+def test_a_killed_worker_stops_the_build_and_finished_shards_are_kept(
     tree: Path, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     out, parts = tmp_path / "store", tmp_path / "store.building" / "parts"
 
     def kill_one() -> None:
-        wait_for(lambda: multiprocessing.active_children(), "no worker began")
-        wait_for(lambda: parts.exists(), "the build did not begin")
+        wait_for(lambda: multiprocessing.active_children(), "no worker started")
+        wait_for(lambda: parts.exists(), "the build did not start")
         child = multiprocessing.active_children()[0]
         assert child.pid is not None
         os.kill(child.pid, signal.SIGKILL)
@@ -262,25 +262,25 @@ def test_a_killed_worker_ends_the_build_and_costs_no_finished_shard(
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_strict_names_the_first_bad_record_of_the_listing(tree: Path, tmp_path: Path, workers: int) -> None:
+def test_strict_raises_the_error_of_the_first_bad_record(tree: Path, tmp_path: Path, workers: int) -> None:
     with pytest.raises(MelpError, match=r"00007_hr.dat: 7 samples, the header says 5000"):
         build("ptb-xl", tree, tmp_path / "store", allow_missing=True, strict=True, workers=workers)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_bar_on_standard_error_tells_how_many_records_were_read(command: list[str], tmp_path: Path) -> None:
+def test_progress_bar_counts_the_records(command: list[str], tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "listing" in done.stderr and "30/?" in done.stderr
     assert "reading" in done.stderr and "28/28" in done.stderr  # 22 recordings and 6 reports
     assert len(Store(tmp_path / "store")) == 20
 
 
-def test_strict_also_refuses_what_a_build_without_it_left(tree: Path, tmp_path: Path) -> None:
-    def killed(*_: object) -> None:
+def test_strict_checks_the_shards_of_an_earlier_build(tree: Path, tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(melp.data.build, "finish", killed)
+        patch.setattr(melp.data.build, "finish", interrupt)
         build("ptb-xl", tree, tmp_path / "store", allow_missing=True)
     assert len(list((tmp_path / "store.building/parts").glob("?????.json"))) == 6
     with pytest.raises(MelpError, match=r"00007_hr.dat: 7 samples, the header says 5000"):

@@ -1,4 +1,4 @@
-"""Flags of doubtful recordings: each rule by value, and how many real recordings are flagged."""
+"""Flags of doubtful recordings: the value of each rule, and the share of real recordings that is flagged."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from melp.io import read
 from small_ptb_xl import beats
 
 ARMS = ([0, 2, 1, 4, 3, 5], [-1, 1, 1, 1, 1, 1])
-"""Rows and signs of the limb leads where the electrodes of both arms have changed places."""
+"""Rows and signs of the limb leads if the arm electrodes are swapped."""
 ARM_AND_LEG = ([2, 1, 0, 5, 4, 3], [-1, -1, -1, 1, 1, 1])
-"""The same of right arm and left leg."""
+"""Rows and signs if the electrodes of right arm and left leg are swapped."""
 
 
 def millivolt(seed: int = 1) -> np.ndarray:
@@ -38,7 +38,7 @@ def swapped(signal: np.ndarray, change: tuple[list[int], list[int]]) -> np.ndarr
     return np.concatenate([signal[rows] * np.array(signs, np.float32)[:, None], signal[6:]])
 
 
-def test_a_sound_recording_has_no_flag() -> None:
+def test_good_recording_has_no_flag() -> None:
     assert signal_flags(ECG(millivolt(), 500)) == []
     assert signal_flags(ECG(millivolt(), 500), 10) == []
 
@@ -84,7 +84,7 @@ def test_low_amplitude() -> None:
         (33.0, 1, 500, True),
     ],
 )
-def test_resting_on_an_extreme_is_clipping(height: float, samples: int, rate: float, clipped: bool) -> None:
+def test_staying_at_an_extreme_is_clipping(height: float, samples: int, rate: float, clipped: bool) -> None:
     signal = np.random.default_rng(0).uniform(-1, 1, (12, 1000)).astype(np.float32)
     signal[4, 200 : 200 + samples] = height
     assert is_clipped(signal, rate, signal.min(axis=1), signal.max(axis=1)) is clipped
@@ -94,10 +94,10 @@ def test_resting_on_an_extreme_is_clipping(height: float, samples: int, rate: fl
 @pytest.mark.parametrize(
     ("rate", "samples", "missing"), [(500, 500, True), (500, 499, False), (257, 257, True)]
 )
-def test_a_second_without_change_is_missing(start: int, rate: int, samples: int, missing: bool) -> None:
+def test_a_constant_second_is_missing(start: int, rate: int, samples: int, missing: bool) -> None:
     signal = millivolt().copy()
     signal[:, start : start + samples] = 0
-    # Without what the leads do by themselves at its edges.
+    # Make sure that the leads change at the edges of the second.
     for edge in (start - 1, start + samples):
         if 0 <= edge < 5000:
             signal[:, edge] = 1
@@ -106,19 +106,19 @@ def test_a_second_without_change_is_missing(start: int, rate: int, samples: int,
     assert not has_missing_seconds(signal, rate)
 
 
-def test_seconds_that_the_recording_does_not_have() -> None:
+def test_missing_seconds_at_the_end() -> None:
     signal = millivolt()
     assert signal_flags(ECG(signal, 500), 10.01) == [MISSING_SECONDS]
     assert signal_flags(ECG(signal, 500), 4) == []
     signal[:, 2500:] = signal[:, 2499:2500]
     assert signal_flags(ECG(signal, 500), 10) == [MISSING_SECONDS]
-    # What comes after the seconds that a store keeps is none of its business.
+    # Seconds that the store does not keep are not checked.
     assert signal_flags(ECG(signal, 500), 5) == []
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_missing_seconds_as_found_sample_by_sample(seed: int) -> None:
-    """Against a loop over all samples, on signals that rest for random whiles."""
+def test_missing_seconds_against_a_loop(seed: int) -> None:
+    """Compare with a loop over all samples, on signals that are constant for a random time."""
     rng = np.random.default_rng(seed)
     for _ in range(20):
         signal = rng.standard_normal((12, 600)).astype(np.float32)
@@ -132,27 +132,27 @@ def test_missing_seconds_as_found_sample_by_sample(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seconds", [None, 4, 10, 10.01])
-def test_whole_microvolts_have_the_flags_of_their_millivolts(seconds: float | None) -> None:
-    sound = beats(1)
-    flat, clipped, resting, weak = sound.copy(), sound.copy(), sound.copy(), sound // 20
-    flat[2], clipped[4, 100:140], resting[:, 700:1300] = 0, 32767, sound[:, 700:701]
-    found = set()
-    for microvolt in (sound, flat, clipped, resting, weak, sound[[1, 0, *range(2, 12)]]):
+def test_flags_of_microvolts_equal_those_of_millivolts(seconds: float | None) -> None:
+    good = beats(1)
+    flat, clipped, constant, low = good.copy(), good.copy(), good.copy(), good // 20
+    flat[2], clipped[4, 100:140], constant[:, 700:1300] = 0, 32767, good[:, 700:701]
+    all_flags = set()
+    for microvolt in (good, flat, clipped, constant, low, good[[1, 0, *range(2, 12)]]):
         flags = signal_flags(ECG.of_microvolt(microvolt.astype(np.int16), 500), seconds)
         assert flags == signal_flags(ECG(microvolt / np.float32(1000), 500), seconds)
-        found.update(flags)
-    assert {FLAT_LEAD, CLIPPING, MISSING_SECONDS, LOW_AMPLITUDE, LEAD_ORDER} <= found
+        all_flags.update(flags)
+    assert {FLAT_LEAD, CLIPPING, MISSING_SECONDS, LOW_AMPLITUDE, LEAD_ORDER} <= all_flags
 
 
 def test_real_recordings(ptb_xl: Path) -> None:
-    """Few sound recordings are flagged, and most with swapped electrodes are."""
+    """Few recordings are flagged, and most are if their electrodes are swapped."""
     headers = sorted(ptb_xl.glob("records500/*/*.hea"))[::8]
-    found, arms, leg = Counter(), 0, 0
+    counts, arms, leg = Counter(), 0, 0
     for header in headers:
         ecg = read(header)
-        found.update(signal_flags(ecg, 10))
+        counts.update(signal_flags(ecg, 10))
         arms += signal_flags(ECG(swapped(ecg.signal, ARMS), ecg.rate), 10).count(LEAD_SWAP)
         leg += signal_flags(ECG(swapped(ecg.signal, ARM_AND_LEG), ecg.rate), 10).count(LEAD_SWAP)
-    assert len(headers) > 300 and not found[LEAD_ORDER]
-    assert all(count <= 0.01 * len(headers) for count in found.values()), found
+    assert len(headers) > 300 and not counts[LEAD_ORDER]
+    assert all(count <= 0.01 * len(headers) for count in counts.values()), counts
     assert arms >= 0.93 * len(headers) and leg >= 0.93 * len(headers), (arms, leg)
