@@ -126,7 +126,7 @@ def test_electrode_noise_depends_on_the_names_of_leads(ecg: torch.Tensor) -> Non
         ({"crop": "often"}, "augmentation: .*often.* found, wanted numbers"),
     ],
 )
-def test_wrong_values(values: dict[str, object], message: str) -> None:
+def test_invalid_values_raise(values: dict[str, object], message: str) -> None:
     with pytest.raises(MelpError, match=message):
         Augmentation.from_dict(values)
 

@@ -62,7 +62,7 @@ def test_power_line_is_a_tone_of_50_or_60_hz() -> None:
     noise = power_line(KEYS, TIME, RATE, 0.5)
     peaks = spectrum(noise).argmax(-1) * RATE / TIME
     assert set(peaks.flatten().tolist()) == {50.0, 60.0}
-    assert (peaks == peaks[:, :1]).all(), "one frequency a recording"
+    assert (peaks == peaks[:, :1]).all(), "one frequency per recording"
     heights = noise.abs().amax(-1)
     assert heights.max() <= 0.5 and abs(heights.mean() - 0.25) < 0.03
     only = spectrum(noise).square().topk(1).values.sum() / spectrum(noise).square().sum()
@@ -107,6 +107,6 @@ def test_muscle_noise_is_white_and_its_strength_uniform() -> None:
     assert (bands / bands.mean() - 1).abs().max() < 0.05
 
 
-def test_wrong_number_of_leads_is_refused() -> None:
+def test_wrong_number_of_leads_raises() -> None:
     with pytest.raises(MelpError, match="augmentation: 3 leads found, wanted 12: I, II"):
         add_to_electrodes(torch.zeros(1, 3, 10), torch.zeros(1, 9, 10))

@@ -24,7 +24,7 @@ def by_definition(potential: dict[str, float], lead: str) -> float:
     return limb[lead] if lead in limb else potential[lead] - (ra + la + ll) / 3
 
 
-def test_electrodes_to_leads_are_those_of_the_textbook() -> None:
+def test_electrodes_to_leads_by_definition() -> None:
     potentials = np.random.default_rng(0).standard_normal(len(ELECTRODES))
     named = dict(zip(ELECTRODES, potentials.tolist(), strict=True))
     order = ("V3", "aVF", "I", "III")
@@ -34,6 +34,6 @@ def test_electrodes_to_leads_are_those_of_the_textbook() -> None:
     assert np.abs(electrodes_to_leads().sum(1)).max() < 1e-6, "a common potential of all electrodes cancels"
 
 
-def test_unknown_lead_is_refused() -> None:
+def test_unknown_lead_raises() -> None:
     with pytest.raises(MelpError, match="electrodes: lead 'X' found, wanted leads among I, II"):
         electrodes_to_leads(("I", "X"))

@@ -20,7 +20,7 @@ def ecg() -> Tensor:
 
 
 def spikes(places: list[int], time: int = 1000, leads: int = 12) -> Tensor:
-    """Return a recording with one triangle a beat, whose height is the number of the lead."""
+    """Return a recording with one triangle per beat, whose height is the number of the lead."""
     ecg = torch.zeros(leads, time)
     for place in places:
         for step in range(-4, 5):
@@ -101,7 +101,7 @@ def test_beats_at_places() -> None:
     assert fast.beats_at(torch.tensor([999.0])).tolist() == [[20]], "the last kept beat"
 
 
-def test_one_beat_a_second_without_r_waves() -> None:
+def test_one_beat_per_second_without_r_waves() -> None:
     sentences = make_sentences(torch.cat([torch.zeros(1, 12, 1000), spikes([500])]), 100)
     assert sentences.count.tolist() == [10, 1]
     assert sentences.second[0, :10].tolist() == list(range(1, 11))

@@ -30,7 +30,7 @@ def texts_in(file: Path) -> list[list[str]]:
     return [text for text, _ in read_text_file(file)]
 
 
-def test_text_file_has_one_text_a_line(tmp_path: Path) -> None:
+def test_text_file_has_one_text_per_line(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text(
         "sinus rhythm. normal ecg\n\n  atrial fibrillation \r\nvorhofflimmern, möglich", encoding="utf-8"

@@ -39,7 +39,7 @@ def add_to_electrodes(
     """Add noise at the electrodes to ECGs.
 
     Args:
-        ecg: one row a lead.
+        ecg: one row per lead.
         noise: one row for each of `ELECTRODES`, in the units of `ecg`.
         leads: names of the rows of `ecg`.
 

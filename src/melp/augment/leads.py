@@ -1,4 +1,4 @@
-"""Augmentations that act on whole leads."""
+"""Augmentations that blank leads."""
 
 from __future__ import annotations
 

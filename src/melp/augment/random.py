@@ -44,7 +44,7 @@ def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float
     """Draw numbers in [0, 1), independent between keys, positions and streams.
 
     Args:
-        keys: one key a record.
+        keys: one key per record.
         shape: shape of the numbers of one record.
         stream: number that separates draws for different purposes.
     """

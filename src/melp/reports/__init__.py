@@ -1,8 +1,8 @@
 """ECG reports in English, German and Swedish -> English statements in a controlled wording.
 
 `clean` -> `detect_language` -> for English: rewriting rules; for German and Swedish: a glossary turns the
-words into terms, and a composer puts the terms together to statements in English word order. Reports that
-ECG machines print in MIMIC-IV-ECG are read by `machine`.
+words into terms, and a composer joins the terms into statements in English word order. `machine` reads the
+reports of ECG machines in MIMIC-IV-ECG.
 """
 
 from __future__ import annotations

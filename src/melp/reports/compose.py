@@ -76,7 +76,7 @@ class StatementComposer:
             self._close()
 
     def _lacks_hedge(self) -> bool:
-        """Return whether the statement is a bare lesion: machines always add certainty or age to one."""
+        """Return whether the statement is a lesion without the certainty or age that machines always add."""
         described = self._modifiers("hedge") or self._modifiers("age") or self.heading or self.current.tail
         return self.current.is_lesion and not described
 
@@ -95,7 +95,7 @@ class StatementComposer:
         return next((term.kind for term in self.terms[at + 1 :] if term.kind not in skip), "")
 
     def _modifiers(self, kind: str) -> list[str]:
-        return [word for other, word in self.current.modifiers if other == kind]
+        return [word for modifier_kind, word in self.current.modifiers if modifier_kind == kind]
 
     def _modify(self, term: Term) -> None:
         self.current.modifiers.append((term.kind, term.english))
@@ -151,7 +151,7 @@ class StatementComposer:
         self.current.wave = self.last_wave = term.english
 
     def _visit_shape(self, at: int, term: Term) -> None:
-        """What is seen of a wave ("inversion"); without a wave, of the last one, or of T for some shapes."""
+        """The shape of a wave ("inversion"): of the current wave, else of the last one, else of T."""
         current = self.current
         before_finding = self._next_kind(at, ("degree", "shape", "join")) in _FINDINGS
         if current.wave and not (current.shapes and (before_finding or current.places)):
@@ -262,7 +262,7 @@ class StatementComposer:
             self.current.finding = term.english.removeprefix("in ").removeprefix("with ")
 
     def _visit_link(self, at: int, term: Term) -> None:
-        """A word that joins two findings to one statement: "with", "due to"."""
+        """A word that joins two findings into one statement: "with", "due to"."""
         if self.current.has_finding:
             self.linked = f"{self.linked} {self._text()} {term.english}".strip()
             self.current, self.link = Statement(), term.english

@@ -51,7 +51,7 @@ def complete_sentence(sentence: str) -> str:
 
     A bare infarction is removed: its certainty was cut off.
     """
-    candidates = [known for known in KNOWN_SENTENCES if known.startswith(sentence)]
+    candidates = [complete for complete in KNOWN_SENTENCES if complete.startswith(sentence)]
     if candidates and len(sentence.split()) > 2:
         common = _common_prefix(candidates)
         sentence = common if common in candidates else common.rpartition(" ")[0]
@@ -86,7 +86,7 @@ def _spell(sentence: str) -> str:
 
 
 def _split_run_on(sentence: str) -> list[str]:
-    """Split "sinus rhythm normal ecg": complete statements are taken from the front, one by one."""
+    """Split text without full stops ("sinus rhythm normal ecg") into complete statements and a rest."""
     parts: list[str] = []
     rest = sentence
     while rest and (match := STANDALONE.match(rest)):

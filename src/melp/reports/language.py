@@ -37,5 +37,7 @@ def detect_language(text: str) -> str:
     A text without any is taken for German.
     """
     words = _WORD.findall(text)
-    votes = {code: sum(word in own for word in words) for code, own in _DISTINCTIVE_WORDS.items()}
+    votes = {
+        code: sum(word in distinctive for word in words) for code, distinctive in _DISTINCTIVE_WORDS.items()
+    }
     return max(_DISTINCTIVE_WORDS, key=lambda code: votes[code])

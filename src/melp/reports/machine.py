@@ -1,4 +1,4 @@
-"""Reports of ECG machines, one statement a line, as in columns report_0 to report_17 of MIMIC-IV-ECG."""
+"""Reports of ECG machines, one statement per line, as in columns report_0 to report_17 of MIMIC-IV-ECG."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def within_one_edit(first: str, second: str) -> bool:
 class SpellingCorrector:
     """Finds the intended word of a vocabulary.
 
-    Candidates are the words that have a form with one letter deleted in common with the misspelt word.
+    Words within one edit become equal when at most one letter of each is deleted; an index of such shortened
+    forms gives the candidates.
     """
 
     def __init__(self, vocabulary: Iterable[str]) -> None:

@@ -51,7 +51,7 @@ class Statement:
     """(kind, word) before the finding, such as ("hedge", "possible")."""
     finding: str = ""
     is_lesion: bool = False
-    """Whether the finding is an infarction, ischemia or the like, which machines list below a heading."""
+    """Whether the finding is a lesion, such as an infarction, which machines list below a heading."""
     wave: str = ""
     """Instead of `finding`: the wave that `shapes` describe."""
     shapes: list[str] = field(default_factory=list)

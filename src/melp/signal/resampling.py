@@ -34,7 +34,7 @@ def low_pass(up: int, down: int) -> Float[np.ndarray, " tap"]:
 
 @lru_cache(maxsize=32)
 def _phases(up: int, down: int) -> tuple[np.ndarray, int]:
-    """Return one row a phase of the output, [up, width], and the number of input samples before it."""
+    """Return one filter per output phase, [up, width], and the number of input samples before it."""
     taps = low_pass(up, down)
     reach = len(taps) // 2
     back = reach // up

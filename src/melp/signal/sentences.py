@@ -62,13 +62,13 @@ def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: in
     Raises:
         MelpError: there are more leads than slots.
 
-    Differences: R waves are detected in all leads, not in lead I only; if none is found, there is one beat a
+    Differences: R waves are detected in all leads, not in lead I only; without any, there is one beat per
     second. If the beats exceed the slots, each lead keeps the same number of first beats (the published code
     truncates the sentence and loses the last leads). The median of each lead is subtracted.
     """
     leads = ecg.shape[1]
     if leads > slots:
-        raise MelpError(f"sentences: {slots} slots found, wanted {leads} or more, one a lead")
+        raise MelpError(f"sentences: {slots} slots found, wanted {leads} or more, one per lead")
     ecg = resample(at_least_single(ecg), rate, BEAT_RATE)
     time = ecg.shape[-1]
     peaks, count = _peaks_or_seconds(ecg)

@@ -131,7 +131,7 @@ def draw_conditions(rng: np.random.Generator, age: float) -> frozenset[str]:
     chosen = [names[rng.choice(len(names), p=weights / weights.sum())]]
     # Incompatible proposals are rejected, so a condition that excludes most others mostly occurs alone.
     for proposed in rng.integers(len(names), size=rng.integers(4)):
-        if all(compatible(names[proposed], other) for other in chosen):
+        if all(compatible(names[proposed], code) for code in chosen):
             chosen.append(names[proposed])
     return frozenset(chosen)
 

@@ -81,8 +81,8 @@ def project(
 
 def twelve_leads(independent: Float[np.ndarray, "8 time"]) -> Float[np.ndarray, "12 time"]:
     """Derive the twelve standard leads from I, II, V1-V6 by Einthoven's and Goldberger's definitions."""
-    one, two = independent[0], independent[1]
-    limb = np.stack([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2])
+    i, ii = independent[0], independent[1]
+    limb = np.stack([i, ii, ii - i, -(i + ii) / 2, i - ii / 2, ii - i / 2])
     return np.concatenate([limb, independent[2:]])
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from melp.simulator.dipole import DOWER, rotation
 
-BLOCK = 10  # consecutive records that share at most as many patients, one of each fold
+BLOCK = 10  # records per block: all records of a patient are in one block, whose patients have distinct folds
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Patient:
 
 
 def patient_of(index: int, seed: int) -> Patient:
-    """Return the patient of record `index`; one record in six is a repeated one of its patient.
+    """Return the patient of record `index`; one record in six is of a patient with an earlier record.
 
     The result depends on `index` and `seed` only. All records of a patient are in one block of ten.
     """
@@ -36,9 +36,8 @@ def patient_of(index: int, seed: int) -> Patient:
     earlier = (draws.random(BLOCK) * np.arange(BLOCK)).astype(int)
     if repeated[slot]:
         slot = int(earlier[slot])
-    return _draw_patient(
-        block * BLOCK + slot, int(folds[slot]), np.random.default_rng([seed, 2, block, slot])
-    )
+    rng = np.random.default_rng([seed, 2, block, slot])
+    return _draw_patient(block * BLOCK + slot, int(folds[slot]), rng)
 
 
 def _draw_patient(number: int, fold: int, rng: np.random.Generator) -> Patient:

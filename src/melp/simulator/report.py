@@ -1,7 +1,7 @@
 """Reports: the statements that a machine or a clinician would write about a recording.
 
-The wording follows the controlled English of translated reports: lower case, no full stop, one finding a
-statement.
+The wording follows the controlled English of translated reports: lower case, no full stop, one finding
+per statement.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from melp.simulator.heart import Heart
 
 Times = Float[np.ndarray, " beat"]
-LEAD_IN = 2.5  # seconds simulated before the recording, which can so begin anywhere in a beat
+LEAD_IN = 2.5  # seconds simulated before the recording, so that it can begin anywhere in a beat
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _SIZES = {
     "attention_dropout": "attention_probs_dropout_prob",
     "eps": "layer_norm_eps",
 }
-# Our prefixes of parameters -> those of Hugging Face; a prefix precedes any shorter one that it begins with.
+# Our prefixes of parameters -> those of Hugging Face; the first match is used, so longer ones come first.
 _PARTS = {
     "embedding_norm.": "embeddings.LayerNorm.",
     "word_embeddings.": "embeddings.word_embeddings.",
@@ -121,9 +121,9 @@ def load_bert(source: str | Path, vocabulary: int | None = None) -> Bert:
         weights = load_file(folder / "model.safetensors")
     except (OSError, ValueError, SafetensorError) as error:
         raise MelpError(f"{source}: no BERT could be read ({str(error).splitlines()[0]})") from error
-    for name, wanted in (("model_type", "bert"), ("hidden_act", "gelu")):
-        if config.get(name) != wanted:
-            raise MelpError(f"{source}: {name} {config.get(name)!r} found, wanted {wanted!r}")
+    for name, expected in (("model_type", "bert"), ("hidden_act", "gelu")):
+        if config.get(name) != expected:
+            raise MelpError(f"{source}: {name} {config.get(name)!r} found, wanted {expected!r}")
     bert = Bert(BertConfig(**{ours: config[theirs] for ours, theirs in _SIZES.items() if theirs in config}))
     from_hugging_face(bert, weights, source)
     if vocabulary is not None and vocabulary != bert.config.vocabulary:

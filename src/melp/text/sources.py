@@ -83,7 +83,7 @@ def read_text_file(file: Path) -> Iterator[tuple[Text, int | None]]:
     """Iterate over the texts of a file, each with its fold, or None if the file has no folds.
 
     Args:
-        file: `.txt` with one text a line, or `.parquet` with a column `text` (strings) or `statements`
+        file: `.txt` with one text per line, or `.parquet` with a column `text` (strings) or `statements`
             (lists), and optionally `fold`.
 
     Raises:
