@@ -60,7 +60,7 @@ def test_build_info_verify(run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("ptb-xl", "--raw", "{tmp}/empty"), "not ptb-xl, it holds no ptbxl_database.csv"),
+        (("ptb-xl", "--raw", "{tmp}/empty"), "no ptbxl_database.csv found, wanted the folder of ptb-xl"),
         (("ptb-xl", "--raw", "{tmp}/nowhere"), "nowhere: no such folder"),
         (("ptb-xl",), "ptb-xl: no folder given, wanted --raw with the folder of ptb-xl"),
         (("ptb-xl", "--raw", "{tmp}/raw"), "ptb-xl: 2 of 4 recordings are missing on disk; --allow-missing"),

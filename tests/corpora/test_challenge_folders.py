@@ -68,5 +68,5 @@ def test_a_folder_of_something_else(training: Path, tmp_path: Path) -> None:
         module.list_entries(None, Options())
     with pytest.raises(MelpError, match="no such folder"):
         module.list_entries(tmp_path / "nowhere", Options())
-    with pytest.raises(MelpError, match=r"not georgia, none of its records \(E and a number\) is there"):
+    with pytest.raises(MelpError, match=r"no record of georgia found, wanted names of E and a number"):
         list(module.list_entries(training / "ptb", Options()).entries)

@@ -50,7 +50,7 @@ def test_both_forms_and_the_reference_table(tmp_path: Path) -> None:
 def test_what_is_not_the_corpus(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="cpsc2018: no folder given"):
         list_entries(None, Options())
-    with pytest.raises(MelpError, match="not cpsc2018, none of its recordings"):
+    with pytest.raises(MelpError, match="no recording of cpsc2018 found"):
         list(list_entries(tmp_path, Options()).entries)
     (tmp_path / "REFERENCE.csv").write_text("record,label\nA0001,1\n")
     with pytest.raises(MelpError, match=r"REFERENCE.csv: wanted the columns Recording, First_label"):

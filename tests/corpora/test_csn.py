@@ -56,13 +56,13 @@ def test_labels_are_whole_codes(tmp_path: Path) -> None:
 def test_what_is_not_the_corpus(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="csn: no folder given"):
         list_entries(None, Options())
-    with pytest.raises(MelpError, match=f"not csn, it holds no {NAMES}"):
+    with pytest.raises(MelpError, match=f"no {NAMES} found, wanted the folder of csn"):
         list_entries(tmp_path, Options())
     (tmp_path / NAMES).write_text("Acronym,Code\nSB,1\n")
     with pytest.raises(MelpError, match=f"{NAMES}: no column AcronymName, Snomed_CT"):
         list_entries(tmp_path, Options())
     tree = make_csn(tmp_path / "empty", {})
-    with pytest.raises(MelpError, match="no recording of csn is there"):
+    with pytest.raises(MelpError, match="no recording of csn found"):
         list(list_entries(tree, Options()).entries)
 
 

@@ -162,13 +162,13 @@ def test_a_flat_recording(tmp_path: Path, good: list[np.ndarray]) -> None:
 def test_what_is_not_mimic(tmp_path: Path, good: list[np.ndarray]) -> None:
     with pytest.raises(MelpError, match="mimic-iv-ecg: no folder given, wanted --raw"):
         list_entries(None, Options())
-    with pytest.raises(MelpError, match=r"not mimic-iv-ecg, it holds no record_list.csv"):
+    with pytest.raises(MelpError, match=r"no record_list.csv found, wanted the folder of mimic-iv-ecg"):
         list_entries(tmp_path, Options())
     tree = make_mimic(tmp_path / "tree", [None], [["Sinus rhythm"]])
-    with pytest.raises(MelpError, match="none of the 1 recordings is there"):
+    with pytest.raises(MelpError, match="none of the 1 recordings found"):
         list(list_entries(tree, Options()).entries)
     (tree / "machine_measurements.csv").rename(tree / "other.csv")
-    with pytest.raises(MelpError, match=r"it holds no machine_measurements.csv"):
+    with pytest.raises(MelpError, match=r"no machine_measurements.csv found, wanted the folder"):
         list_entries(tree, Options())
 
 

@@ -47,7 +47,7 @@ def test_the_100_hz_recording_only_where_it_is_enough(tmp_path: Path) -> None:
     assert load(next(iter(list_entries(both, Options(rate=100)).entries))).rate == 500
     low = make_tree(tmp_path / "low", 2, rates=(100,))
     assert load(next(iter(list_entries(low, Options(rate=100)).entries))).rate == 100
-    with pytest.raises(MelpError, match=r"none of the 2 recordings fit for 500 Hz.*found: records100"):
+    with pytest.raises(MelpError, match=r"none of the 2 recordings found for 500 Hz.*found: records100"):
         list(list_entries(low, Options(rate=500)).entries)
 
 
@@ -61,7 +61,7 @@ def test_a_record_without_its_signal_file_is_missing(tmp_path: Path) -> None:
 def test_what_is_not_ptb_xl(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="ptb-xl: no folder given, wanted --raw"):
         list_entries(None, Options())
-    with pytest.raises(MelpError, match=r"not ptb-xl, it holds no ptbxl_database.csv"):
+    with pytest.raises(MelpError, match=r"no ptbxl_database.csv found, wanted the folder of ptb-xl"):
         list_entries(tmp_path, Options())
     (tmp_path / "ptbxl_database.csv").write_text("ecg_id,report\n1,x\n")
     with pytest.raises(MelpError, match="no column patient_id, age, sex, scp_codes"):
@@ -72,7 +72,7 @@ def test_what_is_not_ptb_xl(tmp_path: Path) -> None:
     make_tree(tmp_path, 1)
     text = (tmp_path / "ptbxl_database.csv").read_text()
     (tmp_path / "ptbxl_database.csv").write_text(text.replace("'SR': 0.0}", "'SR'"))
-    with pytest.raises(MelpError, match=r"ptbxl_database.csv: record 1 cannot be understood"):
+    with pytest.raises(MelpError, match=r"ptbxl_database.csv: record 1 cannot be parsed"):
         list(list_entries(tmp_path, Options()).entries)
 
 

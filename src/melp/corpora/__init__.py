@@ -1,20 +1,19 @@
 """Corpora, one file each.
 
-A file of this folder whose name does not begin with `_` is a corpus; its name, with `-` for `_`, is the
-corpus's. It has two functions:
+Every file of this folder whose name does not begin with `_` is a corpus of that name, with `-` for `_`. It
+defines two functions:
 
     list_entries(raw: Path | None, options: Options) -> Listing
-        What the corpus holds, from its tables alone: no recording is opened. Raises `MelpError`, at once or
-        while the entries are taken, where `raw` is not the corpus.
+        The records of the corpus, from its tables: no recording is opened. Raises `MelpError`, immediately or
+        during iteration, if `raw` is not the corpus.
     load(entry: Entry) -> ECG
-        One recording. Raises `BadRecordError` where it cannot be used. What only the recording tells
-        (`statements`, `labels`, `age`, `sex`) may be given in `ECG.meta` and then stands for the entry's;
-        `beats` (samples of the R waves) and `kinds` (their WFDB symbols) may be given there alone.
+        A recording. Raises `BadRecordError` if it cannot be used. Values of `statements`, `labels`, `age` and
+        `sex` in `ECG.meta` replace those of the entry, for corpora with such values in the recordings.
+        `beats` (samples of the R waves) and `kinds` (their WFDB symbols) are read from `ECG.meta` only.
 
-A corpus that can be downloaded has a constant `SOURCE` too, a `melp.corpora.downloads.sources.Source`.
+A corpus that can be downloaded also defines `SOURCE`, a `melp.corpora.downloads.sources.Source`.
 
-Folds are 1 to 10 in every corpus, so that every recipe fits: 1 to 8 for training, 9 for validation, 10 for
-tests (`melp.corpora._folds`).
+Every corpus has folds 1 to 10, with the same use in all of them (`melp.tasks.folds`).
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ from melp.errors import MelpError
 
 @dataclass(frozen=True)
 class Options:
-    """What a store is built with.
+    """Options of a store that a corpus may need.
 
     Attributes:
         rate: Hz of the store.
         seconds: length of its records.
-        records: how many records a simulated corpus makes; None for its default.
+        records: number of records of a simulated corpus; None for its default.
         seed: seed of a simulated corpus.
-        table: the table of one's own corpus.
+        table: CSV file of the corpus `table`.
     """
 
     rate: float = 500
@@ -51,21 +50,20 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One recording of a corpus, as its tables describe it.
+    """A record of a corpus, as described by its tables.
 
     Attributes:
         id: unique in the corpus.
-        patient: whose recording it is.
-        fold: its fold, from 1.
-        labels: codes, as the published files name them.
-        report: the report as written; used where `statements` is None.
-        statements: the report's statements, where the corpus gives them apart.
-        age: years; NaN where unknown.
+        patient: identifier of the patient.
+        fold: 1 to 10.
+        labels: codes, as in the published files.
+        report: the report as written; used if `statements` is None.
+        statements: the report's statements, if the corpus publishes them separately.
+        age: years; NaN if unknown.
         sex: "female", "male" or "".
-        source: what `load` needs to find the recording, as JSON knows it (text, number, list, dict); None
-            where the recording is not on disk.
-        refused: the corpus's own rule that leaves the record out although it is there, as the summary counts
-            it ("report under 4 words"); empty where none does.
+        source: what `load` needs to find the recording, in types of JSON; None if it is not on disk.
+        refused: the rule of the corpus that excludes the record, as named in summaries ("report under 4
+            words"); empty if it is included.
     """
 
     id: str
@@ -82,11 +80,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Listing:
-    """A corpus on disk.
+    """The records of a corpus.
 
     Attributes:
-        entries: its recordings in the store's order, those missing on disk among them; may be a generator, is
-            taken once, and does not hold the corpus in memory where the corpus is large.
+        entries: in the order of the store, including records whose recording is not on disk. Can be iterated
+            once; a generator for large corpora, which do not fit into memory.
         text_folds: the folds whose reports are kept even without a recording.
     """
 
@@ -95,26 +93,26 @@ class Listing:
 
 
 class Corpus(Protocol):
-    """What a file of this folder offers."""
+    """The interface of the files of this folder."""
 
     def list_entries(self, raw: Path | None, options: Options) -> Listing:
-        """What the corpus holds, from its tables alone."""
+        """List the records of the corpus from its tables."""
 
     def load(self, entry: Entry) -> ECG:
-        """One recording."""
+        """Load a recording."""
 
 
 def list_corpora() -> list[str]:
-    """The names of all corpora."""
+    """Return the names of all corpora."""
     modules = (module for module in pkgutil.iter_modules(__path__) if not module.ispkg)
     return sorted(module.name.replace("_", "-") for module in modules if not module.name.startswith("_"))
 
 
 def get_corpus(name: str) -> Corpus:
-    """The corpus `name`.
+    """Return the corpus `name`.
 
     Raises:
-        MelpError: no such corpus.
+        MelpError: the corpus does not exist.
     """
     if name not in list_corpora():
         raise MelpError(f"corpus: {name!r}, wanted one of {', '.join(list_corpora())}")

@@ -1,14 +1,15 @@
 """Tracings of the CODE group (Ribeiro et al., Nature Communications 11:1760, 2020) in HDF5.
 
-A dataset `tracings` [exam, 4096, 12] at 400 Hz; recordings are shorter and stand between zeros.
+The dataset `tracings` has shape [exam, 4096, 12] at 400 Hz; shorter recordings are padded with zeros on both
+sides.
 
-Unit: mV. The authors' description says "scale 1e-4V" and, in the same sentence, that volts are to be
+Unit: mV. The authors' description has "scale 1e-4V" and, in the same sentence, that volts are to be
 multiplied by 1000, which gives millivolts. Read as mV, the R waves of lead II have a median of 1.5 mV (test
-set) and 1.75 mV (CODE-15), as others have measured; 1e-4 V would make them 0.15 mV. CODE-15 is then still 1.4
-to 2 times as large as PTB-XL, which its authors have not explained.
+set) and 1.75 mV (CODE-15), as others have measured; with 1e-4 V it would be 0.15 mV. CODE-15 is then still
+1.4 to 2 times as large as PTB-XL, which its authors have not explained.
 
-Order of leads: the descriptions differ (aVR aVL aVF; aVL aVF aVR), and so do the files. Where an order of the
-three fits the identities of Goldberger, that one is taken, record by record; else the file's usual one.
+Order of leads: the descriptions differ (aVR aVL aVF; aVL aVF aVR), and so do the files. Each record has the
+order that satisfies Goldberger's identities, or the usual order of its file if none does.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ _AUGMENTED = ("aVR", "aVL", "aVF")
 
 
 def open_hdf5(file: Path) -> Any:
-    """The file, open for reading.
+    """Open an HDF5 file for reading.
 
     Raises:
-        MelpError: h5py is not installed, or the file is no HDF5.
+        MelpError: h5py is not installed, or the file is not HDF5.
     """
     try:
         import h5py
@@ -48,10 +49,10 @@ def open_hdf5(file: Path) -> Any:
 
 
 def shape_of(opened: Any, name: str, file: Path) -> tuple[int, ...]:
-    """Shape of the dataset `name` of an open file.
+    """Return the shape of the dataset `name` of an open file.
 
     Raises:
-        MelpError: there is none.
+        MelpError: the file has no such dataset.
     """
     if name not in opened:
         raise MelpError(f"{file}: no dataset {name!r}, found {', '.join(opened) or 'none'}")
@@ -59,10 +60,10 @@ def shape_of(opened: Any, name: str, file: Path) -> tuple[int, ...]:
 
 
 def count_tracings(opened: Any, file: Path) -> int:
-    """How many tracings an open file holds.
+    """Return the number of tracings in an open file.
 
     Raises:
-        MelpError: it has none, or they are not of twelve leads.
+        MelpError: the file has no tracings, or they do not have twelve leads.
     """
     shape = shape_of(opened, TRACINGS, file)
     if len(shape) != 3 or shape[2] != len(LEADS):
@@ -71,12 +72,12 @@ def count_tracings(opened: Any, file: Path) -> int:
 
 
 def load_tracing(file: Path, row: int, usual: tuple[str, str, str]) -> ECG:
-    """Tracing `row` of a file, without the zeros on its sides.
+    """Load a tracing without its padding.
 
     Args:
         file: HDF5.
-        row: from 0.
-        usual: the augmented leads in the order that the file has them in.
+        row: index of the tracing, from 0.
+        usual: the usual order of the augmented leads in the file.
 
     Raises:
         BadRecordError: the tracing cannot be read.
@@ -91,22 +92,22 @@ def load_tracing(file: Path, row: int, usual: tuple[str, str, str]) -> ECG:
 
 
 def without_padding(signal: Float[np.ndarray, "lead time"]) -> Float[np.ndarray, "lead samples"]:
-    """The signal without the samples at either end that are exactly zero in all leads; all where all are."""
-    said = np.flatnonzero(signal.any(axis=0))
-    return signal[:, said[0] : said[-1] + 1] if len(said) else signal
+    """Return the signal without leading and trailing samples that are zero in all leads, unless all are."""
+    nonzero = np.flatnonzero(signal.any(axis=0))
+    return signal[:, nonzero[0] : nonzero[-1] + 1] if len(nonzero) else signal
 
 
 def augmented_order(
     signal: Float[np.ndarray, "12 time"], usual: tuple[str, str, str]
 ) -> tuple[str, str, str]:
-    """The names of rows 3 to 5: the order that fits Goldberger's identities, if one does; else `usual`."""
+    """Return the order of rows 3 to 5 that satisfies Goldberger's identities, or `usual` if none does."""
     limb = signal[:6] - signal[:6].mean(axis=1, keepdims=True)
-    off = {order: rms(limb_residuals(limb[_rows(order)])[1:]) for order in permutations(_AUGMENTED)}
-    best = min(off, key=lambda order: (off[order], order != usual))
-    fits = off[best] <= identity_tolerance(limb)
+    errors = {order: rms(limb_residuals(limb[_rows(order)])[1:]) for order in permutations(_AUGMENTED)}
+    best = min(errors, key=lambda order: (errors[order], order != usual))
+    fits = errors[best] <= identity_tolerance(limb)
     return (best[0], best[1], best[2]) if fits else usual
 
 
 def _rows(order: tuple[str, ...]) -> list[int]:
-    """Rows of a signal in `order` that give the standard one."""
+    """Return the rows that bring limb leads with the augmented ones in `order` into the standard order."""
     return [0, 1, 2, *(3 + order.index(lead) for lead in _AUGMENTED)]

@@ -1,4 +1,4 @@
-"""Folds of corpora that are published without: 1 to 8 for training, 9 for validation, 10 for tests."""
+"""Assign folds to the patients of corpora that are published without folds."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ _SPAN = 2**64
 
 
 def hashed_fold(key: str) -> int:
-    """A fold of 1 to 10, each equally likely, that depends on `key` alone.
+    """Return a fold from 1 to 10, all equally likely, that depends only on `key`.
 
     Args:
-        key: the patient; the record where patients are unknown.
+        key: the patient, or the record if patients are unknown.
     """
     return 1 + _draw(key) * FOLDS // _SPAN
 
 
 def held_out_fold(key: str) -> int:
-    """A fold for a large corpus: 10 for 2 % of the patients, 9 for 2 % of the others, 1 to 8 for the rest.
+    """Return a fold for a large corpus: 10 for 2 % of the patients, 9 for 2 % of the others, else 1 to 8.
 
-    The published split of MIMIC-IV-ECG is 98/2 by patient, training and validation; fold 10 is out of both.
+    MELP splits MIMIC-IV-ECG 98/2 by patient into training and validation; fold 10 is excluded from both.
 
     Args:
         key: the patient.
     """
-    place = _draw(key) / _SPAN
-    if place < _HELD_OUT:
+    position = _draw(key) / _SPAN
+    if position < _HELD_OUT:
         return TEST_FOLD
-    if place < _HELD_OUT + (1 - _HELD_OUT) * _HELD_OUT:
+    if position < _HELD_OUT + (1 - _HELD_OUT) * _HELD_OUT:
         return VALIDATION_FOLD
     return 1 + _draw(key) % len(TRAIN_FOLDS)
 
 
 def _draw(key: str) -> int:
-    """A number below 2**64, the same on every machine."""
+    """Return a hash of `key` below 2**64 that is the same on every machine."""
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "little")

@@ -1,4 +1,4 @@
-"""What the headers of PhysioNet's 12-lead collections say of a patient: `#Age`, `#Sex` and `#Dx`."""
+"""Patient information from the headers of PhysioNet's 12-lead collections: `#Age`, `#Sex` and `#Dx`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from melp.ecg import ECG
 
-_OLDEST = 120
+_MAX_AGE = 120
 _SEX = {"female": "female", "f": "female", "male": "male", "m": "male"}
-_NOTHING = ("", "nan", "unknown", "none")
+_UNKNOWN = ("", "nan", "unknown", "none")
 
 
 @dataclass(frozen=True)
 class PatientInfo:
-    """A patient.
+    """Age, sex and diagnoses of a patient.
 
     Attributes:
-        age: years; NaN where unknown.
+        age: years; NaN if unknown.
         sex: "female", "male" or "".
         codes: diagnoses in SNOMED CT, each once, in the header's order.
     """
@@ -29,7 +29,7 @@ class PatientInfo:
 
 
 def patient_info(comments: Iterable[str]) -> PatientInfo:
-    """The patient of a header's comments, in any of the published spellings (`#Dx: 1,2`, `# Dx: 1,2`)."""
+    """Parse the comments of a header, in any of the published spellings (`#Dx: 1,2`, `# Dx: 1,2`)."""
     fields: dict[str, str] = {}
     for comment in comments:
         name, _, value = comment.lstrip("# \t").partition(":")
@@ -38,24 +38,24 @@ def patient_info(comments: Iterable[str]) -> PatientInfo:
     return PatientInfo(
         age=_age(fields.get("age", "")),
         sex=_SEX.get(fields.get("sex", "").lower(), ""),
-        codes=tuple(dict.fromkeys(code for code in codes if code.lower() not in _NOTHING)),
+        codes=tuple(dict.fromkeys(code for code in codes if code.lower() not in _UNKNOWN)),
     )
 
 
 def with_patient_info(ecg: ECG, names: Mapping[str, str], labels: tuple[str, ...] = ()) -> ECG:
-    """`ecg` with age, sex and labels of its header in `meta`.
+    """Return `ecg` with age, sex and labels from its header in `meta`.
 
     Args:
-        names: label of each code; a code without one is its own.
-        labels: stand for those of the header, where there are any.
+        names: the label of each code; the code itself is used if absent.
+        labels: if not empty, replace the labels of the header.
     """
-    told = patient_info(ecg.meta.get("comments", ()))
-    found = labels or tuple(dict.fromkeys(names.get(code, code) for code in told.codes))
-    return ecg.with_meta(age=told.age, sex=told.sex, labels=list(found))
+    info = patient_info(ecg.meta.get("comments", ()))
+    labels = labels or tuple(dict.fromkeys(names.get(code, code) for code in info.codes))
+    return ecg.with_meta(age=info.age, sex=info.sex, labels=list(labels))
 
 
 def _age(text: str) -> float:
     if re.fullmatch(r"\d{1,3}(\.\d*)?", text, re.ASCII) is None:
         return float("nan")
     age = float(text)
-    return age if age <= _OLDEST else float("nan")
+    return age if age <= _MAX_AGE else float("nan")

@@ -1,6 +1,6 @@
-"""The Chapman-Shaoxing database as the challenge has it: 10,247 recordings of 10 s at 500 Hz.
+"""The Chapman-Shaoxing database in the challenge's form: 10,247 recordings of 10 s at 500 Hz.
 
-They are part of the corpus `csn` too, under the same names and with that corpus's acronyms as labels.
+They are also part of the corpus `csn`, with the same names and that corpus's acronyms as labels.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ SOURCE = challenge_source("chapman_shaoxing")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The records of the collection below `raw`."""
+    """List the records of the collection below `raw`."""
     return list_challenge(raw, "chapman-shaoxing", "JS", range(1, 10647))

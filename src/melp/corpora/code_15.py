@@ -1,7 +1,8 @@
 """CODE-15 % (Ribeiro et al., Zenodo 4916206): 345,779 exams of 233,770 patients, in 18 HDF5 files.
 
 Labels are the columns of `exams.csv` that are true: the six abnormalities (1dAVb, RBBB, LBBB, SB, AF, ST) and
-`normal_ecg`. Most exams last 7.3 s, a third 10.24 s; 670 are all zero. Unit and order of leads: see `_code`.
+`normal_ecg`. Most exams last 7.3 s, a third of them 10.24 s; 670 are all zero. For unit and order of leads
+see `_code`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jaxtyping import Int
 from melp.corpora import Entry, Listing, Options
 from melp.corpora._code import CLASSES, count_tracings, load_tracing, open_hdf5, shape_of
 from melp.corpora._folds import hashed_fold
-from melp.corpora._records import corpus_folder
+from melp.corpora._records import corpus_folder, require_recordings
 from melp.corpora.downloads.sources import Zenodo
 from melp.ecg import ECG
 from melp.errors import MelpError
@@ -27,7 +28,7 @@ _TABLE = "exams.csv"
 _LABELS = (*CLASSES, "normal_ecg")
 _COLUMNS = ("exam_id", "age", "is_male", "patient_id", "trace_file", *_LABELS)
 _IDS = "exam_id"
-_USUAL = ("aVR", "aVL", "aVF")
+_USUAL_ORDER = ("aVR", "aVL", "aVF")
 
 SOURCE = Zenodo(
     4916206,
@@ -38,19 +39,21 @@ SOURCE = Zenodo(
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The exams of `exams.csv`, by file and place in it; those that a file lacks come before its others.
+    """List the exams of `exams.csv`, sorted by file and position; those missing from their file come first.
 
     Raises:
-        MelpError: `raw` is not the folder of CODE-15, h5py is not installed, a file is not as published, or
-            (while the entries are taken) no tracing is there.
+        MelpError: `raw` is not the folder of CODE-15, h5py is not installed, a file has another format, or
+            (during iteration) no tracing is on disk.
     """
     raw = corpus_folder(raw, "code-15", _TABLE)
-    return Listing(_entries(raw, _read_exams(raw / _TABLE)))
+    exams = _read_exams(raw / _TABLE)
+    message = f"{raw}: none of the {len(exams)} tracings found"
+    return Listing(require_recordings(_entries(raw, exams), message))
 
 
 def load(entry: Entry) -> ECG:
-    """The tracing of `entry`."""
-    return load_tracing(Path(entry.source["file"]), entry.source["row"], _USUAL)
+    """Load the tracing of `entry`."""
+    return load_tracing(Path(entry.source["file"]), entry.source["row"], _USUAL_ORDER)
 
 
 def _read_exams(file: Path) -> pd.DataFrame:
@@ -61,28 +64,24 @@ def _read_exams(file: Path) -> pd.DataFrame:
 
 
 def _entries(raw: Path, table: pd.DataFrame) -> Iterator[Entry]:
-    found = False
     for name in sorted(table["trace_file"].astype(str).unique(), key=lambda name: (len(name), name)):
         part = table[table["trace_file"] == name]
         file = raw / name
-        rows = _places(file, part["exam_id"].tolist()) if file.is_file() else np.full(len(part), -1)
-        # By place in the file, so that it is read from its beginning to its end.
+        rows = _positions(file, part["exam_id"].tolist()) if file.is_file() else np.full(len(part), -1)
+        # Sorted by position, so that the file is read sequentially.
         order = np.argsort(rows, kind="stable")
         for exam, row in zip(part.iloc[order].to_dict("records"), rows[order].tolist(), strict=True):
-            found = found or row >= 0
             yield _entry(exam, {"file": str(file), "row": row} if row >= 0 else None)
-    if not found:
-        raise MelpError(f"{raw}: none of the {len(table)} tracings is there")
 
 
-def _places(file: Path, exams: Sequence[int]) -> Int[np.ndarray, " exam"]:
-    """Where each exam lies in a file; -1 where it does not."""
+def _positions(file: Path, exams: Sequence[int]) -> Int[np.ndarray, " exam"]:
+    """Return the position of each exam in a file; -1 if it is not there."""
     with open_hdf5(file) as opened:
         count = count_tracings(opened, file)
         if shape_of(opened, _IDS, file) != (count,):
-            raise MelpError(f"{file}: exam_id of another length than tracings ({count})")
-        place = {int(exam): row for row, exam in enumerate(opened[_IDS][:])}
-    return np.array([place.get(exam, -1) for exam in exams], dtype=np.int64)
+            raise MelpError(f"{file}: exam_id and tracings ({count}) differ in length")
+        position = {int(exam): row for row, exam in enumerate(opened[_IDS][:])}
+    return np.array([position.get(exam, -1) for exam in exams], dtype=np.int64)
 
 
 def _entry(exam: Mapping[Any, Any], source: dict[str, Any] | None) -> Entry:

@@ -1,8 +1,8 @@
 """The test set of CODE (Ribeiro et al., Zenodo 3765780): 827 tracings of as many patients.
 
-Labels are the gold standard of two cardiologists and, where they disagree, a third. All of it is a test set:
-every recording has fold 10. The tables know the recordings by their place alone, which is their id, from 0.
-Unit and order of leads: see `_code`.
+Labels are the gold standard of two cardiologists and, if they disagree, a third. All recordings are test
+records, of fold 10. The tables have no identifiers: a recording's id is its position, from 0. For unit and
+order of leads see `_code`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _TRACINGS = "ecg_tracings.hdf5"
 _GOLD = "annotations/gold_standard.csv"
 _ATTRIBUTES = "attributes.csv"
 _SEX = {"F": "female", "M": "male"}
-_USUAL = ("aVL", "aVF", "aVR")
+_USUAL_ORDER = ("aVL", "aVF", "aVR")
 
 SOURCE = Zenodo(3765780, archives=("data.zip",), records_each=827)
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The tracings in their order; `raw` holds the published files or the folder `data` with them.
+    """List the tracings in their order; `raw` contains the published files, or a folder `data` with them.
 
     Raises:
-        MelpError: `raw` is not the test set of CODE, h5py is not installed, or tables and tracings differ in
-            number.
+        MelpError: `raw` is not the test set of CODE, h5py is not installed, or the numbers of rows and
+            tracings differ.
     """
     raw = corpus_folder(raw, "code-test")
     raw = raw / "data" if (raw / "data").is_dir() else raw
@@ -48,8 +48,8 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
 
 
 def load(entry: Entry) -> ECG:
-    """The tracing of `entry`."""
-    return load_tracing(Path(entry.source["file"]), entry.source["row"], _USUAL)
+    """Load the tracing of `entry`."""
+    return load_tracing(Path(entry.source["file"]), entry.source["row"], _USUAL_ORDER)
 
 
 def _read_rows(file: Path, columns: tuple[str, ...], count: int) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def _entries(file: Path, gold: pd.DataFrame, attributes: pd.DataFrame) -> Iterat
             id=str(row),
             patient=str(row),
             fold=TEST_FOLD,
-            labels=tuple(name for name, holds in zip(CLASSES, flags[row], strict=True) if holds),
+            labels=tuple(name for name, flag in zip(CLASSES, flags[row], strict=True) if flag),
             age=float(age),
             sex=_SEX.get(str(sex).strip().upper(), ""),
             source={"file": str(file), "row": row},

@@ -1,12 +1,13 @@
 """The China Physiological Signal Challenge 2018 (Liu et al., J. Med. Imaging Health Inf. 8:1368, 2018).
 
 6,877 recordings of 6 to 60 s at 500 Hz, in either published form: PhysioNet's (`A0001.hea` and `.mat`, as in
-the Challenge of 2021) or the original one (`A0001.mat` alone, a MATLAB struct with sex, age and data in mV).
+the Challenge of 2021) or the original one (only `A0001.mat`, a MATLAB struct with sex, age and data in mV).
 
-Labels come from `REFERENCE.csv`, wherever below the folder it lies, else from the header's SNOMED CT codes;
-a struct without `REFERENCE.csv` has none. Classes are named as in the label files published for benchmarks.
+Labels come from `REFERENCE.csv`, in any folder below the corpus's, or else from the SNOMED CT codes in the
+header; a struct has no labels without `REFERENCE.csv`. Classes are named as in the label files published for
+benchmarks.
 
-Patients are not published: a recording is its own patient, and recordings of one patient may lie in
+Patients are not published: every recording counts as a patient, so that recordings of one person may be in
 different folds.
 """
 
@@ -25,7 +26,7 @@ from melp.errors import MelpError
 from melp.io.tables import read_csv
 
 _REFERENCE = "REFERENCE.csv"
-# By their numbers in REFERENCE.csv, from 1.
+# In the order of their numbers in REFERENCE.csv, from 1.
 CLASSES = ("NORM", "AFIB", "1AVB", "CLBBB", "CRBBB", "PAC", "VPC", "STD", "STE")
 _CODES = {
     "426783006": "NORM",
@@ -43,58 +44,58 @@ SOURCE = challenge_source("cpsc_2018")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The records below `raw` and those that `REFERENCE.csv` names, by name.
+    """List the records below `raw` and those in `REFERENCE.csv`, sorted by name.
 
     Raises:
-        MelpError: `raw` is no folder, `REFERENCE.csv` cannot be understood, or (while the entries are taken)
-            no recording is there.
+        MelpError: `raw` is not a folder, `REFERENCE.csv` has another format, or (during iteration) no
+            recording is on disk.
     """
     raw = corpus_folder(raw, "cpsc2018")
     return Listing(_entries(raw, _read_references(raw)))
 
 
 def load(entry: Entry) -> ECG:
-    """The recording of `entry`, with age and sex, and labels unless `entry` has them, in `meta`."""
+    """Load the recording of `entry`, with age, sex and labels (those of `entry`, if any) in `meta`."""
     from melp.io import read
 
     ecg = read(entry.source)
-    # The struct has no header; its age and sex are in `meta` already.
+    # A struct has no header; its age and sex are already in `meta`.
     return with_patient_info(ecg, _CODES, entry.labels) if "comments" in ecg.meta else ecg
 
 
 def labels(row: Sequence[str]) -> tuple[str, ...]:
-    """Classes of a row of `REFERENCE.csv`, each once: the record's name, then numbers of classes or nothing.
+    """Return the classes in a row of `REFERENCE.csv`: the record's name, then class numbers or empty cells.
 
     Raises:
-        MelpError: a number that is none of the nine.
+        MelpError: a number is not 1 to 9.
     """
     numbers = [cell.strip() for cell in row[1:] if cell.strip()]
-    wrong = [number for number in numbers if number not in set("123456789")]
-    if wrong:
-        raise MelpError(f"{_REFERENCE}: record {row[0]}: label {wrong[0]!r}, wanted 1 to {len(CLASSES)}")
+    unknown = [number for number in numbers if number not in set("123456789")]
+    if unknown:
+        raise MelpError(f"{_REFERENCE}: record {row[0]}: label {unknown[0]!r}, wanted 1 to {len(CLASSES)}")
     return tuple(dict.fromkeys(CLASSES[int(number) - 1] for number in numbers))
 
 
 def _read_references(raw: Path) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    references: dict[str, tuple[str, ...]] = {}
     for file in sorted(raw.rglob(_REFERENCE)):
         table = read_csv(file, dtype=str, keep_default_na=False).fillna("")
         if list(table.columns[:2]) != ["Recording", "First_label"]:
             raise MelpError(f"{file}: wanted the columns Recording, First_label, Second_label, Third_label")
-        found.update({row[0].strip(): labels(row) for row in table.itertuples(index=False, name=None)})
-    return found
+        references.update({row[0].strip(): labels(row) for row in table.itertuples(index=False, name=None)})
+    return references
 
 
 def _entries(raw: Path, references: dict[str, tuple[str, ...]]) -> Iterator[Entry]:
     sources = _recordings(raw)
     if not any(sources.values()):
-        raise MelpError(f"{raw}: not cpsc2018, none of its recordings (A and four digits) is there")
+        raise MelpError(f"{raw}: no recording of cpsc2018 found, wanted names of A and four digits")
     for name in sorted(sources.keys() | references.keys()):
         yield Entry(name, name, hashed_fold(name), references.get(name, ()), source=sources.get(name))
 
 
 def _recordings(raw: Path) -> dict[str, str | None]:
-    """Each recording's header, or its struct where it has no header; None for a header without signal."""
+    """Return the header of each recording, or its struct; None if the signal of a header is missing."""
     structs = {file.stem: str(file) for file in raw.rglob("*.mat")}
     headers = {name: str(stem) + ".hea" if stem else None for name, stem in find_wfdb_records(raw)}
     return {name: source for name, source in (structs | headers).items() if _is_name(name)}

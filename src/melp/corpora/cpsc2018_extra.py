@@ -1,6 +1,6 @@
-"""Recordings that CPSC2018 left unused: 3,453 of 8 to 98 s at 500 Hz.
+"""The unused recordings of CPSC 2018: 3,453 of 8 to 98 s at 500 Hz.
 
-A store holds the first window of each.
+A store contains the first window of each.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ SOURCE = challenge_source("cpsc_2018_extra")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The records of the collection below `raw`."""
+    """List the records of the collection below `raw`."""
     return list_challenge(raw, "cpsc2018-extra", "Q")

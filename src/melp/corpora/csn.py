@@ -1,22 +1,22 @@
 """Chapman-Shaoxing-Ningbo in its published layout (Zheng et al., PhysioNet `ecg-arrhythmia` 1.0.0).
 
-45,152 recordings of 10 s at 500 Hz. Labels are the acronyms that the corpus's own table gives the SNOMED CT
-codes of a header, matched as whole codes; a code without an acronym stays a number (55827005). Four codes
-have several acronyms in that table, so that a header cannot say which was meant; the first is taken, as in
-the label files published for benchmarks:
+45,152 recordings of 10 s at 500 Hz. Labels are the acronyms, from the corpus's own table, of the SNOMED CT
+codes in a header; a code without an acronym remains a number (55827005). Four codes have several acronyms in
+that table and are ambiguous; the first one is used, as in the label files published for benchmarks:
 
     164865005   MI, not MIBW, MIFW, MILW, MISW
     164909002   LBBB, not LBBBB, LFBBB
     195101003   WAVN, not SAAWR
     698252002   IDC, not IVB
 
-AF stands for atrial flutter here, AFIB for atrial fibrillation.
+AF means atrial flutter here, AFIB atrial fibrillation.
 
-Patients are not published: a recording is its own patient, and recordings of one patient may lie in
+Patients are not published: every recording counts as a patient, so that recordings of one person may be in
 different folds.
 
-Differences: published label files search acronyms as parts of the joined text (AF is found in AFIB) and drop
-recordings with a code that has no acronym; here neither happens.
+Differences: the published label files search for acronyms as substrings of the joined labels (AF is found in
+AFIB) and exclude recordings with a code that has no acronym. Here codes are compared as a whole and no
+recording is excluded.
 """
 
 from __future__ import annotations
@@ -28,10 +28,9 @@ from pathlib import Path
 from melp.corpora import Entry, Listing, Options
 from melp.corpora._folds import hashed_fold
 from melp.corpora._headers import with_patient_info
-from melp.corpora._records import corpus_folder, find_wfdb_records
+from melp.corpora._records import corpus_folder, find_wfdb_records, require_recordings
 from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG
-from melp.errors import MelpError
 from melp.io.tables import read_csv
 
 _NAMES = "ConditionNames_SNOMED-CT.csv"
@@ -41,18 +40,18 @@ SOURCE = PhysioNet("ecg-arrhythmia", "1.0.0", tables=(_NAMES,), recordings=f"{_R
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The records below `WFDBRecords`; their labels come with the recordings.
+    """List the records below `WFDBRecords`; their labels are in the recordings.
 
     Raises:
-        MelpError: `raw` is not the folder of the corpus, or (while the entries are taken) holds no recording.
+        MelpError: `raw` is not the folder of the corpus, or (during iteration) contains no recording.
     """
     raw = corpus_folder(raw, "csn", _NAMES)
     acronyms(str(raw / _NAMES))
-    return Listing(_entries(raw))
+    return Listing(require_recordings(_entries(raw), f"{raw / _RECORDS}: no recording of csn found"))
 
 
 def load(entry: Entry) -> ECG:
-    """The recording of `entry`, with age, sex and labels of its header in `meta`."""
+    """Load the recording of `entry`, with age, sex and labels from its header in `meta`."""
     from melp.io.wfdb import read_wfdb
 
     return with_patient_info(read_wfdb(entry.source["record"]), acronyms(entry.source["names"]))
@@ -60,7 +59,7 @@ def load(entry: Entry) -> ECG:
 
 @cache
 def acronyms(table: str) -> dict[str, str]:
-    """The acronym of each SNOMED CT code of the corpus's table, the first where it has several.
+    """Return the acronym of each SNOMED CT code in the corpus's table, the first if it has several.
 
     Raises:
         MelpError: the file is not that table.
@@ -71,10 +70,6 @@ def acronyms(table: str) -> dict[str, str]:
 
 
 def _entries(raw: Path) -> Iterator[Entry]:
-    found = False
     for name, stem in find_wfdb_records(raw / _RECORDS):
-        found = found or stem is not None
         source = {"record": str(stem), "names": str(raw / _NAMES)} if stem else None
         yield Entry(name, name, hashed_fold(name), source=source)
-    if not found:
-        raise MelpError(f"{raw / _RECORDS}: no recording of csn is there")

@@ -13,5 +13,5 @@ SOURCE = challenge_source("georgia")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The records of the collection below `raw`."""
+    """List the records of the collection below `raw`."""
     return list_challenge(raw, "georgia", "E")

@@ -1,6 +1,6 @@
-"""The PTB Diagnostic ECG Database as the challenge has it: 516 recordings of up to 2 min at 1000 Hz.
+"""The PTB Diagnostic ECG Database in the challenge's form: 516 recordings of up to 2 min at 1000 Hz.
 
-A store holds the first window of each.
+A store contains the first window of each.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ SOURCE = challenge_source("ptb")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The records of the collection below `raw`."""
+    """List the records of the collection below `raw`."""
     return list_challenge(raw, "ptb", "S")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from melp.corpora import Entry, Listing, Options
-from melp.corpora._records import corpus_folder
+from melp.corpora._records import corpus_folder, require_recordings
 from melp.corpora.downloads.sources import PhysioNet
 from melp.ecg import ECG
 from melp.errors import MelpError
@@ -24,58 +24,52 @@ _COLUMNS = (
     "ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "filename_lr", "filename_hr",
 )  # fmt: skip
 _SEX = {0: "male", 1: "female"}
-# From version 1.0.2 on, an age over 89 is hidden behind this number.
+# Since version 1.0.2, ages over 89 are replaced by this number.
 _HIDDEN_AGE = 300
-_OLDEST = 90
+_MAX_AGE = 90
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """What the table lists, those whose recording is missing on disk among them.
+    """List the records of the table, including those whose recording is not on disk.
 
-    The 500 Hz recording is taken; where it is absent, the published 100 Hz one, for a store of at most
-    100 Hz.
+    The 500 Hz recording is used; if it is missing, the published 100 Hz one, for stores of at most 100 Hz.
 
     Raises:
-        MelpError: `raw` is not the folder of PTB-XL, or (while the entries are taken) holds none of its
-            recordings.
+        MelpError: `raw` is not the folder of PTB-XL, or (during iteration) contains none of its recordings.
     """
     raw = corpus_folder(raw, "ptb-xl", _TABLE)
     table = read_csv(raw / _TABLE, _COLUMNS)
-    return Listing(_entries(raw, table, options.rate), TRAIN_FOLDS)
+    folders = ", ".join(name for name in ("records500", "records100") if (raw / name).is_dir())
+    message = (
+        f"{raw}: none of the {len(table)} recordings found for {options.rate:g} Hz "
+        f"(folders found: {folders or 'none'})"
+    )
+    return Listing(require_recordings(_entries(raw, table, options.rate), message), TRAIN_FOLDS)
 
 
 def _entries(raw: Path, table: pd.DataFrame, rate: float) -> Iterator[Entry]:
-    found = False
     for row in table.itertuples():
-        source = _recording(raw, row, rate)
-        found = found or source is not None
         try:
-            entry = _entry(row, source)
+            entry = _entry(row, _recording(raw, row, rate))
         except (ValueError, TypeError) as error:
-            raise MelpError(f"{raw / _TABLE}: record {row.ecg_id} cannot be understood ({error})") from error
+            raise MelpError(f"{raw / _TABLE}: record {row.ecg_id} cannot be parsed ({error})") from error
         yield entry
-    if not found:
-        folders = ", ".join(name for name in ("records500", "records100") if (raw / name).is_dir())
-        raise MelpError(
-            f"{raw}: none of the {len(table)} recordings fit for {rate:g} Hz is there "
-            f"(folders found: {folders or 'none'})"
-        )
 
 
 def load(entry: Entry) -> ECG:
-    """The recording of `entry`."""
+    """Load the recording of `entry`."""
     from melp.io.wfdb import read_wfdb
 
     return read_wfdb(entry.source)
 
 
 def labels(scp_codes: str) -> tuple[str, ...]:
-    """Codes of a cell of the table, whatever their likelihood, in the published files' spelling.
+    """Parse a cell of the table into its codes of any likelihood, in the spelling of the published splits.
 
-    The table ends some codes in an underscore (`NST_`); the splits published for benchmarks do not.
+    Some codes of the table end in an underscore (`NST_`), which the published splits omit.
 
     Raises:
-        ValueError: the cell is no dictionary of codes.
+        ValueError: the cell is not a dictionary of codes.
     """
     try:
         codes = ast.literal_eval(scp_codes)
@@ -102,7 +96,7 @@ def _entry(row: Any, source: str | None) -> Entry:
         fold=int(row.strat_fold),
         labels=labels(str(row.scp_codes)),
         report=row.report if isinstance(row.report, str) else "",
-        age=float(_OLDEST if row.age == _HIDDEN_AGE else row.age),
+        age=float(_MAX_AGE if row.age == _HIDDEN_AGE else row.age),
         sex=_SEX.get(row.sex, ""),
         source=source,
     )

@@ -1,6 +1,6 @@
 """The St Petersburg INCART 12-lead Arrhythmia Database: 74 recordings of 30 min at 257 Hz.
 
-A store holds the first window of each.
+A store contains the first window of each.
 """
 
 from __future__ import annotations
@@ -16,5 +16,5 @@ SOURCE = challenge_source("st_petersburg_incart")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The records of the collection below `raw`."""
+    """List the records of the collection below `raw`."""
     return list_challenge(raw, "st-petersburg-incart", "I")

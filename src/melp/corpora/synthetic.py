@@ -1,4 +1,4 @@
-"""The synthetic corpus: simulated recordings, one a (seed, index), whatever else is built with them."""
+"""The synthetic corpus: simulated recordings, each determined by its seed and index."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SEX = ("male", "female")
 
 @dataclass(frozen=True)
 class SyntheticRecord:
-    """A simulated recording, and what is known of it.
+    """A simulated recording with its ground truth.
 
-    `ecg` is float32 mV in the standard order of leads; `codes` are its statement codes, `statements` its
+    `ecg` is float32 in mV, its leads in standard order; `codes` are its statement codes, `statements` its
     report; `beats` are the samples of the R waves and `kinds` their WFDB annotation symbols.
     """
 
@@ -40,19 +40,19 @@ class SyntheticRecord:
 
 
 def simulate_record(index: int, seed: int, rate: float = 500, seconds: float = 10) -> SyntheticRecord:
-    """Record `index` of the corpus of `seed`, at `rate` (Hz).
+    """Simulate record `index` of the corpus with `seed`, at `rate` Hz.
 
-    What it shows and what is said of it do not depend on `rate`.
+    Its conditions, beats and report do not depend on `rate`.
     """
-    patient, conditions = _who(index, seed)
-    heart, noise, words = (_draws(seed, index, stream) for stream in (1, 2, 3))
-    made = simulate(conditions, patient, heart, rate, seconds, noise)
+    patient, conditions = _draw_patient(index, seed)
+    heart, noise, words = (_generator(seed, index, stream) for stream in (1, 2, 3))
+    recording = simulate(conditions, patient, heart, rate, seconds, noise)
     return SyntheticRecord(
-        ecg=ECG(made.signal, float(rate), LEADS, {}),
+        ecg=ECG(recording.signal, float(rate), LEADS, {}),
         codes=statement_codes(conditions),
-        statements=tuple(write_report(conditions, made, words)),
-        beats=made.beats,
-        kinds=made.kinds,
+        statements=tuple(write_report(conditions, recording, words)),
+        beats=recording.beats,
+        kinds=recording.kinds,
         patient=_patient_id(patient, seed),
         fold=patient.fold,
         age=patient.age,
@@ -63,29 +63,30 @@ def simulate_record(index: int, seed: int, rate: float = 500, seconds: float = 1
 def simulate_records(
     count: int, seed: int, rate: float = 500, seconds: float = 10
 ) -> Iterator[SyntheticRecord]:
-    """The first `count` records of the corpus of `seed`."""
+    """Simulate the first `count` records of the corpus with `seed`."""
     return (simulate_record(index, seed, rate, seconds) for index in range(count))
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """The records that `options` ask for; `raw` is not read, for there is nothing on disk."""
+    """List the records requested by `options`; `raw` is ignored, as nothing is on disk."""
     return Listing(_entry(index, options) for index in range(options.records or DEFAULT_RECORDS))
 
 
 def load(entry: Entry) -> ECG:
-    """The recording of `entry`, with its report, and its beats (samples and WFDB symbols), in `meta`."""
-    made = simulate_record(**entry.source)
-    meta = {"statements": list(made.statements), "beats": made.beats.tolist(), "kinds": list(made.kinds)}
-    return ECG(made.ecg.signal, made.ecg.rate, LEADS, meta)
+    """Simulate the recording of `entry`, with its report and beats (samples and WFDB symbols) in `meta`."""
+    record = simulate_record(**entry.source)
+    return record.ecg.with_meta(
+        statements=list(record.statements), beats=record.beats.tolist(), kinds=list(record.kinds)
+    )
 
 
-def _draws(seed: int, index: int, stream: int) -> np.random.Generator:
+def _generator(seed: int, index: int, stream: int) -> np.random.Generator:
     return np.random.default_rng([seed, 3, index, stream])
 
 
-def _who(index: int, seed: int) -> tuple[Patient, frozenset[str]]:
+def _draw_patient(index: int, seed: int) -> tuple[Patient, frozenset[str]]:
     patient = patient_of(index, seed)
-    return patient, draw_conditions(_draws(seed, index, 0), patient.age)
+    return patient, draw_conditions(_generator(seed, index, 0), patient.age)
 
 
 def _patient_id(patient: Patient, seed: int) -> str:
@@ -93,7 +94,7 @@ def _patient_id(patient: Patient, seed: int) -> str:
 
 
 def _entry(index: int, options: Options) -> Entry:
-    patient, conditions = _who(index, options.seed)
+    patient, conditions = _draw_patient(index, options.seed)
     return Entry(
         id=f"synthetic-{options.seed}-{index:07d}",
         patient=_patient_id(patient, options.seed),

@@ -1,18 +1,18 @@
-"""One's own recordings, listed in a CSV table.
+"""Your own recordings, listed in a CSV table.
 
-The column `path` names the recording, from the folder `--raw`, in any format that `melp.read` knows. There
-may also be
+The column `path` is the path of a recording, relative to the folder `--raw`, in any format of `melp.read`.
+Optional columns are
 
-    id          unique; without it the path
-    patient     whose recording it is; without it every recording is a patient's own
-    fold        1 to 10; without this column one of ten equal parts, by the patient
-    report      as written: its statements are found in it, and translated
-    statements  the report's statements, with bars or line breaks between them
+    id          unique; default: the path
+    patient     identifier of the patient; default: every recording is of another patient
+    fold        1 to 10; default: one of ten equal parts, by patient
+    report      the report as written; it is split into statements and translated
+    statements  the report's statements, separated by bars or line breaks
     age, sex    years; female or male, f or m
-    labels      codes, with semicolons or bars between them
+    labels      codes, separated by semicolons or bars
 
-Any other column of nothing but 0 and 1, or false and true (or nothing, which is 0), is a label: its name is
-the code of the records with a 1. Columns that hold anything else are not read.
+Any other column of which all values are 0, 1, false, true or empty (0) is a label: its name is a code of the
+records with a 1. All other columns are ignored.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from melp.tasks.folds import FOLDS
 _COLUMNS = ("path", "id", "patient", "fold", "report", "statements", "age", "sex", "labels")
 _SEX = {"": "", "f": "female", "female": "female", "m": "male", "male": "male"}
 _FLAG = {"": False} | dict.fromkeys(("0", "0.0", "false"), False) | dict.fromkeys(("1", "1.0", "true"), True)
-_OLDEST = 150
+_MAX_AGE = 150
 
 Row = dict[str, str]
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
-    """What the table lists.
+    """List the records of the table.
 
     Raises:
-        MelpError: no table or folder is given, or (while the entries are taken, too) the table cannot be
-            read: row and column are named.
+        MelpError: no table or folder is given, or (also during iteration) the table cannot be read; row and
+            column are named.
     """
     if options.table is None:
         raise MelpError("table: no table given, wanted --csv with a CSV file")
@@ -55,14 +55,14 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
 
 
 def load(entry: Entry) -> ECG:
-    """The recording of `entry`."""
+    """Load the recording of `entry`."""
     from melp.io import read
 
     return read(entry.source)
 
 
 class _Table:
-    """Rows of a CSV file, each time from the disk, for a table may be long."""
+    """The rows of a CSV file, read from disk in every iteration because a table may be long."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -73,14 +73,14 @@ class _Table:
             raise MelpError(f"{file}: cannot be read as UTF-8 text ({error})") from error
         self.delimiter = max(",;\t", key=header.count)
         self.names = [name.strip() for name in next(csv.reader([header], delimiter=self.delimiter), [])]
-        twice = sorted({name for name in self.names if self.names.count(name) > 1})
-        if twice:
-            raise MelpError(f"{file}: column {twice[0]!r} found twice")
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise MelpError(f"{file}: column {repeated[0]!r} found twice")
         if "path" not in self.names:
             raise MelpError(f"{file}: columns {', '.join(self.names)} found, wanted path among them")
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
-        """Number of each row, the first below the header being 2, and its values by column."""
+        """Yield the line number of each row, which is 2 for the first, and its values by column."""
         with self.file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, delimiter=self.delimiter)
             try:
@@ -89,8 +89,8 @@ class _Table:
                     if not any(values):
                         continue
                     if len(values) != len(self.names):
-                        wanted = f"{len(values)} values found, wanted {len(self.names)}"
-                        raise MelpError(f"{self.file}: row {reader.line_num}: {wanted}")
+                        message = f"{len(values)} values found, wanted {len(self.names)}"
+                        raise MelpError(f"{self.file}: row {reader.line_num}: {message}")
                     yield (
                         reader.line_num,
                         {name: value.strip() for name, value in zip(self.names, values, strict=True)},
@@ -99,27 +99,26 @@ class _Table:
                 raise MelpError(f"{self.file}: row {reader.line_num + 1}: {error}") from error
 
     def codes(self) -> list[str]:
-        """The columns that are labels; in the same pass, that no id comes twice.
+        """Return the columns that are labels, and check in the same pass that ids are unique.
 
         Raises:
-            MelpError: the table has no row, or an id comes twice.
+            MelpError: the table has no row, or an id is repeated.
         """
         codes = dict.fromkeys(name for name in self.names if name not in _COLUMNS)
-        told: set[str] = set()
+        not_empty: set[str] = set()
         ids: set[str] = set()
         number = 0
         for number, row in self:
             for name in [name for name in codes if row[name].lower() not in _FLAG]:
                 del codes[name]
-            told.update(name for name in codes if row[name])
+            not_empty.update(name for name in codes if row[name])
             name = _id(row)
             if name in ids:
-                raise MelpError(f"{self.file}: row {number}: id {name!r} found twice, wanted one of its own")
+                raise MelpError(f"{self.file}: row {number}: id {name!r} found twice, wanted unique ids")
             ids.add(name)
         if not number:
-            raise MelpError(f"{self.file}: no row below the header, wanted one a recording")
-        # A column without any value says nothing.
-        return [name for name in codes if name in told]
+            raise MelpError(f"{self.file}: no row below the header, wanted one for each recording")
+        return [name for name in codes if name in not_empty]
 
 
 def _entries(table: _Table, raw: Path, codes: list[str]) -> Iterator[Entry]:
@@ -136,15 +135,15 @@ def _entry(row: Row, raw: Path, codes: list[str]) -> Entry:
     patient = row.get("patient") or _id(row)
     labels = [code.strip() for code in re.split("[;|]", row.get("labels", "")) if code.strip()]
     labels += [code for code in codes if _FLAG[row[code].lower()]]
-    said = [part.strip() for part in re.split(r"[|\n]", row.get("statements", "")) if part.strip()]
+    statements = [part.strip() for part in re.split(r"[|\n]", row.get("statements", "")) if part.strip()]
     return Entry(
         id=_id(row),
         patient=patient,
         fold=_number(row, "fold", 1, FOLDS, whole=True) if "fold" in row else hashed_fold(patient),
         labels=tuple(dict.fromkeys(labels)),
         report=row.get("report", ""),
-        statements=tuple(said) if said or not row.get("report") else None,
-        age=_number(row, "age", 0, _OLDEST) if row.get("age") else float("nan"),
+        statements=tuple(statements) if statements or not row.get("report") else None,
+        age=_number(row, "age", 0, _MAX_AGE) if row.get("age") else float("nan"),
         sex=_sex(row),
         source=_recording(raw / row["path"]),
     )
@@ -173,5 +172,5 @@ def _sex(row: Row) -> str:
 
 
 def _recording(path: Path) -> str | None:
-    """The recording's file, or the stem of a WFDB record; None where neither is on disk."""
+    """Return `path` if it is a file or a WFDB record without extension; None if it is not on disk."""
     return str(path) if path.is_file() or path.with_name(path.name + ".hea").is_file() else None

@@ -17,7 +17,7 @@ from melp.ecg import BadRecordError
 
 # More than the longest headers of PhysioNet, those of recordings over days in thousands of segments.
 _MAX_BYTES = 1 << 20
-# Hz. No ECG has another rate, with which resampling could turn a small file into gigabytes.
+# Hz; beyond any ECG. With other rates, resampling could turn a small file into gigabytes.
 _RATES = (1.0, 1e6)
 _DEFAULT_RATE = 250.0
 _DEFAULT_GAIN = 200.0

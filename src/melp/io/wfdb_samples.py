@@ -1,7 +1,7 @@
 """Read the signal files of WFDB records and convert their samples to millivolts.
 
-Format 16, that of nearly every ECG on PhysioNet, is read here; other formats are read by the package wfdb, after
-the header and the file sizes have been checked.
+Format 16, that of nearly every ECG on PhysioNet, is read here; other formats are read by the package wfdb,
+after the header and the file sizes have been checked.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from melp.io.wfdb_header import Header, Signal
 
 # The micro sign and the Greek letter are different characters.
 _MILLIVOLT = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
-# Bytes per sample of each format, and the value that marks an invalid sample. The compressed formats (FLAC) have
-# their minimum here, which blocks of a constant value reach.
+# Bytes per sample of each format, and the value that marks an invalid sample. For the compressed formats
+# (FLAC), the minimum of bytes, which is reached by blocks of a constant value.
 _FORMATS: dict[str, tuple[float, float]] = {
     "8": (1, -np.inf),
     "16": (2, -(2**15)),
