@@ -1,4 +1,4 @@
-"""Bad input through the command line: one line on stderr, exit code 2, nothing left behind."""
+"""Invalid input on the command line: one line on stderr, exit code 2, no files written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,40 +17,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from melp.cli import main
 from melp.ecg import LEADS
+from small_cli import Run, refused
 from small_ptb_xl import beats, make_tree, write_record
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Exit code, standard output and standard error of `melp WORDS`."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["melp", *map(str, words)])
-        monkeypatch.setenv("COLUMNS", "200")
-        with pytest.raises(SystemExit) as caught:
-            main()
-        out, err = capfd.readouterr()
-        return int(caught.value.code or 0), out, err
-
-    return call
-
-
-def refused(result: tuple[int, str, str], message: str) -> None:
-    code, out, err = result
-    assert (code, out) == (2, ""), err
-    *before, last = err.splitlines()
-    assert last.startswith("melp: ") and message in last, err
-    # A bar may have begun before the fault was met; nothing else may be said.
-    assert all(line.startswith(("stage 1 ", "melp ", "listing ", "reading ")) for line in before), err
 
 
 @pytest.fixture(scope="module")
 def places(synthetic_store: Path, tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What the commands below are given, good and bad."""
+    """Valid and invalid folders and files for the commands below."""
     folder = tmp_path_factory.mktemp("places")
     for name in ("empty", "half.building"):
         (folder / name).mkdir()
@@ -82,7 +55,7 @@ def _recordings(folder: Path) -> None:
     (folder / "cut.dat").write_bytes((folder / "cut.dat").read_bytes()[:30000])
     write_record(folder / "eleven", good[:11], leads=LEADS[:11])
     invalid = good.copy()
-    invalid[3, 100:110] = -32768  # how format 16 says that there is no sample
+    invalid[3, 100:110] = -32768  # no sample, in format 16
     write_record(folder / "nan", invalid)
     write_record(folder / "zero", np.zeros_like(good))
     write_record(folder / "alone", good)
@@ -105,14 +78,12 @@ CLASSIFY = [
 
 
 @pytest.mark.parametrize(("file", "message"), CLASSIFY, ids=[file for file, _ in CLASSIFY])
-def test_recordings_that_cannot_be_classified(
-    run: Run, places: dict[str, str], file: str, message: str
-) -> None:
+def test_invalid_recordings(run: Run, places: dict[str, str], file: str, message: str) -> None:
     words = ("classify", places["model"], Path(places["tmp"], file), "--label", "atrial fibrillation")
     refused(run(*words), message)
 
 
-def test_a_recording_that_can_be_classified(run: Run, places: dict[str, str]) -> None:
+def test_a_valid_recording(run: Run, places: dict[str, str]) -> None:
     labels = ("--label", "atrial fibrillation", "--label", "normal sinus rhythm")
     code, out, err = run("classify", places["model"], Path(places["tmp"], "good.hea"), *labels, "--json")
     assert (code, err) == (0, "")
@@ -133,7 +104,7 @@ MODELS = [
     ("{store}", "no config.json and model.safetensors found, wanted the folder of a model"),
     ("{model}/text", "the config of a language model (stage 1) found, wanted that of a melp model"),
     ("{tmp}/foreign", "the weights are not those of MELP as configured"),
-    ("{tmp}/resized", "beat_pooler.query of shape (4, 32) found, wanted of shape (5, 32)"),
+    ("{tmp}/resized", "beat_pooler.query of shape (4, 32) found, wanted beat_pooler.query of shape (5, 32)"),
 ]
 STORES = [
     ("{tmp}/empty", "no store (no manifest.json)"),
@@ -150,7 +121,7 @@ def fill(words: tuple[str, ...] | str, places: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize(("model", "message"), MODELS, ids=[model for model, _ in MODELS])
-def test_folders_that_are_no_model(
+def test_invalid_model_folders(
     run: Run, places: dict[str, str], tmp_path: Path, model: str, message: str
 ) -> None:
     rest = {
@@ -166,7 +137,7 @@ def test_folders_that_are_no_model(
 
 
 @pytest.mark.parametrize(("store", "message"), STORES, ids=[store for store, _ in STORES])
-def test_folders_that_are_no_store(
+def test_invalid_store_folders(
     run: Run, places: dict[str, str], tmp_path: Path, store: str, message: str
 ) -> None:
     commands = {
@@ -195,7 +166,7 @@ PRETRAIN = [
     (f"{TINY} nope", "options: 'nope' found, wanted key=value"),
     (f"{TINY} training.epochs=many", "training.epochs: "),
     (f"{TINY} method.beats=-3", "method.beats: -3 found"),
-    (f"{TINY} method.encoder=cnn", "method.encoder: 'cnn' found"),
+    (f"{TINY} method.encoder=conv", "method.encoder: 'conv' found"),
     (f"{TINY} preprocessing.rate=fast", "preprocessing"),
     (f"{TINY} preprocessing.leads=[1,2]", "preprocessing"),
     (f"{TINY} preprocessing.nope=1", "preprocessing: 'nope' found, wanted one of"),
@@ -231,7 +202,7 @@ PRETRAIN = [
 
 
 @pytest.mark.parametrize(("command", "message"), PRETRAIN, ids=[command for command, _ in PRETRAIN])
-def test_trainings_that_cannot_begin(
+def test_invalid_training_settings(
     run: Run,
     places: dict[str, str],
     tmp_path: Path,
@@ -248,7 +219,7 @@ def _no_network(*_: object, **__: object) -> None:
     raise OSError("offline")
 
 
-JUDGING = [
+EVALUATION = [
     ("zero-shot {model} --task ptbxl --data {store}", "ptbxl"),
     ("zero-shot {model} --task ptbxl-super --data {store}", "wants ptb-xl"),
     ("zero-shot {model} --task synthetic --data {store} --prompts {tmp}/absent.json", "absent.json"),
@@ -263,8 +234,8 @@ JUDGING = [
 ]
 
 
-@pytest.mark.parametrize(("command", "message"), JUDGING, ids=[command for command, _ in JUDGING])
-def test_judgements_that_cannot_be_made(
+@pytest.mark.parametrize(("command", "message"), EVALUATION, ids=[command for command, _ in EVALUATION])
+def test_invalid_evaluation_options(
     run: Run, places: dict[str, str], tmp_path: Path, command: str, message: str
 ) -> None:
     refused(run(*fill(command, places), "--out", tmp_path / "out"), message)
@@ -279,9 +250,7 @@ OUTS = [
 
 
 @pytest.mark.parametrize(("command", "message"), OUTS, ids=[command for command, _ in OUTS])
-def test_what_lies_in_the_way_is_left_alone(
-    run: Run, places: dict[str, str], command: str, message: str
-) -> None:
+def test_existing_files_are_kept(run: Run, places: dict[str, str], command: str, message: str) -> None:
     before = sorted(Path(places["tmp"]).rglob("*"))
     refused(run(*fill(command, places), "--out", Path(places["tmp"], "mine")), message)
     refused(run(*fill(command, places), "--out", Path(places["tmp"], "broken.yaml")), "broken.yaml")
@@ -292,7 +261,7 @@ def test_what_lies_in_the_way_is_left_alone(
     assert Path(places["tmp"], "mine", "notes.txt").read_text() == "mine"
 
 
-def test_a_training_with_other_settings_is_left_alone(run: Run, places: dict[str, str]) -> None:
+def test_a_training_with_other_settings_is_kept(run: Run, places: dict[str, str]) -> None:
     weights = Path(places["model"], "model.safetensors")
     before = weights.read_bytes()
     message = "a training with another method.beats found, wanted the same settings or a new folder"
@@ -301,11 +270,9 @@ def test_a_training_with_other_settings_is_left_alone(run: Run, places: dict[str
     assert weights.read_bytes() == before
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write to any folder")
 @pytest.mark.parametrize("command", [TINY, "data build synthetic --records 3 --rate 100"])
-def test_a_folder_that_cannot_be_written(
-    run: Run, places: dict[str, str], tmp_path: Path, command: str
-) -> None:
+def test_a_read_only_folder(run: Run, places: dict[str, str], tmp_path: Path, command: str) -> None:
     tmp_path.chmod(0o500)
     refused(run(*fill(command, places), "--out", tmp_path / "out"), "Permission denied")
 
@@ -313,7 +280,7 @@ def test_a_folder_that_cannot_be_written(
 @pytest.mark.parametrize(
     "words", ["nope", "pretrain", "pretrain melp", "classify", "data build", "zero-shot x"]
 )
-def test_usage_errors_end_with_2(run: Run, words: str) -> None:
+def test_usage_errors_exit_with_2(run: Run, words: str) -> None:
     code, _, err = run(*words.split())
     assert code == 2 and "Traceback" not in err
 
@@ -325,7 +292,7 @@ def melp(*words: object, **options: object) -> subprocess.Popen[str]:
     )  # type: ignore[call-overload]
 
 
-def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+def test_a_full_disk_prints_one_line(tmp_path: Path) -> None:
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
@@ -337,11 +304,11 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-def test_ctrl_c_is_no_traceback(tmp_path: Path) -> None:
+def test_ctrl_c_prints_no_traceback(tmp_path: Path) -> None:
     options = ("--records", 4000, "--rate", 100, "--workers", 2, "--out", tmp_path / "store")
     process = melp("data", "build", "synthetic", *options)
     shards = tmp_path / "store.building" / "shards"
-    # Both workers have begun by then.
+    # Wait until both workers are running.
     while process.poll() is None and len(list(shards.glob("*"))) < 2:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)
@@ -350,7 +317,7 @@ def test_ctrl_c_is_no_traceback(tmp_path: Path) -> None:
     assert not (tmp_path / "store").exists()
 
 
-def test_ctrl_c_in_a_training_is_no_traceback(
+def test_ctrl_c_in_a_training_prints_no_traceback(
     run: Run, places: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from melp.training.module import PretrainingModule
@@ -363,4 +330,4 @@ def test_ctrl_c_in_a_training_is_no_traceback(
         *fill(TINY, places), f"method.text={places['model']}/text", "--out", tmp_path / "out"
     )
     assert (code, out) == (130, "") and "Traceback" not in err
-    assert (tmp_path / "out" / "recipe.json").exists(), "it can be taken up again"
+    assert (tmp_path / "out" / "recipe.json").exists(), "it can be resumed"

@@ -1,3 +1,5 @@
+"""`melp data`."""
+
 from __future__ import annotations
 
 import json
@@ -8,29 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from melp.cli import main
+from small_cli import Run, refused
 from small_ptb_xl import beats, make_tree, write_record
 from small_server import Site, serving
 
 
-def melp(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str | Path
-) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of `melp WORDS`."""
-    monkeypatch.setattr(sys, "argv", ["melp", *map(str, words)])
-    monkeypatch.setenv("COLUMNS", "200")
-    with pytest.raises(SystemExit) as caught:
-        main()
-    out, err = capsys.readouterr()
-    return int(caught.value.code or 0), out, err
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    return lambda *words: melp(monkeypatch, capsys, *words)
-
-
-def test_build_info_verify(run, tmp_path: Path) -> None:
+def test_build_info_verify(run: Run, tmp_path: Path) -> None:
     raw = make_tree(tmp_path / "raw", 4, listed=6)
     (raw / "records500/00000/00002_hr.dat").write_bytes(b"1234")
     command = ("data", "build", "ptb-xl", "--raw", raw, "--out", tmp_path / "store", "--rate", "250")
@@ -44,11 +29,11 @@ def test_build_info_verify(run, tmp_path: Path) -> None:
         "  2: records500/00000/00002_hr.dat: 0 samples, the header says 5000",
     ]
     code, out, _ = run(*command, "--allow-missing")
-    assert code == 0 and "3 records, there already" in out
+    assert code == 0 and "3 records, already built" in out
     code, out, _ = run("data", "info", tmp_path / "store")
     assert code == 0 and "ptb-xl, 3 records" in out and "250 Hz, 10 s" in out and "truncated" in out
     code, out, _ = run("data", "verify", tmp_path / "store")
-    assert code == 0 and "all files are as they were written" in out
+    assert code == 0 and "all files match the manifest" in out
     shard = tmp_path / "store" / "shards" / "00000.npy"
     content = shard.read_bytes()
     shard.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -69,7 +54,7 @@ def test_build_info_verify(run, tmp_path: Path) -> None:
         (("mimic", "--raw", "{tmp}/raw"), "corpus: 'mimic', wanted one of chapman-shaoxing, code-15"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_line_exit_2_and_nothing_left(
+def test_invalid_input_prints_one_line_and_writes_no_files(
     run, tmp_path: Path, words: tuple[str, ...], message: str
 ) -> None:
     make_tree(tmp_path / "raw", 2, listed=4)
@@ -77,15 +62,12 @@ def test_bad_input_is_one_line_exit_2_and_nothing_left(
     (tmp_path / "empty").mkdir()
     before = sorted(tmp_path.rglob("*"))
     filled = [word.replace("{tmp}", str(tmp_path)) for word in words]
-    code, out, err = run("data", "build", *filled, "--out", tmp_path / "store")
-    said = [line for line in err.splitlines() if line.startswith("melp: ")]
-    assert code == 2 and out == "" and len(said) == 1 and message in said[0]
-    assert err.splitlines()[-1] == said[0]
+    refused(run("data", "build", *filled, "--out", tmp_path / "store"), message)
     assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("command", ["info", "verify"])
-def test_what_is_no_store(run, tmp_path: Path, command: str) -> None:
+def test_not_a_store(run: Run, tmp_path: Path, command: str) -> None:
     code, out, err = run("data", command, tmp_path / "nothing")
     assert (code, out) == (2, "")
     assert err == f"melp: {tmp_path / 'nothing'}: no store (no manifest.json); run `melp data build`\n"
@@ -94,15 +76,15 @@ def test_what_is_no_store(run, tmp_path: Path, command: str) -> None:
     assert code == 2 and err.count("\n") == 1 and "its build did not finish" in err
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_path_that_cannot_be_opened_is_bad_input(run, tmp_path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can read any file")
+def test_a_file_that_cannot_be_opened(run: Run, tmp_path: Path) -> None:
     raw = make_tree(tmp_path / "raw", 1)
     (raw / "ptbxl_database.csv").chmod(0)
     code, _, err = run("data", "build", "ptb-xl", "--raw", raw, "--out", tmp_path / "store")
     assert code == 2 and err == f"melp: {raw / 'ptbxl_database.csv'}: Permission denied\n"
 
 
-def test_a_path_that_cannot_be_written_is_bad_input(run, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
     raw = make_tree(tmp_path / "raw", 1)
     (tmp_path / "file").write_text("x")
     code, _, err = run("data", "build", "ptb-xl", "--raw", raw, "--out", tmp_path / "file" / "store")
@@ -110,7 +92,7 @@ def test_a_path_that_cannot_be_written_is_bad_input(run, tmp_path: Path) -> None
     assert code == 2 and last.startswith("melp: ") and last.endswith("Not a directory")
 
 
-def test_importing_melp_brings_in_neither_torch_nor_transformers() -> None:
+def test_importing_melp_imports_neither_torch_nor_transformers() -> None:
     script = (
         "import sys, melp, melp.cli, melp.cli.data\n"
         "assert not {'torch', 'transformers', 'wfdb', 'pandas'} & set(sys.modules), 'heavy'\n"
@@ -120,7 +102,7 @@ def test_importing_melp_brings_in_neither_torch_nor_transformers() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_synthetic_corpus(run, tmp_path: Path) -> None:
+def test_synthetic_corpus(run: Run, tmp_path: Path) -> None:
     command = ("data", "build", "synthetic", "--records", "6", "--rate", "100", "--seconds", "4")
     assert run(*command, "--seed", "3", "--out", tmp_path / "one")[0] == 0
     assert run(*command, "--seed", "3", "--out", tmp_path / "two")[0] == 0
@@ -131,7 +113,7 @@ def test_synthetic_corpus(run, tmp_path: Path) -> None:
     assert one == two != three and len(one) == 128 + 6 * 12 * 400 * 2
 
 
-def test_one_s_own_table(run, tmp_path: Path) -> None:
+def test_table_of_recordings(run: Run, tmp_path: Path) -> None:
     write_record(tmp_path / "raw" / "one", beats(1))
     (tmp_path / "own.csv").write_text("path,fold,age,AFIB\none,10,40,1\n")
     command = ("data", "build", "table", "--raw", tmp_path / "raw", "--out", tmp_path / "store")
@@ -139,7 +121,7 @@ def test_one_s_own_table(run, tmp_path: Path) -> None:
     assert (code, out.splitlines()[0]) == (0, f"{tmp_path / 'store'}: 1 records")
     assert (tmp_path / "store/shards/00000.npy.zst").is_file()
     code, out, _ = run("data", "info", tmp_path / "store", "--plot", tmp_path / "store.png")
-    assert code == 0 and "AFIB" in out and f"{tmp_path / 'store.png'}: drawn" in out
+    assert code == 0 and "AFIB" in out and f"{tmp_path / 'store.png'}: plotted" in out
     assert (tmp_path / "store.png").is_file()
     (tmp_path / "own.csv").write_text("path,age\none,old\n")
     code, out, err = run(*command[:-1], tmp_path / "other", "--csv", tmp_path / "own.csv")
@@ -148,7 +130,7 @@ def test_one_s_own_table(run, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("other*"))
 
 
-def test_a_model_is_judged_on_a_task_of_one_s_own(run, tiny_run: Path, tmp_path: Path) -> None:
+def test_evaluation_on_a_task_file(run: Run, tiny_run: Path, tmp_path: Path) -> None:
     for number in range(12):
         write_record(tmp_path / "raw" / f"r{number}", beats(number))
     rows = [f"r{number},{10 if number > 7 else 1},{number % 2}" for number in range(12)]
@@ -165,7 +147,7 @@ def test_a_model_is_judged_on_a_task_of_one_s_own(run, tiny_run: Path, tmp_path:
     assert {(line["task"], line["fraction"], line["n"]) for line in lines} == {("own", 0, 4), ("own", 100, 4)}
 
 
-def test_download_and_build(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_and_build(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published, site = make_tree(tmp_path / "ptb-xl", 3), Site(account=("ann", "secret"))
     (published / "scp_statements.csv").write_text("code\n")
     site.publish("ptb-xl/1.0.3", published)
@@ -180,14 +162,14 @@ def test_download_and_build(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("PHYSIONET_PASSWORD", "secret")
         code, out, err = run(*command, "--user", "ann", "--records", "2")
     assert code == 0 and "secret" not in out + err
-    assert out.splitlines()[0].startswith(f"{tmp_path / 'raw'}: 6 files, 6 of them fetched (0.2 MB)")
+    assert out.splitlines()[0].startswith(f"{tmp_path / 'raw'}: 6 files, 6 of them downloaded (0.2 MB)")
     code, out, _ = run(
         "data", "build", "ptb-xl", "--raw", tmp_path / "raw", "--out", tmp_path / "store", "--allow-missing"
     )
     assert code == 0 and out.splitlines()[0].endswith("2 records")
 
 
-def test_text_of_stores(run, synthetic_store: Path, tmp_path: Path) -> None:
+def test_text_of_stores(run: Run, synthetic_store: Path, tmp_path: Path) -> None:
     file = tmp_path / "corpus.parquet"
     code, out, _ = run("data", "text", f"{synthetic_store},{synthetic_store}", "--out", file)
     assert (code, out) == (0, f"{file}: 240 texts\n")

@@ -1,20 +1,19 @@
-"""The judging commands, from the command line to their files."""
+"""The commands that evaluate a model, from the command line to their files."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from melp.cli import main
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub import Model
 from melp.hub.records import identify_records
+from small_cli import Run, refused
 from small_judging import HashingMethod, small_model, write_store
 from small_published_labels import write_files
 
@@ -27,7 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def known_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder `model` holds the small model; any other is none."""
+    """Make `model` the folder of the small model."""
 
     def load(folder: Path, device: object = "cpu") -> Model:
         if Path(folder) != Path("model"):
@@ -37,23 +36,12 @@ def known_model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("melp.hub.load", load)
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    """The exit code of `melp WORDS`."""
-    monkeypatch.setattr(sys, "argv", ["melp", *map(str, words)])
-    with pytest.raises(SystemExit) as end:
-        main()
-    return int(end.value.code or 0)
-
-
-def test_zero_shot(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code = run(
-        monkeypatch, "zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data,
+def test_zero_shot(run: Run, data: Path, tmp_path: Path) -> None:
+    code, out, _ = run(
+        "zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data,
         "--out", tmp_path, "--folds", "9,10", "--min-positives", "5",
     )  # fmt: skip
-    assert code == 0
-    assert "ptbxl-rhythm" in capsys.readouterr().out
+    assert code == 0 and "ptbxl-rhythm" in out
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     (macro,) = [line for line in lines if line["metric"] == "auroc_macro"]
     classes = {line["metric"]: line["value"] for line in lines if line["metric"] != "auroc_macro"}
@@ -63,17 +51,17 @@ def test_zero_shot(
     assert len(predictions) == 12 * macro["n"]
 
 
-def test_probe(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe(run: Run, data: Path, tmp_path: Path) -> None:
     words = ("probe", "model", "--task", "ptbxl-rhythm,ptbxl-super", "--data", data, "--out", tmp_path)
-    # The small store has rhythms only: the second task covers no record.
-    assert run(monkeypatch, *words) == 2
+    # The small store contains only rhythms: no record has a label of the second task.
+    assert run(*words)[0] == 2
     assert list(tmp_path.iterdir()) == []
     words = ("probe", "model", "--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path)
-    assert run(monkeypatch, *words, "--fraction", "10,100", "--seeds", "2", "--train-folds", "1-4,6") == 0
+    assert run(*words, "--fraction", "10,100", "--seeds", "2", "--train-folds", "1-4,6")[0] == 0
     lines = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     cells = [(line["fraction"], line["seed"]) for line in lines if line["metric"] == "auroc_macro"]
     assert cells == [(10, 0), (10, 1), (100, 0)]
-    assert run(monkeypatch, *words, "--split", "validation") == 0
+    assert run(*words, "--split", "validation")[0] == 0
     last = json.loads((tmp_path / "results.jsonl").read_text().splitlines()[-1])
     assert (last["folds"], last["train_folds"], last["fraction"]) == ("9", "1,2,3,4,5,6,7,8", 100)
     assert {line["train_folds"] for line in lines} == {"1,2,3,4,6"} and {line["folds"] for line in lines} == {
@@ -81,16 +69,14 @@ def test_probe(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     }
 
 
-def test_generate_and_embed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, "generate", "model", "--data", data, "--out", tmp_path, "--folds", "9-10") == 0
+def test_generate_and_embed(run: Run, data: Path, tmp_path: Path) -> None:
+    assert run("generate", "model", "--data", data, "--out", tmp_path, "--folds", "9-10")[0] == 0
     assert {path.name for path in tmp_path.iterdir()} == {"reports.parquet", "reports.txt", "results.jsonl"}
-    assert run(monkeypatch, "embed", "model", "--data", data, "--out", tmp_path / "e", "--folds", "3") == 0
+    assert run("embed", "model", "--data", data, "--out", tmp_path / "e", "--folds", "3")[0] == 0
     assert np.load(tmp_path / "e" / "embeddings.npy").shape == (24, 12)
 
 
-def test_classify(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_classify(run: Run, tmp_path: Path) -> None:
     import wfdb
 
     from melp.ecg import LEADS
@@ -98,13 +84,14 @@ def test_classify(
     signal = np.random.default_rng(0).normal(size=(100, 12))
     wfdb.wrsamp("r", fs=50, units=["mV"] * 12, sig_name=list(LEADS), p_signal=signal, write_dir=str(tmp_path))
     labels = ("--label", "atrial fibrillation", "--label", "sinus rhythm")
-    assert run(monkeypatch, "classify", "model", tmp_path / "r.hea", *labels, "--json") == 0
-    answer = json.loads(capsys.readouterr().out)
+    code, out, _ = run("classify", "model", tmp_path / "r.hea", *labels, "--json")
+    answer = json.loads(out)
+    assert code == 0
     assert [entry["rank"] for entry in answer["labels"]] == [1, 2]
     assert {entry["label"] for entry in answer["labels"]} == {"atrial fibrillation", "sinus rhythm"}
-    assert "Not a medical device" in answer["note"] and "not a probability" in answer["note"]
-    assert run(monkeypatch, "classify", "model", tmp_path / "r.hea", *labels) == 0
-    assert "Not a medical device" in capsys.readouterr().out
+    assert "Not a medical device" in answer["note"] and "not probabilities" in answer["note"]
+    code, out, _ = run("classify", "model", tmp_path / "r.hea", *labels)
+    assert code == 0 and "Not a medical device" in out
 
 
 @pytest.mark.parametrize(
@@ -124,40 +111,32 @@ def test_classify(
         (("embed", "model", "--space", "x"), "space: found 'x'"),
     ],
 )
-def test_bad_input_ends_with_one_line(
+def test_invalid_options(
+    run: Run,
     words: tuple[str, ...],
     message: str,
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(monkeypatch, *words, "--data", data, "--out", tmp_path / "out") == 2
-    captured = capsys.readouterr()
-    assert captured.out == "" and message in captured.err and captured.err.count("\n") == 1
+    refused(run(*words, "--data", data, "--out", tmp_path / "out"), message)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_classify_names_a_file_that_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(monkeypatch, "classify", "model", tmp_path / "no.hea", "--label", "a") == 2
-    assert "no.hea: no such file" in capsys.readouterr().err
+def test_classify_a_missing_file(run: Run, tmp_path: Path) -> None:
+    refused(run("classify", "model", tmp_path / "no.hea", "--label", "a"), "no.hea: no such file")
 
 
-def test_protocol_paper(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_protocol_paper(run: Run, data: Path, tmp_path: Path) -> None:
     index = Store(data).index
     files = write_files(tmp_path / "published", index, absent=2)
     words = ("--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path, "--protocol", "paper")
     words += ("--published-splits", files)
-    assert run(monkeypatch, "zero-shot", "model", *words, "--split", "validation") == 0
-    error = capsys.readouterr().err
-    assert error.startswith("ptbxl_rhythm_val.csv: 2 of 26 records are not in")
+    code, _, error = run("zero-shot", "model", *words, "--split", "validation")
+    assert code == 0 and error.startswith("ptbxl_rhythm_val.csv: 2 of 26 records are not in")
     assert error.endswith("among the records judged; these count 0\n") and error.count("\n") == 2
-    assert run(monkeypatch, "probe", "model", *words, "--fraction", "50,100") == 0
+    assert run("probe", "model", *words, "--fraction", "50,100")[0] == 0
     lines = pd.read_json(tmp_path / "results.jsonl", lines=True)
     macro = lines[lines["metric"] == "auroc_macro"]
     assert set(macro["protocol"]) == {"paper"} and macro["folds"].tolist() == ["val", "test", "test"]
@@ -181,24 +160,21 @@ def test_protocol_paper(
         (("probe", "--train-data", "x"), "x: no store"),
     ],
 )
-def test_bad_protocols_end_with_one_line(
+def test_invalid_protocols(
+    run: Run,
     words: tuple[str, ...],
     message: str,
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    rest = ("--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path / "out")
-    assert run(monkeypatch, words[0], "model", *words[1:], *rest) == 2
-    captured = capsys.readouterr()
-    assert captured.out == "" and message in captured.err and captured.err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    command, *options = words
+    rest = ("model", "--task", "ptbxl-rhythm", *options)
+    test_invalid_options(run, (command, *rest), message, data, tmp_path, monkeypatch)
 
 
-def test_shared_records_are_told_in_one_line(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_shared_records_are_one_line(
+    run: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(data)
     monkeypatch.setattr(
@@ -206,10 +182,10 @@ def test_shared_records_are_told_in_one_line(
         lambda folder: identify_records(store, np.arange(0, 240, 2)),
     )
     words = ("zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path)
-    assert run(monkeypatch, *words) == 0
+    code, _, error = run(*words)
     line = (
         "ptbxl-rhythm: model was trained on 12 of the 24 records judged (r018, r038, r058, r078, r098, ...), "
     )
-    assert capsys.readouterr().err == line + "and on 12 of their patients\n"
+    assert (code, error) == (0, line + "and on 12 of their patients\n")
     results = pd.read_json(tmp_path / "results.jsonl", lines=True)
     assert set(results["shared_records"]) == set(results["shared_patients"]) == {12}

@@ -1,4 +1,4 @@
-"""The command `melp`: parses, calls one function, prints."""
+"""The command `melp`: parse the arguments, call one function, print the result."""
 
 from __future__ import annotations
 
@@ -14,31 +14,33 @@ from melp.errors import MelpError
 
 app = typer.Typer(
     name="melp",
-    help="ECG-language pretraining on three scales: tokens, beats and rhythm.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"melp {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True)) -> None:
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
     """ECG-language pretraining on three scales: tokens, beats and rhythm."""
 
 
-# Each file of this folder adds its commands to `app` when it is imported.
+# Each module adds its commands to `app` when it is imported.
 COMMANDS = (
     "data",
     "text",
     "pretrain",
-    "methods",
-    "encoders",
+    "lists",
     "evaluate",
     "finetune",
     "classify",
@@ -47,9 +49,9 @@ COMMANDS = (
 
 
 def main() -> None:
-    """Runs `melp`; input that cannot be used ends with a line on stderr and exit code 2, Ctrl-C with 130."""
-    # torch reads this when it is first asked for memory. On a CPU a batch then lies in few and huge pages,
-    # which otherwise take longer to get than to compute with.
+    """Run `melp`. Invalid input prints one line on stderr and exits with code 2, Ctrl-C exits with 130."""
+    # torch reads this at its first allocation, and then allocates large tensors in huge pages. Allocating a
+    # batch in small pages takes longer than computing with it.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         for name in COMMANDS:
@@ -58,7 +60,7 @@ def main() -> None:
     except MelpError as error:
         _fail(str(error))
     except OSError as error:
-        # A path that cannot be opened, or a disk that is full; some writers do not name the path.
+        # For example, a file that cannot be opened or a full disk. Some libraries do not set the file name.
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error))
     except KeyboardInterrupt:
         sys.exit(130)

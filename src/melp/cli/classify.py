@@ -1,4 +1,4 @@
-"""`melp classify`: one recording against labels in words, or by a classifier."""
+"""`melp classify`: classify one recording."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from pathlib import Path
 
 import typer
 
-from melp.cli import app
+from melp.cli import app, options
 
 _MEANINGS = {
-    "similarity": "Similarity is a cosine, not a probability.",
-    "probability": "Each class by itself; not calibrated.",
+    "similarity": "Similarities are cosines, not probabilities.",
+    "probability": "Classes are independent; probabilities are not calibrated.",
 }
 
 
 @app.command("classify")
 def classify_command(
-    model: Path = typer.Argument(help="Model folder."),
-    file: Path = typer.Argument(help="Recording, such as RECORD.hea."),
+    model: Path = options.MODEL,
+    file: Path = typer.Argument(help="File of the recording, such as RECORD.hea."),
     label: list[str] = typer.Option(
-        None, help="A finding in words; repeat the option for each. A classifier has its own classes."
+        None, help="A finding; repeat the option for several. Not needed for a fine-tuned classifier."
     ),
-    as_json: bool = typer.Option(False, "--json", help="One JSON object instead of a table."),
+    as_json: bool = typer.Option(False, "--json", help="Print a JSON object instead of a table."),
 ) -> None:
-    """Ranks findings in words by their similarity to one recording, or the classes of a classifier."""
+    """Rank findings by their similarity to a recording, or the classes of a fine-tuned classifier."""
     from melp.evaluation.classify import DISCLAIMER, classify, probabilities
     from melp.hub import load
     from melp.io import read

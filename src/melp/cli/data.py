@@ -1,4 +1,4 @@
-"""`melp data`: gets a corpus, builds a store of it, tells what it holds, checks its bytes."""
+"""`melp data`: download a corpus, build a store from it, inspect and verify the store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from melp.cli import app
+from melp.cli import app, options
 from melp.cli.tables import print_table
 from melp.corpora import list_corpora
 from melp.errors import MelpError
@@ -17,7 +17,7 @@ from melp.errors import MelpError
 if TYPE_CHECKING:
     from melp.data.build import Summary
 
-data = typer.Typer(no_args_is_help=True, help="Corpora become stores.")
+data = typer.Typer(no_args_is_help=True, help="Download, build and inspect data stores.")
 app.add_typer(data, name="data")
 
 _CORPORA = ", ".join(list_corpora())
@@ -26,14 +26,14 @@ _PASSWORD = "PHYSIONET_PASSWORD"
 
 @data.command("download")
 def download_command(
-    corpus: str = typer.Argument(help="Name of the corpus, as of `melp data build`."),
-    out: Path = typer.Option(help="The folder to put it in; then --raw of `melp data build`."),
-    records: int | None = typer.Option(None, help="Only the first so many recordings, and the tables."),
-    mirror: str = typer.Option("", help="Address in place of https://physionet.org/files."),
-    user: str = typer.Option("", help=f"Account on PhysioNet; its password in {_PASSWORD}, or asked for."),
-    workers: int = typer.Option(8, help="Files fetched at a time."),
+    corpus: str = typer.Argument(help=f"Corpus: {_CORPORA}."),
+    out: Path = typer.Option(help="Folder for the files; use it as --raw of `melp data build`."),
+    records: int | None = typer.Option(None, help="Download only this many recordings, and the tables."),
+    mirror: str = typer.Option("", help="URL to use instead of https://physionet.org/files."),
+    user: str = typer.Option("", help=f"PhysioNet user; set the password as {_PASSWORD}, or type it."),
+    workers: int = typer.Option(8, help="Number of parallel downloads."),
 ) -> None:
-    """Downloads a corpus, checked byte for byte; stopped or cut, the same command goes on."""
+    """Download a corpus and verify its checksums. The same command resumes a stopped download."""
     from melp.corpora.downloads.download import download
 
     done = download(
@@ -45,13 +45,13 @@ def download_command(
         workers=workers,
         progress=True,
     )
-    typer.echo(f"{out}: {done.files} files, {done.fetched} of them fetched ({done.bytes / 1e6:.1f} MB)")
+    typer.echo(f"{out}: {done.files} files, {done.fetched} of them downloaded ({done.bytes / 1e6:.1f} MB)")
     typer.echo(f"next: melp data build {corpus} --raw {out} --out STORE")
 
 
 def _password(user: str) -> str:
-    if found := os.environ.get(_PASSWORD):
-        return found
+    if password := os.environ.get(_PASSWORD):
+        return password
     if not sys.stdin.isatty():
         raise MelpError(f"{_PASSWORD}: not set, wanted the password of {user}")
     return str(typer.prompt(f"Password of {user}", hide_input=True, err=True))
@@ -59,22 +59,20 @@ def _password(user: str) -> str:
 
 @data.command("build")
 def build_command(
-    corpus: str = typer.Argument(help=f"Name of the corpus: {_CORPORA}."),
-    out: Path = typer.Option(help="The store to write."),
-    raw: Path | None = typer.Option(None, help="Folder of the corpus as published."),
-    rate: float = typer.Option(500, help="Hz of the store."),
-    seconds: float = typer.Option(10, help="Length of a record."),
-    workers: int = typer.Option(1, help="Processes that read recordings."),
-    allow_missing: bool = typer.Option(
-        False, "--allow-missing", help="Go on where recordings are not on disk."
-    ),
-    strict: bool = typer.Option(False, "--strict", help="End at the first bad record."),
-    records: int | None = typer.Option(None, help="How many records to simulate."),
-    seed: int = typer.Option(0, help="Seed of a simulated corpus."),
+    corpus: str = typer.Argument(help=f"Corpus: {_CORPORA}."),
+    out: Path = typer.Option(help="Folder for the store."),
+    raw: Path | None = typer.Option(None, help="Folder of the published corpus."),
+    rate: float = typer.Option(500, help="Sampling rate of the store in Hz."),
+    seconds: float = typer.Option(10, help="Length of each record in seconds."),
+    workers: int = typer.Option(1, help="Number of processes."),
+    allow_missing: bool = options.ALLOW_MISSING,
+    strict: bool = typer.Option(False, "--strict", help="Stop at the first invalid record."),
+    records: int | None = typer.Option(None, help="Number of records to simulate (synthetic)."),
+    seed: int = typer.Option(0, help="Seed of the simulation (synthetic)."),
     compress: bool = typer.Option(False, "--compress", help="Compress each record (zstd)."),
-    csv: Path | None = typer.Option(None, help="Of the corpus `table`: the CSV that lists one's recordings."),
+    csv: Path | None = typer.Option(None, help="CSV file that lists your recordings (table)."),
 ) -> None:
-    """Builds a store; killed, the same command goes on where it was."""
+    """Build a store from a corpus. The same command resumes a stopped build."""
     from melp.data.build import build
 
     summary = build(
@@ -96,7 +94,7 @@ def build_command(
 
 
 def _print_summary(summary: Summary) -> None:
-    typer.echo(f"{summary.path}: {summary.records} records" + ("" if summary.built else ", there already"))
+    typer.echo(f"{summary.path}: {summary.records} records" + ("" if summary.built else ", already built"))
     if summary.missing:
         typer.echo(
             f"missing on disk: {summary.missing} (statements of {summary.texts} training reports kept)"
@@ -113,10 +111,10 @@ def _print_summary(summary: Summary) -> None:
 
 @data.command("info")
 def info_command(
-    store: str = typer.Argument(help="Folder of the store, or its address."),
-    plot: Path | None = typer.Option(None, help="Draw what a glance tells of it: a .png, .svg or .pdf file."),
+    store: str = typer.Argument(help="Folder or URL of the store."),
+    plot: Path | None = typer.Option(None, help="Also plot the store to this .png, .svg or .pdf file."),
 ) -> None:
-    """Tells what a store holds."""
+    """Print the size of a store, and its folds, labels, statements, reports, flags and duplicates."""
     from melp.data.describe import describe
     from melp.data.store import Store
 
@@ -125,26 +123,26 @@ def info_command(
     typer.echo(f"{store}: {manifest['corpus']}, {len(opened)} records")
     typer.echo(
         f"{opened.rate:g} Hz, {opened.seconds:g} s, {manifest['missing']} recordings missing on disk, "
-        f"statements of {manifest['texts']} training reports without recording"
+        f"statements of {manifest['texts']} training reports without recordings"
     )
     for title, table in describe(opened).items():
         if not table.empty:
             typer.echo()
-            print_table(table.columns, table.itertuples(index=False), title)
+            print_table(list(map(str, table)), table.itertuples(index=False), title)
     if plot is not None:
         from melp.plots.figures import save
         from melp.plots.store_page import plot_store
 
         save(plot_store(opened), plot)
-        typer.echo(f"{plot}: drawn")
+        typer.echo(f"{plot}: plotted")
 
 
 @data.command("text")
 def text_command(
-    stores: str = typer.Argument(help="Stores, with commas between."),
-    out: Path = typer.Option(help="The Parquet file to write: id, fold, text."),
+    stores: str = typer.Argument(help="Stores, separated by commas."),
+    out: Path = typer.Option(help="Parquet file to write, with the columns id, fold and text."),
 ) -> None:
-    """Writes the reports of stores as texts, for `melp text pretrain --data OUT`."""
+    """Write the reports of stores to a file for `melp text pretrain --data OUT`."""
     from melp.data.store import Store
     from melp.text.sources import write_corpus
 
@@ -153,11 +151,11 @@ def text_command(
 
 
 @data.command("verify")
-def verify_command(store: Path) -> None:
-    """Compares every file of a store with its SHA-256 in the manifest."""
+def verify_command(store: Path = typer.Argument(help="Folder of the store.")) -> None:
+    """Compare every file of a store with its SHA-256 in the manifest."""
     from melp.data.store import verify
 
     problems = verify(store)
     if problems:
         raise MelpError("; ".join(problems))
-    typer.echo(f"{store}: all files are as they were written")
+    typer.echo(f"{store}: all files match the manifest")

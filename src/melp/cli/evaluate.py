@@ -1,4 +1,4 @@
-"""`melp zero-shot`, `melp probe`, `melp generate`, `melp embed`: a model on a store."""
+"""`melp zero-shot`, `melp probe`, `melp generate`, `melp embed`: evaluate a model on a store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from melp.cli import app
+from melp.cli import app, options
 from melp.cli.tables import print_table
 from melp.errors import MelpError
 
@@ -18,77 +18,62 @@ if TYPE_CHECKING:
     from melp.hub import Model
     from melp.tasks import Task
 
-_MODEL = typer.Argument(help="Model folder.")
-_TASK = typer.Option(help="Task, or several with commas.")
-_DATA = typer.Option(help="Store with the records.")
-_OUT = typer.Option(help="Folder for results.jsonl and predictions.parquet.")
-_FOLDS = typer.Option(None, help="Folds to judge, such as 9,10, instead of a split.")
-_SPLIT = typer.Option("test", help="Split of the task to judge: test or validation.")
-_FILES = {"test": "test", "validation": "val"}
-"""The published file of a split."""
-_PROTOCOL = typer.Option(
-    "corrected", help="corrected, or paper: as published, defects included, by --published-splits."
-)
-_PUBLISHED = typer.Option(
-    None, "--published-splits", help="Folder with the label files that MERL and MELP publish, at any depth."
-)
-_DEVICE = typer.Option("auto", help="auto (a GPU where there is one), cpu, cuda.")
-_TRAIN_DATA = typer.Option(
-    None, help="Store to train on, where --data has test records only (code-test: a store of code-15)."
-)
-_MIN_POSITIVES = typer.Option(1, min=1, help="Classes with fewer positives do not count in the macro mean.")
+_PUBLISHED_FILES = {"test": "test", "validation": "val"}
+"""The published label file of each split."""
 
 
 @app.command("zero-shot")
 def zero_shot_command(
-    model: Path = _MODEL,
-    task: str = _TASK,
-    data: Path = _DATA,
-    out: Path = _OUT,
-    split: str = _SPLIT,
-    folds: str | None = _FOLDS,
-    prompts: Path | None = typer.Option(None, help="JSON file with other prompts."),
-    min_positives: int = _MIN_POSITIVES,
-    protocol: str = _PROTOCOL,
-    published: Path | None = _PUBLISHED,
-    device: str = _DEVICE,
+    model: Path = options.MODEL,
+    task: str = options.TASKS,
+    data: Path = options.DATA,
+    out: Path = options.RESULTS,
+    split: str = options.SPLIT,
+    folds: str | None = options.FOLDS,
+    prompts: Path | None = typer.Option(None, help="JSON file with prompts that replace the task's."),
+    min_positives: int = options.MIN_POSITIVES,
+    protocol: str = options.PROTOCOL,
+    published: Path | None = options.PUBLISHED,
+    device: str = options.DEVICE,
 ) -> None:
-    """Judges a model by prompts alone: AUROC of ECG-prompt similarities."""
+    """Evaluate a model without labels: AUROC of the similarity of ECGs and prompts."""
     from melp.data.store import Store
     from melp.evaluation.paper_judging import paper_zero_shot
     from melp.evaluation.zero_shot import read_prompts, zero_shot_all
 
-    tasks, judged_folds = _tasks(task, split), folds_of(folds)
-    wordings = {each.name: read_prompts(prompts, each) for each in tasks if prompts}
+    tasks, test_folds = _tasks(task, split), options.parse_optional_folds(folds)
+    wordings = {task.name: read_prompts(prompts, task) for task in tasks if prompts}
     files = _published(protocol, published, {"folds": folds, "min-positives": min_positives > 1})
     store, loaded = Store(data), _load(model, device)
     if files:
-        judged = paper_zero_shot(loaded, store, tasks, files, file=_FILES[split], prompts=wordings)
+        judged = paper_zero_shot(loaded, store, tasks, files, file=_PUBLISHED_FILES[split], prompts=wordings)
     else:
         judged = zero_shot_all(
-            loaded, store, tasks, folds=judged_folds, prompts=wordings, min_positives=min_positives
+            loaded, store, tasks, folds=test_folds, prompts=wordings, min_positives=min_positives
         )
     _finish(judged, out)
 
 
 @app.command("probe")
 def probe_command(
-    model: Path = _MODEL,
-    task: str = _TASK,
-    data: Path = _DATA,
-    out: Path = _OUT,
-    fraction: str = typer.Option("100", help="Training labels used, in per cent, such as 1,10,100."),
-    seeds: int = typer.Option(1, min=1, help="Subsets drawn of each fraction below 100."),
-    split: str = _SPLIT,
-    folds: str | None = _FOLDS,
-    train_folds: str | None = typer.Option(None, help="Folds to train on, such as 1-7."),
-    train_data: Path | None = _TRAIN_DATA,
-    min_positives: int = _MIN_POSITIVES,
-    protocol: str = _PROTOCOL,
-    published: Path | None = _PUBLISHED,
-    device: str = _DEVICE,
+    model: Path = options.MODEL,
+    task: str = options.TASKS,
+    data: Path = options.DATA,
+    out: Path = options.RESULTS,
+    fraction: str = typer.Option("100", help="Percentages of training labels to use, such as 1,10,100."),
+    seeds: int = typer.Option(1, min=1, help="Number of random subsets for each fraction below 100."),
+    split: str = options.SPLIT,
+    folds: str | None = options.FOLDS,
+    train_folds: str | None = options.TRAIN_FOLDS,
+    train_data: Path | None = typer.Option(
+        None, help="Store to train on if --data has only test records (code-test: a store of code-15)."
+    ),
+    min_positives: int = options.MIN_POSITIVES,
+    protocol: str = options.PROTOCOL,
+    published: Path | None = options.PUBLISHED,
+    device: str = options.DEVICE,
 ) -> None:
-    """Judges a frozen model by linear probes on its embeddings."""
+    """Evaluate the embeddings of a model with linear probes: AUROC of logistic regression."""
     from melp.data.store import Store
     from melp.evaluation.paper_probe import paper_probe
     from melp.evaluation.probe import probe_all
@@ -96,10 +81,10 @@ def probe_command(
     tasks, fractions = _tasks(task, split), _fractions(fraction)
     chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
     files = _published(protocol, published, {**chosen, "min-positives": min_positives > 1})
-    sides = folds_of(folds), folds_of(train_folds)
+    test, train = options.parse_optional_folds(folds), options.parse_optional_folds(train_folds)
     store, loaded = Store(data), _load(model, device)
     if files:
-        judged = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_FILES[split])
+        judged = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_PUBLISHED_FILES[split])
     else:
         judged = probe_all(
             loaded,
@@ -107,8 +92,8 @@ def probe_command(
             tasks,
             fractions=fractions,
             seeds=range(seeds),
-            folds=sides[0],
-            train_folds=sides[1],
+            folds=test,
+            train_folds=train,
             train_store=Store(train_data) if train_data else None,
             min_positives=min_positives,
         )
@@ -117,14 +102,14 @@ def probe_command(
 
 @app.command("generate")
 def generate_command(
-    model: Path = _MODEL,
-    data: Path = _DATA,
+    model: Path = options.MODEL,
+    data: Path = options.DATA,
     out: Path = typer.Option(help="Folder for reports.parquet, reports.txt and results.jsonl."),
-    folds: str = typer.Option("10", help="Folds whose reports are written."),
-    beams: int = typer.Option(1, min=1, help="Width of the beam search; 1 is greedy."),
-    device: str = _DEVICE,
+    folds: str = typer.Option("10", help="Folds to write reports for, such as 9,10."),
+    beams: int = typer.Option(1, min=1, help="Beam width; 1 is greedy search."),
+    device: str = options.DEVICE,
 ) -> None:
-    """Writes reports beside the true ones: BLEU-4 and ROUGE-L, with two baselines."""
+    """Generate reports and compare them with the true ones: BLEU-4 and ROUGE-L, with two baselines."""
     from melp.data.store import Store
     from melp.evaluation.classify import DISCLAIMER
     from melp.evaluation.generation import generate, save_generation
@@ -142,16 +127,16 @@ def generate_command(
 
 @app.command("embed")
 def embed_command(
-    model: Path = _MODEL,
-    data: Path = _DATA,
+    model: Path = options.MODEL,
+    data: Path = options.DATA,
     out: Path = typer.Option(help="Folder for embeddings.npy and ids.parquet."),
-    folds: str | None = typer.Option(None, help="Only these folds."),
+    folds: str | None = typer.Option(None, help="Folds to embed, such as 9,10; default: all."),
     space: str = typer.Option(
-        "features", help="features (for probes) or text (shared with text, unit length)."
+        "features", help="features (for probes) or text (unit vectors, comparable with those of text)."
     ),
-    device: str = _DEVICE,
+    device: str = options.DEVICE,
 ) -> None:
-    """Writes the embeddings of a store's records."""
+    """Write the embeddings of the records of a store."""
     import numpy as np
 
     from melp.data.store import Store
@@ -159,23 +144,22 @@ def embed_command(
 
     if space not in ("features", "text"):
         raise MelpError(f"space: found {space!r}, wanted features or text")
-    store, wanted = Store(data), folds_of(folds)
-    here = store.index["fold"].isin(wanted) if wanted else np.ones(len(store), dtype=bool)
-    rows = np.flatnonzero(here)
+    store, chosen = Store(data), options.parse_optional_folds(folds)
+    rows = np.flatnonzero(store.index["fold"].isin(chosen)) if chosen else np.arange(len(store))
     if not len(rows):
         raise MelpError(f"{data}: no record in folds {folds}")
     vectors = embed_rows(_load(model, device), store, rows, space=space)
     write_embeddings(vectors, store.index.iloc[rows], out)
-    typer.echo(f"{out}: {vectors.shape[0]} embeddings of {vectors.shape[1]} numbers")
+    typer.echo(f"{out}: {vectors.shape[0]} embeddings of dimension {vectors.shape[1]}")
 
 
 def _tasks(text: str, split: str) -> list[Task]:
-    """Tasks by name; for the validation split its folds stand in for the test folds."""
+    """Return tasks by name; for the validation split, their test folds are their validation folds."""
     from melp.tasks import get_task
 
     tasks = [get_task(name.strip()) for name in text.split(",")]
-    if split not in _FILES:
-        raise MelpError(f"split: found {split!r}, wanted {' or '.join(_FILES)}")
+    if split not in _PUBLISHED_FILES:
+        raise MelpError(f"split: found {split!r}, wanted {' or '.join(_PUBLISHED_FILES)}")
     if split == "test":
         return tasks
     return [replace(task, test_folds=task.validation_folds) for task in tasks]
@@ -193,25 +177,21 @@ def _load(folder: Path, device: str) -> Model:
     return load(folder, device)
 
 
-def folds_of(text: str | None) -> tuple[int, ...] | None:
-    """Folds as an option names them; None where it is not given."""
-    from melp.tasks import parse_folds
-
-    return None if text is None else parse_folds(text)
-
-
 def _fractions(text: str) -> list[float]:
     try:
         fractions = [float(part) for part in text.split(",")]
     except ValueError:
         fractions = []
     if not fractions or not all(0 < fraction <= 100 for fraction in fractions):
-        raise MelpError(f"fraction: found {text!r}, wanted per cents above 0 and up to 100, such as 1,10,100")
+        raise MelpError(f"fraction: found {text!r}, wanted percentages above 0, up to 100, such as 1,10")
     return fractions
 
 
 def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object]) -> Path | None:
-    """The folder of the published label files under protocol "paper", which leaves nothing else to choose."""
+    """Return the folder of the published label files; None under protocol "corrected".
+
+    `chosen` are the options that protocol "paper" does not allow.
+    """
     if protocol not in ("corrected", "paper"):
         raise MelpError(f"protocol: found {protocol!r}, wanted corrected or paper")
     if protocol == "corrected":
@@ -223,9 +203,8 @@ def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object])
             "protocol paper: no --published-splits found, wanted the folder of the label files that MERL and "
             "MELP publish"
         )
-    given = [name for name, value in chosen.items() if value]
-    if given:
-        raise MelpError(f"protocol paper: --{given[0]} found, wanted none: what is published has no choice")
+    if given := [name for name, value in chosen.items() if value]:
+        raise MelpError(f"protocol paper: --{given[0]} found, wanted none: the published protocol fixes it")
     return folder
 
 
@@ -237,7 +216,7 @@ def _finish(judged: Sequence[Judged], out: Path) -> None:
 
 
 def print_judged(judged: Sequence[Judged]) -> None:
-    """A line a cell, then what is to be known of them, on stderr."""
+    """Print a table with one row per cell, then notes on stderr."""
     names = ("task", "labels", "seed", "macro AUROC", "95 %", "records", "left out")
     rows = []
     for each in judged:
@@ -255,7 +234,7 @@ def print_judged(judged: Sequence[Judged]) -> None:
             )
         )
     print_table(names, rows)
-    # Cells of one task differ in neither.
+    # The cells of a task have the same notes.
     for line in dict.fromkeys(line for each in judged for line in _notes(each)):
         typer.echo(line, err=True)
 

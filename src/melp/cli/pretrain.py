@@ -1,4 +1,4 @@
-"""`melp pretrain METHOD`: a method on a store."""
+"""`melp pretrain METHOD`: pretrain a method on a store."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ from pathlib import Path
 
 import typer
 
-from melp.cli import app
+from melp.cli import app, options
 
 
 @app.command(context_settings={"allow_interspersed_args": True})
 def pretrain(
-    method: str = typer.Argument(help="Name of the method, such as melp; `melp methods` lists them."),
-    options: list[str] = typer.Argument(
-        None, help="key=value options of the recipe, such as method.beats=12."
-    ),
-    data: Path = typer.Option(..., "--data", help="Store to train on."),
-    out: Path = typer.Option(..., "--out", help="Folder of the run, which becomes the model."),
-    recipe: str = typer.Option(None, "--recipe", help="Recipe by name (melp/laptop) or YAML file."),
+    method: str = typer.Argument(help="Method, such as melp; see `melp methods`."),
+    settings: list[str] = options.SETTINGS,
+    data: Path = options.DATA,
+    out: Path = typer.Option(help="Folder for the run; at the end it is a model folder."),
+    recipe: str = options.RECIPE,
 ) -> None:
-    """Pretrain a method on a store; a killed training goes on where it was last saved."""
+    """Pretrain a method on a store. The same command resumes a stopped training."""
     from melp.data.store import Store
     from melp.methods import get_method
     from melp.recipes import load_recipe
     from melp.training.pretrain import pretrain as run
 
-    settings = load_recipe(method, recipe, options or [])
-    run(method, Store(data), settings, out)
-    judges = "`melp zero-shot` and `melp probe`" if "text" in get_method(method).needs else "`melp probe`"
-    typer.echo(f"{out}: {method} pretrained; judge it with {judges}")
+    run(method, Store(data), load_recipe(method, recipe, settings or []), out)
+    commands = "`melp zero-shot` and `melp probe`" if "text" in get_method(method).needs else "`melp probe`"
+    typer.echo(f"{out}: {method} pretrained; evaluate it with {commands}")

@@ -1,4 +1,4 @@
-"""`melp text`: the language model of stage 1."""
+"""`melp text`: train the language model of stage 1."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from pathlib import Path
 
 import typer
 
-from melp.cli import app
+from melp.cli import app, options
 
-text = typer.Typer(help="The cardiology language model (stage 1).", no_args_is_help=True)
+text = typer.Typer(help="Train the cardiology language model (stage 1).", no_args_is_help=True)
 app.add_typer(text, name="text")
 
 
 @text.command()
 def pretrain(
-    options: list[str] = typer.Argument(None, help="key=value options, such as model.layers=2."),
-    data: str = typer.Option(..., "--data", help="Stores, .txt or .parquet files, with commas between."),
-    out: Path = typer.Option(..., "--out", help="Folder of the language model."),
-    recipe: str = typer.Option(None, "--recipe", help="Recipe by name (text/laptop) or YAML file."),
+    settings: list[str] = options.SETTINGS,
+    data: str = typer.Option(help="Stores, .txt or .parquet files, separated by commas."),
+    out: Path = typer.Option(help="Folder for the language model."),
+    recipe: str = options.RECIPE,
 ) -> None:
-    """Train a language model by masking; method.text=OUT then uses it."""
+    """Train a masked language model. To use it, set method.text=OUT."""
     from melp.recipes import load_text_recipe
     from melp.training.pretrain_text import pretrain_text, texts_of
 
-    settings = load_text_recipe(recipe, options or [])
-    train, validation = texts_of(data.split(","), settings.data)
-    pretrain_text(train, validation, settings, out)
-    typer.echo(f"{out}: language model; use it with `melp pretrain melp text={out}`")
+    loaded = load_text_recipe(recipe, settings or [])
+    train, validation = texts_of(data.split(","), loaded.data)
+    pretrain_text(train, validation, loaded, out)
+    typer.echo(f"{out}: language model; use it with `melp pretrain melp method.text={out}`")

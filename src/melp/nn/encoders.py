@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
+import torch
+
 from melp.errors import MelpError
 from melp.nn.base import Encoder
 from melp.nn.clocs import SMALL_CNN_PRESETS, SmallCNN
@@ -53,6 +55,28 @@ def list_encoders(kind: type[Encoder] = Encoder) -> list[str]:
     return sorted(name for name, preset in ENCODERS.items() if issubclass(preset.build, kind))
 
 
+def get_preset(name: str) -> Preset:
+    """Return the preset of an encoder.
+
+    Raises:
+        MelpError: unknown name.
+    """
+    if name not in ENCODERS:
+        raise MelpError(f"encoder: {name!r} found, wanted one of {', '.join(list_encoders())}")
+    return ENCODERS[name]
+
+
+def describe_encoder(name: str) -> tuple[str, str, int, str, str, str]:
+    """Return name, millions of parameters, width, Hz, frames per second and needs, for a table."""
+    rate = get_preset(name).rate
+    # The meta device allocates no memory for the weights; the largest encoders have a gigabyte.
+    with torch.device("meta"):
+        encoder = build_encoder(name)
+    parameters = sum(weight.numel() for weight in encoder.parameters())
+    frames = encoder.frame_count(round(10 * rate)) / 10
+    return name, f"{parameters / 1e6:.1f} M", encoder.dim, f"{rate:g}", f"{frames:g}", encoder.needs
+
+
 def build_encoder(
     name: str,
     leads: int = 12,
@@ -72,9 +96,7 @@ def build_encoder(
     Raises:
         MelpError: unknown name, unknown field, or invalid sizes.
     """
-    if name not in ENCODERS:
-        raise MelpError(f"encoder: {name!r} found, wanted one of {', '.join(list_encoders())}")
-    preset = ENCODERS[name]
+    preset = get_preset(name)
     fields = {field.name for field in dataclasses.fields(preset.config)}
     if unknown := sorted(set(overrides) - fields):
         raise MelpError(

@@ -1,0 +1,69 @@
+"""`melp methods`, `melp encoders`: list and describe them."""
+
+from __future__ import annotations
+
+import inspect
+
+import typer
+
+from melp.cli import app
+from melp.cli.tables import print_table
+
+
+@app.command("methods")
+def methods_command(name: str = typer.Argument(None, help="Describe this method and its options.")) -> None:
+    """List the pretraining methods, or describe one: idea, formula in words, paper, options."""
+    from melp.methods import get_method, list_methods
+    from melp.recipes import list_recipes
+
+    if name is None:
+        methods = {name: get_method(name) for name in list_methods()}
+        rows = [(name, ", ".join(method.needs), method.paper) for name, method in methods.items()]
+        print_table(("method", "needs", "paper"), rows)
+        typer.echo("\nSee `melp methods METHOD` for one method; train it with `melp pretrain METHOD`.")
+        return
+    method = get_method(name)
+    typer.echo(f"{name} (needs {', '.join(method.needs)})\n")
+    _print_docstring(method)
+    _print_docstring(method.Config)
+    _print_options(method.Config(), "method.")
+    recipes = [recipe for recipe in list_recipes() if recipe.startswith(f"{name}/")]
+    typer.echo(f"\nrecipes: {', '.join(recipes) or 'none'}")
+
+
+@app.command("encoders")
+def encoders_command(name: str = typer.Argument(None, help="Describe this encoder and its sizes.")) -> None:
+    """List the ECG encoders, or describe one. Select an encoder with method.encoder=NAME."""
+    from melp.nn.encoders import describe_encoder, get_preset, list_encoders
+
+    if name is None:
+        columns = ("encoder", "parameters", "width", "Hz", "frames/s", "needs")
+        print_table(columns, [describe_encoder(name) for name in list_encoders()])
+        typer.echo("\nSee `melp encoders NAME` for one encoder; select it with method.encoder=NAME.")
+        return
+    preset = get_preset(name)
+    typer.echo(f"{name}, sizes for {preset.rate:g} Hz\n")
+    _print_docstring(preset.build)
+    _print_options(preset.config)
+
+
+def _print_docstring(kind: type) -> None:
+    typer.echo(inspect.cleandoc(kind.__doc__ or "") + "\n")
+
+
+def _print_options(config: object, prefix: str = "") -> None:
+    """Print the fields of a dataclass, as they are written on the command line, and their descriptions."""
+    from melp.methods._options import list_options
+
+    options = list_options(type(config))
+    rows = [(f"{prefix}{one.name}={_text(getattr(config, one.name))}", one.meaning) for one in options]
+    print_table(("option and default", "meaning"), rows)
+
+
+def _text(value: object) -> str:
+    """Format a value as on the command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return f"[{','.join(map(_text, value))}]"
+    return str(value)

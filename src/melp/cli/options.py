@@ -1,0 +1,33 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import typer
+
+MODEL = typer.Argument(help="Model folder.")
+DATA = typer.Option(help="Data store.")
+TASKS = typer.Option(help="Task, or several separated by commas; a name or a YAML file.")
+RESULTS = typer.Option(help="Folder for results.jsonl and predictions.parquet.")
+FOLDS = typer.Option(None, help="Test folds, such as 9,10; default: those of the task.")
+TRAIN_FOLDS = typer.Option(None, help="Folds to train on, such as 1-7.")
+MIN_POSITIVES = typer.Option(1, min=1, help="Leave classes with fewer positives out of the macro average.")
+RECIPE = typer.Option(None, help="Recipe: a name such as melp/laptop or text/laptop, or a YAML file.")
+SETTINGS = typer.Argument(None, help="Settings of the recipe as key=value, such as training.batch_size=64.")
+DEVICE = typer.Option("auto", help="auto (a GPU if there is one), cpu or cuda.")
+SPLIT = typer.Option("test", help="Split of the task to evaluate: test or validation.")
+PROTOCOL = typer.Option(
+    "corrected", help="corrected, or paper: as published, including its defects; needs --published-splits."
+)
+PUBLISHED = typer.Option(
+    None, "--published-splits", help="Folder that contains the label files published by MERL and MELP."
+)
+ALLOW_MISSING = typer.Option(
+    False, "--allow-missing", help="Continue if recordings are missing on disk."
+)  # fmt: skip
+
+
+def parse_optional_folds(text: str | None) -> tuple[int, ...] | None:
+    """Return the folds of an option, or None if it is not given."""
+    from melp.tasks import parse_folds
+
+    return None if text is None else parse_folds(text)
