@@ -65,9 +65,7 @@ def probe_command(
     split: str = options.SPLIT,
     folds: str | None = options.FOLDS,
     train_folds: str | None = options.TRAIN_FOLDS,
-    train_data: Path | None = typer.Option(
-        None, help="Store to train on if --data has only test records (code-test: a store of code-15)."
-    ),
+    train_data: Path | None = options.TRAIN_DATA,
     min_positives: int = options.MIN_POSITIVES,
     protocol: str = options.PROTOCOL,
     published: Path | None = options.PUBLISHED,

@@ -10,6 +10,9 @@ TASKS = typer.Option(help="Task, or several separated by commas; a name or a YAM
 RESULTS = typer.Option(help="Folder for results.jsonl and predictions.parquet.")
 FOLDS = typer.Option(None, help="Test folds, such as 9,10; default: those of the task.")
 TRAIN_FOLDS = typer.Option(None, help="Folds to train on, such as 1-7.")
+TRAIN_DATA = typer.Option(
+    None, help="Store to train on if --data has only test records (code-test: a store of code-15)."
+)
 MIN_POSITIVES = typer.Option(1, min=1, help="Leave classes with fewer positives out of the macro average.")
 RECIPE = typer.Option(None, help="Recipe: a name such as melp/laptop or text/laptop, or a YAML file.")
 SETTINGS = typer.Argument(None, help="Settings of the recipe as key=value, such as training.batch_size=64.")
