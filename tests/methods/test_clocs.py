@@ -36,15 +36,12 @@ def test_the_loss_view_by_view(workshop: Workshop, form: str) -> None:
     method: Any = workshop.method("clocs", (f"form={form}",)).eval()
     batch = workshop.batch("clocs")
     batch["patient"] = torch.tensor([0, 1, 2, 0, 3, 4, 4, 5])
-    views = [
-        method.projector(
-            method.encoder.lead_encoder(batch["ecg"][:, lead : lead + 1, half * 500 : half * 500 + 500]).mean(
-                1
-            )
-        )
+    parts = [
+        batch["ecg"][:, lead : lead + 1, half * 500 : half * 500 + 500]
         for half in (0, 1)
         for lead in range(12)
     ]
+    views = [method.projector(method.encoder.lead_encoder(part).mean(1)) for part in parts]
     losses = [
         patient_contrast(views[one][None], views[other][None], batch["patient"], 0.1)
         for one, other in method.pairs.t().tolist()
