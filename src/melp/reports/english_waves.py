@@ -51,9 +51,9 @@ def _clauses(body: str) -> list[tuple[str, str]] | None:
 
 
 def wave_statements(sentence: str) -> list[str]:
-    """Split "t waves are inverted in i and flat in v5" into "t wave inversion in i" and a second statement.
+    """Split a sentence about waves into statements; other sentences are returned unchanged.
 
-    Other sentences are returned unchanged.
+    "t waves are inverted in i and flat in v5" gives "t wave inversion in i" and "t wave flattening in v5".
     """
     if not _START.match(sentence):
         return [sentence]

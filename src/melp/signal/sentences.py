@@ -70,10 +70,9 @@ def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: in
     if leads > slots:
         raise MelpError(f"sentences: {slots} slots found, wanted {leads} or more, one per lead")
     ecg = resample(at_least_single(ecg), rate, BEAT_RATE)
-    time = ecg.shape[-1]
     peaks, count = _peaks_or_seconds(ecg)
     most = min(peaks.shape[1], slots // leads)
-    peaks, ends = peaks[:, :most], _ends(peaks, count, time)[:, :most]
+    peaks, ends = peaks[:, :most], _ends(peaks, count, ecg.shape[-1])[:, :most]
     count = count.clamp(max=most)
     beats = _cut(ecg - ecg.median(-1, keepdim=True).values, peaks, ends)
     slot = torch.arange(slots, device=ecg.device)
@@ -81,11 +80,10 @@ def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: in
     lead, beat = slot // count[:, None], slot % count[:, None]
     used = lead < leads
     row = torch.where(used, lead * most + beat, 0)[..., None]
-    second = peaks.gather(1, beat) // BEAT_RATE + 1
     return Sentences(
         beats=torch.where(used[..., None], beats.flatten(1, 2).take_along_dim(row, 1), 0.0),
         lead=torch.where(used, lead + 1, 0),
-        second=torch.where(used, second, 0),
+        second=torch.where(used, peaks.gather(1, beat) // BEAT_RATE + 1, 0),
         ends=ends.contiguous(),
         count=count,
     )

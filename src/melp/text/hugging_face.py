@@ -28,7 +28,7 @@ _SIZES = {
     "attention_dropout": "attention_probs_dropout_prob",
     "eps": "layer_norm_eps",
 }
-# Our prefixes of parameters -> those of Hugging Face; the first match is used, so longer ones come first.
+# Our prefixes of parameters -> those of Hugging Face.
 _PARTS = {
     "embedding_norm.": "embeddings.LayerNorm.",
     "word_embeddings.": "embeddings.word_embeddings.",
