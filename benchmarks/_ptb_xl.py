@@ -1,4 +1,4 @@
-"""Runs on the PTB-XL recordings at hand: folds, training, judging, committed rows."""
+"""Runs on the PTB-XL recordings at hand: folds, training, evaluation, committed rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from melp.data.store import Store
-from melp.evaluation.judging import Judged, save
+from melp.evaluation.cells import Evaluation, save
 from melp.evaluation.probe import probe
 from melp.evaluation.results import read_results
 from melp.evaluation.zero_shot import zero_shot
@@ -19,7 +19,7 @@ from melp.recipes import Recipe
 from melp.tasks import get_task
 from melp.training.pretrain import pretrain
 
-TRAINED, SELECTING, JUDGED = tuple(range(1, 8)), (8,), (9, 10)
+TRAINING, VALIDATION, TEST = tuple(range(1, 8)), (8,), (9, 10)
 SECONDS, TIMES = "seconds.json", "training_time.json"
 CLOCK = "CPU time on one thread"
 
@@ -38,19 +38,19 @@ def seconds_of(run: Path) -> float:
     return float(json.loads((run / SECONDS).read_text()))
 
 
-def judge_run(run: Path, store: Store, tasks: Mapping[str, int]) -> None:
-    """Judge a run by linear probes, and by zero-shot if it has a space shared with text.
+def evaluate_run(run: Path, store: Store, tasks: Mapping[str, int]) -> None:
+    """Evaluate a run by linear probes, and by zero-shot if it has a space shared with text.
 
     `tasks` maps names to the fewest positives of a class that counts. Results and predictions go to the run.
     """
     model = load(run)
-    judged: list[Judged] = []
+    evaluations: list[Evaluation] = []
     for name, least in tasks.items():
-        task = get_task(name)
+        task, options = [get_task(name)], {"folds": TEST, "min_positives": least}
         if model.config["method"]["global_weight"]:
-            judged.append(zero_shot(model, store, task, folds=JUDGED, min_positives=least))
-        judged += probe(model, store, task, folds=JUDGED, train_folds=TRAINED, min_positives=least)
-    save(judged, run)
+            evaluations += zero_shot(model, store, task, **options)
+        evaluations += probe(model, store, task, train_folds=TRAINING, **options)
+    save(evaluations, run)
 
 
 def commit_rows(runs: Mapping[Path, str], folder: Path) -> None:

@@ -3,8 +3,8 @@
     python benchmarks/ablation.py --data STORE --runs DIR [--seeds 0,1,2] [training.epochs=12 ...]
 
 Every run has the recipe melp/laptop and the same language model (DIR/text, trained first). Trains on folds
-1-7 and judges on folds 9 and 10; the probe is trained on folds 1-7. Completed runs are not repeated. The rows
-go to benchmarks/results/ablation; `benchmarks/tables.py` writes the table.
+1-7 and evaluates on folds 9 and 10; the probe is trained on folds 1-7. Completed runs are not repeated. The
+rows go to benchmarks/results/ablation; `benchmarks/tables.py` writes the table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from _common import RESULTS, parser
-from _ptb_xl import commit_rows, judge_run, read_times, train
+from _ptb_xl import commit_rows, evaluate_run, read_times, train
 
 from melp.data.store import Store
 from melp.evaluation.results import RESULTS as FILE
@@ -72,7 +72,7 @@ def main() -> None:
             recipe.text = str(text)
             train("melp", store, recipe, run)
             if not (run / FILE).exists():
-                judge_run(run, store, TASKS)
+                evaluate_run(run, store, TASKS)
             runs[run] = losses
     commit_rows(runs, ROWS)
     print(table())

@@ -18,13 +18,14 @@ from typing import Any
 
 import pandas as pd
 from _common import RESULTS, parser
-from _ptb_xl import JUDGED, TRAINED
+from _ptb_xl import TEST, TRAINING
 
 from melp.data.store import Store
+from melp.evaluation.cells import save
 from melp.evaluation.comparison import compare
-from melp.evaluation.judging import divide, patients_of, save
-from melp.evaluation.probe import probe_all
+from melp.evaluation.probe import probe
 from melp.evaluation.results import PREDICTIONS, read_predictions
+from melp.evaluation.split import patients_of, split_records
 from melp.evaluation.tables import change_cell, markdown_table
 from melp.hub import load
 from melp.tasks import get_task
@@ -39,7 +40,7 @@ Scores = dict[tuple[str, float], list[pd.DataFrame]]
 
 
 def scores_of(store: Store, runs: list[Path], reading: str) -> Scores:
-    """Return scores of the judged records by the probes of all runs of a method."""
+    """Return scores of the test records by the probes of all runs of a method."""
     scores: Scores = {}
     for run in runs:
         folder = run / f"comparison-{reading or 'own'}"
@@ -47,9 +48,9 @@ def scores_of(store: Store, runs: list[Path], reading: str) -> Scores:
             model = load(run)
             if reading and hasattr(model.method.config, "probe"):
                 model.method.config = replace(model.method.config, probe=reading)
-            tasks, sides = map(get_task, TASKS), {"folds": JUDGED, "train_folds": TRAINED}
-            chosen: dict[str, Any] = {"fractions": FRACTIONS, "seeds": SUBSETS, "min_positives": LEAST}
-            save(probe_all(model, store, list(tasks), **sides, **chosen), folder)
+            options: dict[str, Any] = {"folds": TEST, "train_folds": TRAINING, "min_positives": LEAST}
+            tasks = list(map(get_task, TASKS))
+            save(probe(model, store, tasks, fractions=FRACTIONS, seeds=SUBSETS, **options), folder)
         for cell, table, _ in read_predictions(folder):
             scores.setdefault((cell.task, cell.fraction), []).append(table)
     return scores
@@ -59,8 +60,8 @@ def differences(store: Store, name: str, first: Scores, second: Scores) -> list[
     """Return the difference between two methods in each task and fraction; `name` is that of the second."""
     cells = []
     for (task, fraction), tables in first.items():
-        part = divide(get_task(task), store, JUDGED, TRAINED)
-        labels, patients = part.labels.loc[part.judged], patients_of(store, part.judged)
+        split = split_records(get_task(task), store, TEST, TRAINING)
+        labels, patients = split.labels.loc[split.test], patients_of(store, split.test)
         difference = compare(tables, second[task, fraction], labels, patients, min_positives=LEAST)
         cells.append({"other": name, "task": task, "fraction": fraction, **asdict(difference)})
     return cells

@@ -2,9 +2,9 @@
 
     python benchmarks/laptop.py --data STORE --runs DIR [--seeds 0,1,2]
 
-Trains on folds 1-7, selects weights by the loss on fold 8 (no labels) and judges on folds 9 and 10; the probe
-is trained on folds 1-7. Every seed trains its own language model. Completed runs are not repeated. The rows
-go to benchmarks/results/laptop; `benchmarks/tables.py` writes the table.
+Trains on folds 1-7, selects weights by the loss on fold 8 (no labels) and evaluates on folds 9 and 10; the
+probe is trained on folds 1-7. Every seed trains its own language model. Completed runs are not repeated. The
+rows go to benchmarks/results/laptop; `benchmarks/tables.py` writes the table.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from _common import RESULTS, parser
-from _ptb_xl import JUDGED, commit_rows, judge_run, read_times, train
+from _ptb_xl import TEST, commit_rows, evaluate_run, read_times, train
 
 from melp.data.store import Store
 from melp.evaluation.generation import TASK, generate, save_generation
@@ -64,8 +64,8 @@ def main() -> None:
         changes = [f"training.seed={seed}", f"stage1.training.seed={seed}"]
         train("melp", store, load_recipe("melp", "melp/laptop", changes), run)
         if not (run / FILE).exists():
-            save_generation(generate(load(run), store, JUDGED, beams=3, seed=0), run / "reports")
-            judge_run(run, store, TASKS)
+            save_generation(generate(load(run), store, TEST, beams=3, seed=0), run / "reports")
+            evaluate_run(run, store, TASKS)
     commit_rows(dict.fromkeys(runs, "melp"), ROWS)
     print(table())
 

@@ -1,4 +1,4 @@
-"""Pretrain every method on the PTB-XL recordings at hand, each with its recipe NAME/laptop, and judge it.
+"""Pretrain every method on the PTB-XL recordings at hand, each with its recipe NAME/laptop, and evaluate it.
 
     python benchmarks/methods.py --data STORE --runs DIR [--methods simclr,merl] [--seeds 0]
     python benchmarks/methods.py --data STORE --runs DIR --methods simclr,crt --supervised
@@ -23,16 +23,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _common import RESULTS, parser
-from _ptb_xl import JUDGED, SELECTING, TRAINED, seconds_of, train
+from _ptb_xl import TEST, TRAINING, VALIDATION, seconds_of, train
 
 from melp.data.store import Store
+from melp.evaluation.cells import save
 from melp.evaluation.comparison import compare
 from melp.evaluation.effective_rank import effective_rank
 from melp.evaluation.finetune import finetune, untrained
-from melp.evaluation.judging import divide, patients_of, save
 from melp.evaluation.probe import probe, probe_features
 from melp.evaluation.results import RESULTS as FILE
 from melp.evaluation.results import read_predictions, read_results
+from melp.evaluation.split import patients_of, split_records
 from melp.evaluation.tables import change_cell, markdown_table, mean_cell
 from melp.hub import load
 from melp.hub.folder import CONFIG
@@ -64,21 +65,18 @@ def pretrain(name: str, seed: str, store: Store, run: Path, runs: Path, begin: P
     train(name, store, recipe, run, seconds_of(begin) if begin else 0)
 
 
-def judge_with_untrained(store: Store, run: Path) -> None:
+def evaluate_with_untrained(store: Store, run: Path) -> None:
     """Probe a run and its network untrained; write how the loss fell and how the embeddings spread."""
     model, task = load(run), get_task(TASK)
-    part = divide(task, store, JUDGED, TRAINED)
-    features = probe_features(model, store, part.judged.union(part.trained, sort=False))
-    judged = probe(model, store, task, folds=JUDGED, train_folds=TRAINED, features=features)
-    for seed in DRAWS:
-        network = untrained(model, run / f"{UNTRAINED}-{seed}", seed)
-        judged += probe(network, store, task, folds=JUDGED, train_folds=TRAINED)
-    save(judged, run)
+    networks = [model, *(untrained(model, run / f"{UNTRAINED}-{seed}", seed) for seed in DRAWS)]
+    for network in networks:
+        save(probe(network, store, [task], folds=TEST, train_folds=TRAINING), run)
+    features = probe_features(model, store, split_records(task, store, TEST, TRAINING).test)
     losses = [value for _, value in read_log(run / LOG)["loss"].train]
     summary = {
         "first_loss": float(np.mean(losses[:ENDS])),
         "last_loss": float(np.mean(losses[-ENDS:])),
-        "rank": effective_rank(features.loc[part.judged].to_numpy()),
+        "rank": effective_rank(features.to_numpy()),
         "dim": features.shape[1],
     }
     (run / SUMMARY).write_text(json.dumps(summary, indent=1) + "\n")
@@ -86,7 +84,7 @@ def judge_with_untrained(store: Store, run: Path) -> None:
 
 def supervise(store: Store, run: Path) -> None:
     """Train the run's network from random weights with labels; fold 8 selects the weights."""
-    out, sides = run / SUPERVISED, {"folds": JUDGED, "train_folds": TRAINED, "validation_folds": SELECTING}
+    out, sides = run / SUPERVISED, {"folds": TEST, "train_folds": TRAINING, "validation_folds": VALIDATION}
     if not (out / FILE).exists():
         save([finetune(load(run), store, get_task(TASK), out, scratch=True, **sides)], out)
 
@@ -127,8 +125,8 @@ def network(run: Path) -> str:
 
 def gains(store: Store, runs: list[Path]) -> dict[str, dict[str, Any]]:
     """Return how far each method is ahead of its untrained network, over all its seeds."""
-    part = divide(get_task(TASK), store, JUDGED, TRAINED)
-    labels, patients = part.labels.loc[part.judged], patients_of(store, part.judged)
+    split = split_records(get_task(TASK), store, TEST, TRAINING)
+    labels, patients = split.labels.loc[split.test], patients_of(store, split.test)
     tables: dict[str, tuple[list[pd.DataFrame], list[pd.DataFrame]]] = defaultdict(lambda: ([], []))
     for run in runs:
         for cell, scores, _ in read_predictions(run):
@@ -179,7 +177,7 @@ def main() -> None:
             run = arguments.runs / f"{name}{suffix}-{seed}"
             pretrain(name, seed, store, run, arguments.runs, begin)
             if not (run / SUMMARY).exists():
-                judge_with_untrained(store, run)
+                evaluate_with_untrained(store, run)
             if arguments.supervised:
                 supervise(store, run)
     runs = [file.parent for file in sorted(arguments.runs.glob(f"*/{SUMMARY}"))]

@@ -105,7 +105,7 @@ def test_classify(run: Run, tmp_path: Path) -> None:
         (("probe", "model", "--task", "ptbxl-rhythm", "--fraction", "0"), "fraction: found '0'"),
         (
             ("probe", "model", "--task", "ptbxl-rhythm", "--train-folds", "10"),
-            "10 both judged and trained on",
+            "10 both evaluated and trained on",
         ),
         (("generate", "model", "--folds", "55"), "no reports in folds 55"),
         (("embed", "model", "--space", "x"), "space: found 'x'"),
@@ -135,7 +135,7 @@ def test_protocol_paper(run: Run, data: Path, tmp_path: Path) -> None:
     words += ("--published-splits", files)
     code, _, error = run("zero-shot", "model", *words, "--split", "validation")
     assert code == 0 and error.startswith("ptbxl_rhythm_val.csv: 2 of 26 records are not in")
-    assert error.endswith("among the records judged; these count 0\n") and error.count("\n") == 2
+    assert error.endswith("among the records evaluated; these count 0\n") and error.count("\n") == 2
     assert run("probe", "model", *words, "--fraction", "50,100")[0] == 0
     lines = pd.read_json(tmp_path / "results.jsonl", lines=True)
     macro = lines[lines["metric"] == "auroc_macro"]
@@ -184,7 +184,7 @@ def test_shared_records_are_one_line(
     words = ("zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path)
     code, _, error = run(*words)
     line = (
-        "ptbxl-rhythm: model was trained on 12 of the 24 records judged (r018, r038, r058, r078, r098, ...), "
+        "ptbxl-rhythm: model was trained on 12 of the 24 records evaluated (r018, r038, r058, r078, r098, ...), "
     )
     assert (code, error) == (0, line + "and on 12 of their patients\n")
     results = pd.read_json(tmp_path / "results.jsonl", lines=True)

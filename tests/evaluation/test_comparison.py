@@ -15,9 +15,9 @@ CLASSES = ["AFIB", "SR", "PACE"]
 def tables(
     seed: int, records: int = 120, quality: float = 1.0
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
-    """Scores, labels and patients; two recordings a patient."""
-    truth = np.random.default_rng(0)
-    labels = truth.random((records, 3)) < (0.4, 0.5, 0.02)
+    """Scores, labels and patients; two recordings per patient."""
+    generator = np.random.default_rng(0)
+    labels = generator.random((records, 3)) < (0.4, 0.5, 0.02)
     noise = np.random.default_rng(seed).normal(size=labels.shape)
     ids = pd.Index([f"r{row}" for row in range(records)])
     return (
@@ -39,34 +39,36 @@ def slow_areas(scores: pd.DataFrame, labels: pd.DataFrame, rows: np.ndarray, cla
 def test_difference_of_means_over_tables() -> None:
     first, second = [tables(seed)[0] for seed in (1, 2)], [tables(3, quality=0.2)[0]]
     _, labels, patients = tables(1)
-    found = compare(first, second, labels, patients, min_positives=5)
-    everyone, classes = np.arange(len(labels)), ["AFIB", "SR"]
-    wanted = np.mean([slow_areas(table, labels, everyone, classes) for table in first])
-    assert found.first == pytest.approx(wanted)
-    assert found.second == pytest.approx(slow_areas(second[0], labels, everyone, classes))
-    assert found.difference == pytest.approx(found.first - found.second) and found.lo > 0
-    assert (found.left_out, found.n, found.patients) == (("PACE",), 120, 60)
+    difference = compare(first, second, labels, patients, min_positives=5)
+    records, classes = np.arange(len(labels)), ["AFIB", "SR"]
+    expected = np.mean([slow_areas(table, labels, records, classes) for table in first])
+    assert difference.first == pytest.approx(expected)
+    assert difference.second == pytest.approx(slow_areas(second[0], labels, records, classes))
+    assert difference.difference == pytest.approx(difference.first - difference.second) and difference.lo > 0
+    assert (difference.left_out, difference.n, difference.patients) == (("PACE",), 120, 60)
 
 
-def test_interval_is_that_of_a_slow_paired_bootstrap() -> None:
+def test_interval_equals_a_slow_paired_bootstrap() -> None:
     first, labels, patients = tables(1)
     second, *_ = tables(2, quality=0.8)
-    found = compare([first], [second], labels, patients, min_positives=5, resamples=60, seed=4)
-    drawn = []
+    difference = compare([first], [second], labels, patients, min_positives=5, resamples=60, seed=4)
+    differences = []
     for times in np.random.default_rng(4).multinomial(60, np.full(60, 1 / 60), size=60):
         rows = np.repeat(np.arange(120), np.repeat(times, 2))
-        one, other = (slow_areas(table, labels, rows, ["AFIB", "SR"]) for table in (first, second))
-        drawn.append(one - other)
-    assert (found.lo, found.hi) == pytest.approx(np.quantile(drawn, (0.025, 0.975)))
+        first_area, second_area = (
+            slow_areas(table, labels, rows, ["AFIB", "SR"]) for table in (first, second)
+        )
+        differences.append(first_area - second_area)
+    assert (difference.lo, difference.hi) == pytest.approx(np.quantile(differences, (0.025, 0.975)))
 
 
-def test_a_model_does_not_differ_from_itself_whatever_the_order_of_its_table() -> None:
+def test_model_does_not_differ_from_itself_in_another_order() -> None:
     scores, labels, patients = tables(1)
-    found = compare([scores], [scores.iloc[::-1, ::-1]], labels, patients)
-    assert (found.difference, found.lo, found.hi) == (0, 0, 0)
+    difference = compare([scores], [scores.iloc[::-1, ::-1]], labels, patients)
+    assert (difference.difference, difference.lo, difference.hi) == (0, 0, 0)
 
 
-def test_what_cannot_be_compared() -> None:
+def test_compare_errors() -> None:
     scores, labels, patients = tables(1)
     with pytest.raises(MelpError, match="1 records and the classes"):
         compare([scores], [scores.iloc[1:, :2]], labels, patients)

@@ -14,12 +14,12 @@ import torch
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.classify import classify
-from melp.evaluation.embed import embed_rows, require, write_embeddings
+from melp.evaluation.embed import ABILITIES, embed_rows, require, write_embeddings
 from melp.hub import Model
 from melp.methods import get_method
 
 
-def test_embeddings_are_of_millivolts_in_the_order_asked(model: Model, store: Store) -> None:
+def test_embeddings_of_millivolts_in_the_given_order(model: Model, store: Store) -> None:
     rows = np.array([7, 3, 200, 3])
     vectors = embed_rows(model, store, rows, batch_size=3)
     expected = store.signals(rows).astype(np.float32).mean(-1) / 1000
@@ -29,14 +29,14 @@ def test_embeddings_are_of_millivolts_in_the_order_asked(model: Model, store: St
     np.testing.assert_allclose(unit, vectors / np.linalg.norm(vectors, axis=1, keepdims=True), rtol=1e-5)
 
 
-def test_a_record_whose_embedding_is_not_finite_is_named(model: Model, store: Store) -> None:
+def test_embeddings_must_be_finite(model: Model, store: Store) -> None:
     plain = model.method.embed
     model.method.embed = lambda ecg: torch.where(plain(ecg) == plain(ecg)[1], torch.nan, plain(ecg))
     with pytest.raises(MelpError, match="embedding of record r001 is not finite"):
         embed_rows(model, store, np.arange(4))
 
 
-def test_written_embeddings_go_with_their_ids(store: Store, tmp_path: Path) -> None:
+def test_written_embeddings_match_their_ids(store: Store, tmp_path: Path) -> None:
     vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
     write_embeddings(vectors, store.index.iloc[[5, 2, 9]], tmp_path / "out")
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "embeddings.npy"), vectors)
@@ -61,10 +61,10 @@ def test_classify_equals_the_row_of_the_store(model: Model, store: Store) -> Non
     assert score == pytest.approx(float(vector @ text), abs=1e-5)
 
 
-def test_classify_refuses(model: Model, blind_model: Model, store: Store) -> None:
+def test_classify_errors(model: Model, blind_model: Model, store: Store) -> None:
     with pytest.raises(MelpError, match="label: found none"):
         classify(model, store.ecg("r000"), [])
-    with pytest.raises(MelpError, match="has not a space shared with text"):
+    with pytest.raises(MelpError, match="has no space shared with text"):
         classify(blind_model, store.ecg("r000"), ["a"])
 
 
@@ -73,10 +73,10 @@ def test_classify_refuses(model: Model, blind_model: Model, store: Store) -> Non
     [("melp", "generate", "caption_weight"), ("melp", "embed_text", "global_weight"),
      ("merl", "project_ecg", "cross_modal_weight")],
 )  # fmt: skip
-def test_what_was_not_trained_is_not_asked(model: Model, name: str, ability: str, option: str) -> None:
+def test_untrained_abilities_are_rejected(model: Model, name: str, ability: str, option: str) -> None:
     kind = get_method(name)
     method = SimpleNamespace(requires_loss=kind.requires_loss, config=kind.Config(), **{ability: None})
-    require(replace(model, method=method), ability, "a text tower")
+    require(replace(model, method=method), ability)
     method.config = replace(method.config, **{option: 0.0})
-    with pytest.raises(MelpError, match=rf"method\.{option}=0, which leaves it without a text tower"):
-        require(replace(model, method=method), ability, "a text tower")
+    with pytest.raises(MelpError, match=rf"method\.{option}=0, so it has no {ABILITIES[ability][0]}"):
+        require(replace(model, method=method), ability)

@@ -1,4 +1,4 @@
-"""The same network untrained; an encoder trained with labels, from a run's weights or from random ones."""
+"""The same network untrained; an encoder fine-tuned from a run's weights or trained from random weights."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from melp.cli import main
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.cells import Evaluation
 from melp.evaluation.classify import probabilities
 from melp.evaluation.finetune import SCRATCH, FineTuneRecipe, LabelledBatches, finetune, untrained
-from melp.evaluation.judging import Judged
 from melp.hub import load
 from melp.hub.records import read_training_records
 from melp.nn.classifier import Classifier
@@ -33,7 +33,7 @@ QUICK = FineTuneRecipe(
 KERNEL = "encoder.stem.0.weight"
 
 
-def test_untrained_differs_in_weights_alone(tiny_run: Path) -> None:
+def test_untrained_differs_in_weights_only(tiny_run: Path) -> None:
     model = load(tiny_run)
     fresh, again, other = (untrained(model, Path("fresh"), seed) for seed in (0, 0, 1))
     trained, first = model.method.encoder.state_dict(), fresh.method.encoder.state_dict()
@@ -47,7 +47,7 @@ def test_untrained_differs_in_weights_alone(tiny_run: Path) -> None:
     assert fresh.preprocessing == model.preprocessing and not fresh.method.training
 
 
-def test_batches_hold_the_labels_of_their_records(synthetic_store: Path) -> None:
+def test_batches_contain_the_labels_of_their_records(synthetic_store: Path) -> None:
     store, task = Store(synthetic_store), get_task("synthetic")
     labels = task.labels(store.index).iloc[::-3]
     batch = LabelledBatches(store, labels).__getitems__([(4, 40), (0, 1), (7, 5)])
@@ -59,15 +59,15 @@ def test_batches_hold_the_labels_of_their_records(synthetic_store: Path) -> None
         ) & set(task.classes)
 
 
-def test_loss_is_the_cross_entropy_of_each_class(tiny_run: Path) -> None:
+def test_loss_is_binary_cross_entropy(tiny_run: Path) -> None:
     classifier = Classifier(load(tiny_run).method.encoder, 2).eval()
     ecg, labels = torch.randn(3, 12, 1000), torch.tensor([[0.0, 1], [1, 1], [0, 0]])
-    chance = classifier.logits(ecg).sigmoid()
-    slow = -(labels * chance.log() + (1 - labels) * (1 - chance).log()).mean()
+    probability = classifier.logits(ecg).sigmoid()
+    slow = -(labels * probability.log() + (1 - labels) * (1 - probability).log()).mean()
     torch.testing.assert_close(classifier({"ecg": ecg, "labels": labels})["loss"], slow)
 
 
-def test_the_encoder_learns_at_its_own_rate(tiny_run: Path) -> None:
+def test_encoder_has_its_own_learning_rate(tiny_run: Path) -> None:
     classifier = Classifier(load(tiny_run).method.encoder, 2, encoder_rate=0.25)
     factor = {
         id(parameter): (group["lr_factor"], group.get("weight_decay"))
@@ -82,17 +82,19 @@ def test_the_encoder_learns_at_its_own_rate(tiny_run: Path) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tiny_run: Path, synthetic_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A classifier whose encoder begins with the weights of a run."""
+    """A classifier whose encoder starts from the weights of a run."""
     out = tmp_path_factory.mktemp("finetuned") / "run"
     finetune(load(tiny_run), Store(synthetic_store), get_task("synthetic"), out, QUICK, progress=False)
     return out
 
 
-def test_it_learns_and_is_a_model_folder(trained: Path, tiny_run: Path, synthetic_store: Path) -> None:
+def test_training_learns_and_writes_a_model_folder(
+    trained: Path, tiny_run: Path, synthetic_store: Path
+) -> None:
     losses = pd.read_json(trained / "log.jsonl", lines=True)["validation/loss"].dropna()
     assert losses.min() < 0.6 * np.log(2)
     weights = load_file(trained / "model.safetensors")
-    assert weights["encoder.stem.1.running_mean"].abs().max() > 1e-3, "trained as in training, not as in use"
+    assert weights["encoder.stem.1.running_mean"].abs().max() > 1e-3, "trained in training mode"
     model, store = load(trained), Store(synthetic_store)
     assert model.name == "melp-finetuned" and model.preprocessing == load(tiny_run).preprocessing
     ecg = store.ecg(store.column("id")[3])
@@ -103,14 +105,14 @@ def test_it_learns_and_is_a_model_folder(trained: Path, tiny_run: Path, syntheti
         dict(zip(get_task("synthetic").classes, wanted.tolist(), strict=True))
     )
     assert [value for _, value in ranked] == sorted((value for _, value in ranked), reverse=True)
-    # Those of the run that it began with, and those with labels.
+    # Those of the run that it starts from, and those with labels.
     records, before = read_training_records(trained), read_training_records(tiny_run)
     assert records is not None and before is not None
     labelled = set(get_task("synthetic").labels(store.index).index)
     assert set(records["id"]) == set(before["id"]) | (labelled & set(store.index.query("fold < 8")["id"]))
 
 
-def test_it_is_not_done_twice_and_judges_alike(trained: Path, tiny_run: Path, synthetic_store: Path) -> None:
+def test_finished_training_is_not_repeated(trained: Path, tiny_run: Path, synthetic_store: Path) -> None:
     store, task, model = Store(synthetic_store), get_task("synthetic"), load(tiny_run)
     written = (trained / "log.jsonl").stat().st_mtime_ns
     first, again = (finetune(model, store, task, trained, QUICK, progress=False) for _ in range(2))
@@ -158,13 +160,13 @@ def test_from_scratch_with_a_part_of_the_labels(
     assert not torch.allclose(load_file(out / "model.safetensors")[KERNEL], model.method.state_dict()[KERNEL])
 
 
-def test_what_cannot_be_trained(tiny_run: Path, synthetic_store: Path, tmp_path: Path) -> None:
+def test_folds_that_cannot_be_trained(tiny_run: Path, synthetic_store: Path, tmp_path: Path) -> None:
     store, task, model = Store(synthetic_store), get_task("synthetic"), load(tiny_run)
 
-    def attempt(**options: tuple[int, ...]) -> Judged:
+    def attempt(**options: tuple[int, ...]) -> Evaluation:
         return finetune(model, store, task, tmp_path / "run", QUICK, progress=False, **options)
 
-    with pytest.raises(MelpError, match="folds: 10 both judged and selected by"):
+    with pytest.raises(MelpError, match="folds: 10 both evaluated and selected by"):
         attempt(validation_folds=(10,))
     with pytest.raises(MelpError, match="no record with a label of synthetic to train on"):
         attempt(folds=(10,), train_folds=(1,), validation_folds=(1,))

@@ -1,4 +1,4 @@
-"""Report metrics by hand-counted examples, and the comparison with the two baselines."""
+"""Report metrics on hand-counted examples, and the comparison with two baselines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from melp.evaluation.generation import bleu4, generate, join_statements, rouge_l
 from melp.hub import Model
 
 
-def test_words_do_not_see_how_statements_are_set_apart() -> None:
+def test_words_ignore_punctuation_between_statements() -> None:
     assert words("Sinus rhythm. ST-depression in v5, v6") == words("sinus rhythm\nst-depression in V5 v6.")
     assert words("pr interval 0.24 sec, 2:1 av block.") == [
         "pr",
@@ -49,7 +49,7 @@ def test_rouge_l_by_hand() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from("abc"), max_size=7), st.lists(st.sampled_from("abc"), max_size=7))
-def test_rouge_l_equals_the_slow_twin(first: list[str], second: list[str]) -> None:
+def test_rouge_l_equals_a_slow_version(first: list[str], second: list[str]) -> None:
     def subsequences(letters: list[str]) -> set[tuple[str, ...]]:
         return {chosen for size in range(len(letters) + 1) for chosen in combinations(letters, size)}
 
@@ -58,9 +58,7 @@ def test_rouge_l_equals_the_slow_twin(first: list[str], second: list[str]) -> No
     assert rouge_l(" ".join(first), " ".join(second)) == pytest.approx(expected)
 
 
-def test_generate_beats_baselines_that_see_other_folds_only(
-    model: Model, store: Store, tmp_path: Path
-) -> None:
+def test_generate_beats_baselines_from_other_folds(model: Model, store: Store, tmp_path: Path) -> None:
     generation = generate(model, store, (10,))
     index = store.index.set_index("id")
     judged = index.loc[generation.table["id"]]
@@ -80,8 +78,8 @@ def test_generate_beats_baselines_that_see_other_folds_only(
     assert len(lines) == 6 and sum('"most-frequent-report"' in line for line in lines) == 2
 
 
-def test_generate_refuses(model: Model, blind_model: Model, store: Store) -> None:
-    with pytest.raises(MelpError, match="blind has not a report decoder"):
+def test_generate_errors(model: Model, blind_model: Model, store: Store) -> None:
+    with pytest.raises(MelpError, match="blind has no report decoder"):
         generate(blind_model, store)
     with pytest.raises(MelpError, match="no reports in folds 77"):
         generate(model, store, (77,))

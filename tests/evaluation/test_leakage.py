@@ -1,4 +1,4 @@
-"""Records and patients that a model was trained on and is judged on."""
+"""Records and patients that a model is trained on and evaluated on."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def records(*rows: tuple[str, str, str, int]) -> pd.DataFrame:
 def test_records_are_shared_by_id_in_a_corpus_and_by_signal_in_any() -> None:
     trained = records(("a", "1", "p", 11), ("a", "2", "q", 12), ("b", "7", "r", 13))
     judged = records(
-        ("a", "1", "p", 21),  # the same record, read anew
-        ("a", "3", "q", 22),  # another of a patient trained on
+        ("a", "1", "p", 21),  # the same record, read again
+        ("a", "3", "q", 22),  # another record of a patient trained on
         ("a", "7", "r", 23),  # id and patient of another corpus
         ("c", "9", "s", 13),  # the same signal in another corpus
-        ("c", "8", "s", 24),  # another of that patient
+        ("c", "8", "s", 24),  # another record of that patient
         ("b", "5", "p", 25),
     )
     assert count_shared(trained, judged) == Shared(2, 3, ("1", "9"))
@@ -39,7 +39,7 @@ def test_records_are_shared_by_id_in_a_corpus_and_by_signal_in_any() -> None:
     assert count_shared(trained.iloc[:0], judged) == Shared(0, 0)
 
 
-def test_shared_is_true_where_something_is() -> None:
+def test_shared_is_true_if_anything_is_shared() -> None:
     assert not UNKNOWN and not Shared(0, 0)
     assert Shared(0, 1) and Shared(1, 1)
 
@@ -53,19 +53,19 @@ def trained(model: Model, store: Store, tmp_path: Path) -> Model:
     return replace(model, folder=tmp_path)
 
 
-def test_every_result_tells_what_is_shared(model: Model, trained: Model, store: Store) -> None:
+def test_every_result_counts_shared_records(model: Model, trained: Model, store: Store) -> None:
     task = get_task("ptbxl-rhythm")
-    judged = zero_shot(trained, store, task)
+    (result,) = zero_shot(trained, store, [task])
     # Two records a patient, one of which was trained on.
     first = tuple(store.index.loc[store.index["fold"] == 10, "id"][::2].head(5))
-    assert judged.auroc.n == 24 and judged.shared == Shared(12, 12, first)
-    assert {(each.shared_records, each.shared_patients) for each in judged.results()} == {(12, 12)}
-    (by_labels,) = probe(trained, store, task, folds=(9,))
+    assert result.auroc.n == 24 and result.shared == Shared(12, 12, first)
+    assert {(one.shared_records, one.shared_patients) for one in result.results()} == {(12, 12)}
+    (by_labels,) = probe(trained, store, [task], folds=(9,))
     assert by_labels.shared == Shared(0, 0)
-    assert zero_shot(model, store, task).shared == UNKNOWN
-    told = {(each.cell.method, each.shared_records) for each in generate(trained, store).results}
+    assert zero_shot(model, store, [task])[0].shared == UNKNOWN
+    counts = {(one.cell.method, one.shared_records) for one in generate(trained, store).results}
     # One record in seven has no report.
-    assert told == {("hashing", 10), ("most-frequent-report", 0), ("random-report", 0)}
+    assert counts == {("hashing", 10), ("most-frequent-report", 0), ("random-report", 0)}
 
 
 def test_a_note_tells_corpus_id_patient_and_digest(trained: Model, store: Store, tmp_path: Path) -> None:

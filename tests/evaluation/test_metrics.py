@@ -1,4 +1,4 @@
-"""Areas under the ROC curve against scikit-learn, and their bootstrap against a slow twin."""
+"""Areas under the ROC curve against scikit-learn, and their bootstrap against a slow version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from melp.errors import MelpError
-from melp.evaluation.metrics import auroc, bootstrap_auroc, judge
+from melp.evaluation.metrics import auroc, bootstrap_auroc, evaluate_auroc
 
 
 def cases(seed: int, records: int = 60, classes: int = 4, levels: int = 7) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +37,7 @@ def test_auroc_depends_on_order_only(seed: int) -> None:
     np.testing.assert_allclose(auroc(-scores, labels), 1 - auroc(scores, labels))
 
 
-def test_bootstrap_equals_scikit_learn_on_the_drawn_records() -> None:
+def test_bootstrap_equals_scikit_learn_on_the_resampled_records() -> None:
     scores, labels = cases(3, records=40, classes=2)
     groups = np.repeat(np.arange(20), 2)
     drawn = bootstrap_auroc(scores, labels, groups, resamples=150, seed=5)
@@ -50,7 +50,7 @@ def test_bootstrap_equals_scikit_learn_on_the_drawn_records() -> None:
         np.testing.assert_allclose(drawn[row], expected, atol=1e-12)
 
 
-def test_bootstrap_with_one_record_a_patient_covers_the_hanley_mcneil_error() -> None:
+def test_bootstrap_error_is_that_of_hanley_and_mcneil() -> None:
     generator = np.random.default_rng(0)
     labels = np.arange(400)[:, None] < 150
     scores = generator.normal(size=(400, 1)) + labels
@@ -67,10 +67,10 @@ def frame(values: np.ndarray, names: str = "ABCD") -> pd.DataFrame:
     )
 
 
-def test_judge_joins_by_name() -> None:
+def test_scores_are_joined_by_name() -> None:
     scores, labels = cases(1)
-    straight = judge(frame(scores), frame(labels), resamples=20)
-    shuffled = judge(frame(scores).iloc[::-1, [2, 0, 3, 1]], frame(labels), resamples=20)
+    straight = evaluate_auroc(frame(scores), frame(labels), resamples=20)
+    shuffled = evaluate_auroc(frame(scores).iloc[::-1, [2, 0, 3, 1]], frame(labels), resamples=20)
     assert shuffled == straight
     assert straight.values["auroc/C"] == pytest.approx(roc_auc_score(labels[:, 2], scores[:, 2]))
     assert straight.macro == pytest.approx(roc_auc_score(labels, scores))
@@ -78,20 +78,20 @@ def test_judge_joins_by_name() -> None:
     assert low < straight.macro < high
 
 
-def test_judge_leaves_out_classes_without_positives_or_negatives() -> None:
+def test_classes_without_positives_or_negatives_are_left_out() -> None:
     scores, labels = cases(2)
     labels[:, 1], labels[:, 3] = False, True
-    result = judge(frame(scores), frame(labels), resamples=10)
+    result = evaluate_auroc(frame(scores), frame(labels), resamples=10)
     assert result.left_out == ("B", "D")
     assert set(result.values) == {"auroc_macro", "auroc/A", "auroc/C"}
     assert result.macro == pytest.approx(roc_auc_score(labels[:, [0, 2]], scores[:, [0, 2]]))
     assert result.positives == {"A": labels[:, 0].sum(), "B": 0, "C": labels[:, 2].sum(), "D": 60}
 
 
-def test_judge_keeps_a_rare_class_out_of_the_mean_only() -> None:
+def test_a_rare_class_is_left_out_of_the_mean_only() -> None:
     scores, labels = cases(4)
     labels[:, 0] = np.arange(60) < 3
-    result = judge(frame(scores), frame(labels), min_positives=5, resamples=0)
+    result = evaluate_auroc(frame(scores), frame(labels), min_positives=5, resamples=0)
     assert result.left_out == ("A",)
     assert result.macro == pytest.approx(roc_auc_score(labels[:, 1:], scores[:, 1:]))
     assert "auroc/A" in result.values
@@ -102,17 +102,17 @@ def test_patients_widen_the_interval() -> None:
     scores, labels = cases(6, records=50, levels=100)
     repeated = frame(np.tile(scores, (6, 1))), frame(np.tile(labels, (6, 1)))
     patients = pd.Series(np.tile(np.arange(50), 6), index=repeated[1].index)
-    by_record = judge(*repeated).intervals["auroc_macro"]
-    by_patient = judge(*repeated, patients).intervals["auroc_macro"]
+    by_record = evaluate_auroc(*repeated).intervals["auroc_macro"]
+    by_patient = evaluate_auroc(*repeated, patients).intervals["auroc_macro"]
     assert by_patient[1] - by_patient[0] > 1.8 * (by_record[1] - by_record[0])
-    assert judge(*repeated, patients).intervals == judge(*repeated, patients).intervals
+    assert evaluate_auroc(*repeated, patients).intervals == evaluate_auroc(*repeated, patients).intervals
 
 
-def test_judge_refuses_what_it_cannot_use() -> None:
+def test_invalid_scores_and_labels() -> None:
     scores, labels = cases(7)
     with pytest.raises(MelpError, match="missing"):
-        judge(frame(scores).iloc[1:], frame(labels))
+        evaluate_auroc(frame(scores).iloc[1:], frame(labels))
     with pytest.raises(MelpError, match="not finite"):
-        judge(frame(np.where(scores > 3, np.nan, scores)), frame(labels))
+        evaluate_auroc(frame(np.where(scores > 3, np.nan, scores)), frame(labels))
     with pytest.raises(MelpError, match="no class"):
-        judge(frame(scores), frame(labels & False))
+        evaluate_auroc(frame(scores), frame(labels & False))

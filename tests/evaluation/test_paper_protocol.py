@@ -12,9 +12,10 @@ from sklearn.metrics import roc_auc_score
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.paper_judging import judge_as_published, paper_zero_shot
+from melp.evaluation.metrics import evaluate_auroc
 from melp.evaluation.paper_probe import EPOCHS, PATIENCE, fit_paper_probe, paper_probe
-from melp.evaluation.paper_split import divide_as_published, embed_together, sample_as_published
+from melp.evaluation.paper_split import embed_together, sample_as_published, split_as_published
+from melp.evaluation.paper_zero_shot import paper_zero_shot
 from melp.evaluation.probe import probe_features
 from melp.hub import Model
 from melp.tasks import get_task
@@ -26,37 +27,37 @@ KNOWN = ("STACH", "SBRAD", "AFIB", "SR")
 
 @pytest.fixture
 def files(store: Store, tmp_path: Path) -> Path:
-    """Published files that name three records a file that the store lacks."""
+    """Published files, each with three records that the store lacks."""
     return write_files(tmp_path / "published", store.index, absent=3)
 
 
-def test_records_are_those_of_the_files_and_missing_ones_are_named(store: Store, files: Path) -> None:
-    part = divide_as_published(TASK, store, files)
+def test_records_of_the_files_and_missing_records(store: Store, files: Path) -> None:
+    split = split_as_published(TASK, store, files)
     fold = store.index.set_index("id")["fold"]
-    assert set(fold.loc[part.training.index]) == set(range(1, 9))
-    assert set(fold.loc[part.validation.index]) == {9} and set(fold.loc[part.judged.index]) == {10}
-    assert len(part.training_file) == len(part.training) + 3
-    assert [note.replace(str(store.path), "STORE") for note in part.notes.values()] == [
+    assert set(fold.loc[split.training.index]) == set(range(1, 9))
+    assert set(fold.loc[split.validation.index]) == {9} and set(fold.loc[split.test.index]) == {10}
+    assert len(split.training_file) == len(split.training) + 3
+    assert [note.replace(str(store.path), "STORE") for note in split.notes.values()] == [
         f"ptbxl_rhythm_{split}.csv: 3 of {total} records are not in STORE (x{split}0, x{split}1, x{split}2)"
         for split, total in (("train", 195), ("val", 27), ("test", 27))
     ]
-    judged = divide_as_published(TASK, store, files, "val").judged
-    assert list(judged.index) == list(part.validation.index)
+    test = split_as_published(TASK, store, files, "val").test
+    assert list(test.index) == list(split.validation.index)
     none = write_files(files.parent / "none", store.index.iloc[:0], absent=7)
-    with pytest.raises(MelpError, match=r"holds none of the 7 records of .*ptbxl_rhythm_test\.csv"):
-        divide_as_published(TASK, store, none)
+    with pytest.raises(MelpError, match=r"found none of the 7 records of .*ptbxl_rhythm_test\.csv"):
+        split_as_published(TASK, store, none)
 
 
 def test_probes_read_labels_by_position_and_zero_shot_by_name(store: Store, tmp_path: Path) -> None:
     files = write_files(tmp_path, store.index, swapped=("AFIB", "STACH"))
-    part = divide_as_published(TASK, store, files)
-    truth = TASK.labels(store.index).loc[part.judged.index]
-    assert (part.judged["AFIB"] == truth["AFIB"]).all() and (part.judged["STACH"] == truth["STACH"]).all()
-    assert (part.by_position["AFIB"] == truth["STACH"]).all()
-    assert (part.by_position["STACH"] == truth["AFIB"]).all()
-    assert (part.by_position["SBRAD"] == truth["SBRAD"]).all()
-    held_out = TASK.labels(store.index).loc[part.validation.index]
-    assert (part.validation["AFIB"] == held_out["STACH"]).all()
+    split = split_as_published(TASK, store, files)
+    truth = TASK.labels(store.index).loc[split.test.index]
+    assert (split.test["AFIB"] == truth["AFIB"]).all() and (split.test["STACH"] == truth["STACH"]).all()
+    assert (split.by_position["AFIB"] == truth["STACH"]).all()
+    assert (split.by_position["STACH"] == truth["AFIB"]).all()
+    assert (split.by_position["SBRAD"] == truth["SBRAD"]).all()
+    held_out = TASK.labels(store.index).loc[split.validation.index]
+    assert (split.validation["AFIB"] == held_out["STACH"]).all()
 
 
 def test_a_class_without_positives_counts_zero() -> None:
@@ -65,13 +66,13 @@ def test_a_class_without_positives_counts_zero() -> None:
     scores = pd.DataFrame(generator.normal(size=(60, 3)), index=index, columns=list("ABC"))
     labels = pd.DataFrame(generator.random((60, 3)) < 0.4, index=index, columns=list("ABC"))
     labels["B"] = False
-    found = judge_as_published(scores, labels, pd.Series(index, index=index), resamples=200)
+    result = evaluate_auroc(scores, labels, pd.Series(index, index=index), empty_as_zero=True, resamples=200)
     areas = [roc_auc_score(labels[name], scores[name]) for name in "AC"]
-    assert found.values["auroc/B"] == 0 and found.left_out == ()
-    assert found.macro == pytest.approx(sum(areas) / 3)
-    low, high = found.intervals["auroc_macro"]
-    assert low < found.macro < high and high - low < 0.2
-    assert found.intervals["auroc/B"] == (0, 0) and found.positives["B"] == 0
+    assert result.values["auroc/B"] == 0 and result.left_out == ()
+    assert result.macro == pytest.approx(sum(areas) / 3)
+    low, high = result.intervals["auroc_macro"]
+    assert low < result.macro < high and high - low < 0.2
+    assert result.intervals["auroc/B"] == (0, 0) and result.positives["B"] == 0
 
 
 def test_subsets_are_pandas_samples_of_the_file() -> None:
@@ -80,7 +81,7 @@ def test_subsets_are_pandas_samples_of_the_file() -> None:
     assert list(sample_as_published(ids, 10)) == list(expected)
 
 
-def test_embeddings_are_made_once_for_tasks_that_keep_the_same_seconds() -> None:
+def test_records_are_embedded_once_per_kept_length() -> None:
     calls: list[tuple[list[str], float | None]] = []
 
     def embed(ids: pd.Index, keep: float | None) -> pd.DataFrame:
@@ -94,7 +95,7 @@ def test_embeddings_are_made_once_for_tasks_that_keep_the_same_seconds() -> None
     assert [list(each["x"]) for each in found] == [[1, 2], [3, 1], [4, 2]]
 
 
-def test_the_rest_of_a_kept_recording_reads_zero(model: Model, store: Store) -> None:
+def test_samples_after_the_kept_seconds_are_zero(model: Model, store: Store) -> None:
     ids = pd.Index(["r003", "r007"])
     found = probe_features(model, store, ids, keep=0.5).to_numpy()
     signals = store.signals(np.array([3, 7])).astype(float) / 1000
@@ -109,7 +110,7 @@ def problem(records: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return x, x[:, :3] + 0.3 * generator.normal(size=(records, 3)) > 0.5
 
 
-def test_the_probe_is_adamw_with_a_cosine_by_epoch() -> None:
+def test_probe_is_adamw_with_a_cosine_by_epoch() -> None:
     """Against the same layer trained step by step, with the rates and the decay written out."""
     (x, y), (x_val, y_val) = problem(300), problem(100, 1)
     fitted = fit_paper_probe(x, y, x_val, y_val)
@@ -137,13 +138,13 @@ def test_the_probe_is_adamw_with_a_cosine_by_epoch() -> None:
     np.testing.assert_allclose(fitted.layer.bias.detach(), layer.bias.detach(), atol=2e-4)
 
 
-def test_the_probe_stops_after_five_epochs_without_a_larger_area() -> None:
+def test_probe_stops_after_five_epochs_without_a_larger_area() -> None:
     (x, y), (x_val, y_val) = problem(400), problem(200, 1)
     fitted = fit_paper_probe(x, y, x_val, y_val)
     assert fitted.epoch < EPOCHS and fitted.epochs == min(EPOCHS, fitted.epoch + PATIENCE + 1)
-    # Held-out labels that say the contrary are fitted best before anything is learned.
-    contrary = fit_paper_probe(x, y, x_val, ~y_val)
-    assert contrary.epoch + PATIENCE + 1 == contrary.epochs < 20
+    # Inverted held-out labels are fitted best before anything is learned.
+    inverted = fit_paper_probe(x, y, x_val, ~y_val)
+    assert inverted.epoch + PATIENCE + 1 == inverted.epochs < 20
 
 
 def test_scores_are_softmax_over_bfloat16_logits() -> None:
@@ -158,26 +159,27 @@ def test_scores_are_softmax_over_bfloat16_logits() -> None:
 
 
 def test_probe_of_a_model(model: Model, store: Store, files: Path) -> None:
-    judged = paper_probe(model, store, [TASK], files, fractions=(50, 100))
-    assert [(each.cell.protocol, each.cell.fraction, each.cell.seed) for each in judged] == [
+    evaluations = paper_probe(model, store, [TASK], files, fractions=(50, 100))
+    assert [(one.cell.protocol, one.cell.fraction, one.cell.seed) for one in evaluations] == [
         ("paper", 50, 42),
         ("paper", 100, 42),
     ]
-    assert judged[1].cell.folds == "test" and judged[1].cell.train_folds == "train"
-    assert len(judged[1].notes) == 4 and judged[1].auroc.left_out == ()
-    assert judged[1].notes[-1] == (
+    full = evaluations[1]
+    assert full.cell.folds == "test" and full.cell.train_folds == "train"
+    assert len(full.notes) == 4 and full.auroc.left_out == ()
+    assert full.notes[-1] == (
         "ptbxl-rhythm: no positive of SVARR, BIGU, SARRH, TRIGU, SVTAC, PSVT, AFLT, PACE among the records "
-        "judged; these count 0"
+        "evaluated; these count 0"
     )
-    areas = judged[1].auroc.values
+    areas = full.auroc.values
     assert len(areas) == 13
     assert {name for name in TASK.classes if areas[f"auroc/{name}"] > 0} == set(KNOWN)
     assert areas["auroc_macro"] == pytest.approx(sum(areas[f"auroc/{name}"] for name in KNOWN) / 12)
-    labels = divide_as_published(TASK, store, files).by_position
+    labels = split_as_published(TASK, store, files).by_position
     for name in KNOWN:
-        assert areas[f"auroc/{name}"] == pytest.approx(roc_auc_score(labels[name], judged[1].scores[name]))
+        assert areas[f"auroc/{name}"] == pytest.approx(roc_auc_score(labels[name], full.scores[name]))
     again = paper_probe(model, store, [TASK], files)[0]
-    assert again.auroc == judged[1].auroc
+    assert again.auroc == full.auroc
     with pytest.raises(MelpError, match=r"no record of the published 0\.2 % of the training file"):
         paper_probe(model, store, [TASK], files, fractions=(0.2,))
 
@@ -185,15 +187,15 @@ def test_probe_of_a_model(model: Model, store: Store, files: Path) -> None:
 def test_zero_shot_of_a_model(model: Model, store: Store, files: Path) -> None:
     prompts = {name: ["sinus rhythm", "atrial fibrillation"] for name in TASK.classes}
     prompts |= {"AFIB": ["atrial fibrillation", "sinus rhythm"], "SBRAD": ["sinus bradycardia"]}
-    (judged,) = paper_zero_shot(model, store, [TASK], files, prompts={TASK.name: prompts})
-    part = divide_as_published(TASK, store, files)
-    assert judged.cell.protocol == "paper" and judged.cell.seed == 0 and judged.cell.train_folds == ""
-    vectors = store.signals(np.flatnonzero(store.index["id"].isin(part.judged.index))).mean(-1)
+    (result,) = paper_zero_shot(model, store, [TASK], files, prompts={TASK.name: prompts})
+    split = split_as_published(TASK, store, files)
+    assert result.cell.protocol == "paper" and result.cell.seed == 0 and result.cell.train_folds == ""
+    vectors = store.signals(np.flatnonzero(store.index["id"].isin(split.test.index))).mean(-1)
     prompt = model.method.embed_text(["atrial fibrillation"])[0].numpy()
     cosine = vectors @ prompt / np.linalg.norm(vectors, axis=1)
-    np.testing.assert_allclose(judged.scores["AFIB"], cosine, rtol=1e-4)
-    assert judged.auroc.values["auroc/AFIB"] == pytest.approx(roc_auc_score(part.judged["AFIB"], cosine))
-    assert judged.auroc.values["auroc/PACE"] == 0
+    np.testing.assert_allclose(result.scores["AFIB"], cosine, rtol=1e-4)
+    assert result.auroc.values["auroc/AFIB"] == pytest.approx(roc_auc_score(split.test["AFIB"], cosine))
+    assert result.auroc.values["auroc/PACE"] == 0
     (held_out,) = paper_zero_shot(model, store, [TASK], files, file="val")
     assert [note[:20] for note in held_out.notes] == ["ptbxl_rhythm_val.csv", "ptbxl-rhythm: no pos"]
-    assert held_out.cell.folds == "val" and len(held_out.scores) == len(part.validation)
+    assert held_out.cell.folds == "val" and len(held_out.scores) == len(split.validation)

@@ -1,4 +1,4 @@
-"""The probe: its fit, its choice of strength, its subsets."""
+"""The linear probe: its fit, the selection of C, subsets of labels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.metrics import auroc
-from melp.evaluation.probe import STRENGTHS, _held_out_scores, fit_probe, probe
+from melp.evaluation.probe import C_VALUES, _held_out_scores, fit_probe, probe
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
 from melp.tasks import get_task
@@ -24,10 +24,10 @@ def problem(seed: int, records: int, features: int, classes: int) -> tuple[np.nd
     return x, y
 
 
-def test_a_fit_solves_its_own_equations() -> None:
-    """At the minimum, |w|^2 / (2 C) + log-loss has no slope."""
+def test_fit_is_a_minimum() -> None:
+    """The gradient of |w|^2 / (2 C) + log-loss is zero."""
     x, y = problem(0, 150, 12, 3)
-    fitted = fit_probe(x, y, np.arange(150), strengths=(0.1,))
+    fitted = fit_probe(x, y, np.arange(150), c_values=(0.1,))
     standardised = (x - x.mean(0)) / x.std(0)
     residual = 1 / (1 + np.exp(-fitted(x))) - y
     np.testing.assert_allclose(standardised.T @ residual + fitted.weights / 0.1, 0, atol=0.05)
@@ -37,31 +37,31 @@ def test_a_fit_solves_its_own_equations() -> None:
 def test_a_class_without_positives_scores_zero() -> None:
     x, y = problem(1, 50, 5, 2)
     y[:, 1] = False
-    fitted = fit_probe(x, y, np.arange(50), strengths=(1.0,))
+    fitted = fit_probe(x, y, np.arange(50), c_values=(1.0,))
     assert np.abs(fitted.weights[:, 1]).max() == 0 and fitted.bias[1] == 0
     assert np.abs(fitted.weights[:, 0]).max() > 0
 
 
-def test_the_probe_does_not_see_shifts_scales_or_constant_features() -> None:
+def test_probe_is_invariant_to_shifts_scales_and_constant_features() -> None:
     x, y = problem(2, 120, 6, 2)
     patients = np.arange(120)
     plain = fit_probe(x, y, patients)
     moved = np.concatenate([x * np.array([1, 10, 0.1, 3, 7, 100]) + 5, np.full((120, 1), 4.0)], axis=1)
     other = fit_probe(moved, y, patients)
-    assert other.strength == plain.strength
+    assert other.c == plain.c
     np.testing.assert_allclose(other(moved), plain(x), atol=2e-3)
 
 
-def test_strength_is_weak_for_noise_and_strong_for_signal() -> None:
+def test_c_is_larger_for_signal_than_for_noise() -> None:
     generator = np.random.default_rng(3)
     x = generator.normal(size=(300, 40))
     clear = x[:, :1] - x[:, 1:2] + 0.01 * generator.normal(size=(300, 1)) > 0
     noisy = x @ np.ones((40, 1)) / 6 + 3 * generator.normal(size=(300, 1)) > 0
-    assert fit_probe(x, clear, np.arange(300)).strength > fit_probe(x, noisy, np.arange(300)).strength
+    assert fit_probe(x, clear, np.arange(300)).c > fit_probe(x, noisy, np.arange(300)).c
 
 
 def test_held_out_parts_keep_patients_together() -> None:
-    """Labels are noise: only a twin recording of the same patient can tell them."""
+    """Labels are noise: only another recording of the same patient predicts them."""
     generator = np.random.default_rng(4)
     once, label = generator.normal(size=(60, 80)), generator.random((60, 1)) < 0.5
     x, y = np.repeat(once, 3, axis=0), np.repeat(label, 3, axis=0)
@@ -98,22 +98,25 @@ def test_subsets_keep_the_share_of_each_class() -> None:
 
 def test_probe_of_a_model(model: Model, store: Store) -> None:
     task = get_task("ptbxl-rhythm")
-    judged = probe(model, store, task, fractions=(10, 100), seeds=(0, 1), folds=(9, 10))
-    assert [(each.cell.fraction, each.cell.seed) for each in judged] == [(10, 0), (10, 1), (100, 0)]
-    assert judged[-1].auroc.macro > 0.95 and judged[-1].auroc.macro >= judged[0].auroc.macro - 0.02
-    assert judged[-1].cell.train_folds == "1,2,3,4,5,6,7,8" and judged[-1].cell.folds == "9,10"
-    assert set(judged[-1].auroc.values) == {"auroc_macro"} | {
+    evaluations = probe(model, store, [task], fractions=(10, 100), seeds=(0, 1), folds=(9, 10))
+    assert [(one.cell.fraction, one.cell.seed) for one in evaluations] == [(10, 0), (10, 1), (100, 0)]
+    assert (
+        evaluations[-1].auroc.macro > 0.95
+        and evaluations[-1].auroc.macro >= evaluations[0].auroc.macro - 0.02
+    )
+    assert evaluations[-1].cell.train_folds == "1,2,3,4,5,6,7,8" and evaluations[-1].cell.folds == "9,10"
+    assert set(evaluations[-1].auroc.values) == {"auroc_macro"} | {
         f"auroc/{name}" for name in ("AFIB", "SBRAD", "STACH", "SR")
     }
 
 
-def test_probe_refuses_mixed_sides(model: Model, store: Store) -> None:
+def test_probe_rejects_folds_on_both_sides(model: Model, store: Store) -> None:
     task = get_task("ptbxl-rhythm")
-    with pytest.raises(MelpError, match="8 both judged and trained on"):
-        probe(model, store, task, folds=(8, 9), train_folds=(1, 8))
+    with pytest.raises(MelpError, match="8 both evaluated and trained on"):
+        probe(model, store, [task], folds=(8, 9), train_folds=(1, 8))
     with pytest.raises(MelpError, match="no record with a label in the training folds"):
-        probe(model, store, task, folds=(9,), train_folds=(77,))
+        probe(model, store, [task], folds=(9,), train_folds=(77,))
 
 
-def test_strengths_ascend() -> None:
-    assert list(STRENGTHS) == sorted(STRENGTHS)
+def test_c_values_ascend() -> None:
+    assert list(C_VALUES) == sorted(C_VALUES)

@@ -1,4 +1,4 @@
-"""A task whose corpus has test records only, and the store that a probe learns from."""
+"""A task whose corpus has test records only, and the store that a probe is trained on."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.judging import divide
 from melp.evaluation.metrics import auroc
-from melp.evaluation.probe import fit_probe, probe, probe_all
+from melp.evaluation.probe import fit_probe, probe
+from melp.evaluation.split import split_records
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
 from melp.tasks import get_task
@@ -51,43 +51,52 @@ def code_15(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
     return as_corpus(store, tmp_path_factory.mktemp("code") / "15", "code-15", None)
 
 
-def test_every_record_is_judged(model: Model, code_test: Store) -> None:
-    part = divide(TASK, code_test)
-    assert len(part.judged) == 240 and len(part.trained) == 0
-    none = ~part.labels.any(axis=1)
+def test_every_record_is_evaluated(model: Model, code_test: Store) -> None:
+    split = split_records(TASK, code_test)
+    assert len(split.test) == 240 and len(split.training) == 0
+    none = ~split.labels.any(axis=1)
     assert 60 < none.sum() < 100
     prompts = {name: ["atrial fibrillation"] for name in TASK.classes}
-    judged = zero_shot(model, code_test, TASK, prompts=prompts)
-    assert judged.auroc.n == 240 and judged.auroc.left_out == ("1dAVb", "RBBB", "LBBB", "SB")
-    assert judged.auroc.values["auroc/AF"] > 0.9
+    (result,) = zero_shot(model, code_test, [TASK], prompts={TASK.name: prompts})
+    assert result.auroc.n == 240 and result.auroc.left_out == ("1dAVb", "RBBB", "LBBB", "SB")
+    assert result.auroc.values["auroc/AF"] > 0.9
 
 
-def test_a_probe_learns_from_the_other_store(model: Model, code_test: Store, code_15: Store) -> None:
-    part = divide(TASK, code_test, train_store=code_15)
+def test_probe_is_trained_on_the_other_store(model: Model, code_test: Store, code_15: Store) -> None:
+    split = split_records(TASK, code_test, train_store=code_15)
     fold = pd.Series(code_15.column("fold"), index=code_15.column("id"))
-    assert set(fold.loc[part.trained]) == set(range(1, 9)) and part.train_folds == (1, 2, 3, 4, 5, 6, 7, 8)
-    (judged,) = probe(model, code_test, TASK, train_store=code_15)
+    assert set(fold.loc[split.training.index]) == set(range(1, 9)) and split.train_folds == (
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+    )
+    (result,) = probe(model, code_test, [TASK], train_store=code_15)
     features = code_15.signals(np.arange(240)).mean(-1) / 1000
     rows = np.flatnonzero(fold <= 8)
-    labels = part.labels.to_numpy()
+    labels = split.labels.to_numpy()
     fitted = fit_probe(features[rows], labels[rows], code_15.column("patient")[rows])
     expected = auroc(fitted(features), labels)
     for place, name in enumerate(TASK.classes):
         if np.isfinite(expected[place]):
-            assert judged.auroc.values[f"auroc/{name}"] == pytest.approx(expected[place], abs=2e-3)
-    assert judged.cell.train_folds == "1,2,3,4,5,6,7,8" and judged.cell.folds == "10"
-    (again,) = probe_all(model, code_test, [TASK], train_store=code_15)
-    assert again.auroc == judged.auroc
-    (fewer,) = probe(model, code_test, TASK, train_store=code_15, train_folds=(2, 3))
+            assert result.auroc.values[f"auroc/{name}"] == pytest.approx(expected[place], abs=2e-3)
+    assert result.cell.train_folds == "1,2,3,4,5,6,7,8" and result.cell.folds == "10"
+    (again,) = probe(model, code_test, [TASK], train_store=code_15)
+    assert again.auroc == result.auroc
+    (fewer,) = probe(model, code_test, [TASK], train_store=code_15, train_folds=(2, 3))
     assert fewer.cell.train_folds == "2,3"
 
 
-def test_what_is_missing_is_said(model: Model, store: Store, code_test: Store, code_15: Store) -> None:
+def test_training_store_errors(model: Model, store: Store, code_test: Store, code_15: Store) -> None:
     with pytest.raises(MelpError, match=r"code-test has test records only .* a store of code-15 too"):
-        probe_all(model, code_test, [TASK])
-    with pytest.raises(MelpError, match="holds ptb-xl, task code-test wants code-15"):
-        probe(model, code_test, TASK, train_store=store)
-    with pytest.raises(MelpError, match="task ptbxl-rhythm trains on the store that it is judged on"):
-        probe(model, store, get_task("ptbxl-rhythm"), train_store=code_15)
+        probe(model, code_test, [TASK])
+    with pytest.raises(MelpError, match="found ptb-xl, wanted code-15 for task code-test"):
+        probe(model, code_test, [TASK], train_store=store)
+    with pytest.raises(MelpError, match="task ptbxl-rhythm trains on the store that it evaluates"):
+        probe(model, store, [get_task("ptbxl-rhythm")], train_store=code_15)
     with pytest.raises(MelpError, match="no record with a label in the training folds"):
-        probe(model, code_test, TASK, train_store=code_15, train_folds=(77,))
+        probe(model, code_test, [TASK], train_store=code_15, train_folds=(77,))

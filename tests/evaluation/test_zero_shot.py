@@ -1,4 +1,4 @@
-"""Zero-shot scores against a slow twin, prompts from files, and a whole task."""
+"""Zero-shot scores against a slow version, prompts from files, and a whole task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from melp.hub import Model
 from melp.tasks import get_task
 
 
-def test_similarities_equal_the_slow_twin() -> None:
+def test_similarities_equal_a_slow_version() -> None:
     generator = np.random.default_rng(0)
     ecg = generator.normal(size=(5, 8))
     texts = {"A": generator.normal(size=(3, 8)) * 7, "B": generator.normal(size=(1, 8))}
@@ -29,7 +29,7 @@ def test_similarities_equal_the_slow_twin() -> None:
             assert scores[name][row] == pytest.approx(cosine)
 
 
-def test_similarities_do_not_see_length_order_or_repetition() -> None:
+def test_similarities_are_invariant_to_length_order_and_repetition() -> None:
     generator = np.random.default_rng(1)
     ecg, prompts = generator.normal(size=(4, 6)), generator.normal(size=(3, 6))
     plain = similarities(ecg, {"A": prompts})["A"]
@@ -37,46 +37,46 @@ def test_similarities_do_not_see_length_order_or_repetition() -> None:
     np.testing.assert_allclose(similarities(ecg, {"A": np.tile(prompts, (2, 1))})["A"], plain)
 
 
-def test_prompts_shared_by_classes_are_embedded_alike(model: Model) -> None:
+def test_prompts_shared_by_classes_have_one_embedding(model: Model) -> None:
     vectors = embed_prompts(model, {"A": ["a", "b"], "B": ["b"]})
     np.testing.assert_array_equal(vectors["A"][1], vectors["B"][0])
     assert vectors["A"].shape == (2, 12)
 
 
-def test_zero_shot_equals_cosines_ranked_by_scikit_learn(model: Model, store: Store) -> None:
+def test_zero_shot_auroc_is_that_of_cosines_by_scikit_learn(model: Model, store: Store) -> None:
     task = get_task("ptbxl-rhythm")
     prompts = {name: ["sinus rhythm"] for name in task.classes} | {
         "AFIB": ["atrial fibrillation"],
         "SBRAD": ["sinus bradycardia"],
         "STACH": ["sinus tachycardia"],
     }
-    judged = zero_shot(model, store, task, folds=(9, 10), prompts=prompts, min_positives=5)
+    (result,) = zero_shot(model, store, [task], folds=(9, 10), prompts={task.name: prompts}, min_positives=5)
     index = store.index[store.index["fold"].isin((9, 10))]
-    assert list(judged.scores.index) == list(index["id"])
-    assert judged.auroc.n == len(index)
+    assert list(result.scores.index) == list(index["id"])
+    assert result.auroc.n == len(index)
     truth = np.array(["AFIB" in codes for codes in index["labels"]])
-    area = roc_auc_score(truth, judged.scores["AFIB"])
-    assert judged.auroc.values["auroc/AFIB"] == pytest.approx(area)
+    area = roc_auc_score(truth, result.scores["AFIB"])
+    assert result.auroc.values["auroc/AFIB"] == pytest.approx(area)
     assert area > 0.95
-    assert "PACE" in judged.auroc.left_out and "AFIB" not in judged.auroc.left_out
-    assert judged.cell.folds == "9,10" and judged.cell.fraction == 0 and judged.cell.method == "hashing"
+    assert "PACE" in result.auroc.left_out and "AFIB" not in result.auroc.left_out
+    assert result.cell.folds == "9,10" and result.cell.fraction == 0 and result.cell.method == "hashing"
 
 
-def test_zero_shot_takes_the_test_fold_by_default(model: Model, store: Store) -> None:
-    judged = zero_shot(model, store, get_task("ptbxl-rhythm"))
-    assert set(store.index.set_index("id")["fold"].loc[judged.scores.index]) == {10}
+def test_zero_shot_evaluates_the_test_fold_by_default(model: Model, store: Store) -> None:
+    (result,) = zero_shot(model, store, [get_task("ptbxl-rhythm")])
+    assert set(store.index.set_index("id")["fold"].loc[result.scores.index]) == {10}
 
 
-def test_zero_shot_refuses(model: Model, blind_model: Model, store: Store) -> None:
-    with pytest.raises(MelpError, match="blind has not a text tower"):
-        zero_shot(blind_model, store, get_task("ptbxl-rhythm"))
-    with pytest.raises(MelpError, match="holds ptb-xl, task synthetic wants synthetic"):
-        zero_shot(model, store, get_task("synthetic"))
+def test_zero_shot_errors(model: Model, blind_model: Model, store: Store) -> None:
+    with pytest.raises(MelpError, match="blind has no text tower, wanted a MELP or MERL model"):
+        zero_shot(blind_model, store, [get_task("ptbxl-rhythm")])
+    with pytest.raises(MelpError, match="found ptb-xl, wanted synthetic for task synthetic"):
+        zero_shot(model, store, [get_task("synthetic")])
     with pytest.raises(MelpError, match="no record with a label of ptbxl-rhythm in folds 77"):
-        zero_shot(model, store, get_task("ptbxl-rhythm"), folds=(77,))
+        zero_shot(model, store, [get_task("ptbxl-rhythm")], folds=(77,))
 
 
-def test_read_prompts_takes_both_forms(tmp_path: Path) -> None:
+def test_read_prompts_accepts_both_forms(tmp_path: Path) -> None:
     task = get_task("ptbxl-super")
     own = {name: [f"{name} one", f"{name} two"] for name in task.classes}
     (tmp_path / "own.json").write_text(json.dumps({"ptbxl-super": own, "other": {}}))
@@ -95,14 +95,14 @@ def test_read_prompts_takes_both_forms(tmp_path: Path) -> None:
         ('{"ptbxl-super": {"HYP": 3}}', "HYP: found int"),
     ],
 )
-def test_read_prompts_names_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+def test_read_prompts_errors(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "prompts.json").write_text(text)
     with pytest.raises(MelpError, match=message):
         read_prompts(tmp_path / "prompts.json", get_task("ptbxl-super"))
 
 
 @pytest.mark.data
-def test_published_prompts_serve_all_tasks(recordings: Path) -> None:
+def test_published_prompts_cover_all_tasks(recordings: Path) -> None:
     path = recordings / "text" / "CKEPE_prompt_melp.json"
     published = json.loads(path.read_text())
     missing = {}

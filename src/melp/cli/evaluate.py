@@ -14,7 +14,7 @@ from melp.cli.tables import print_table
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
-    from melp.evaluation.judging import Judged
+    from melp.evaluation.cells import Evaluation
     from melp.hub import Model
     from melp.tasks import Task
 
@@ -38,8 +38,8 @@ def zero_shot_command(
 ) -> None:
     """Evaluate a model without labels: AUROC of the similarity of ECGs and prompts."""
     from melp.data.store import Store
-    from melp.evaluation.paper_judging import paper_zero_shot
-    from melp.evaluation.zero_shot import read_prompts, zero_shot_all
+    from melp.evaluation.paper_zero_shot import paper_zero_shot
+    from melp.evaluation.zero_shot import read_prompts, zero_shot
 
     tasks, test_folds = _tasks(task, split), options.parse_optional_folds(folds)
     wordings = {task.name: read_prompts(prompts, task) for task in tasks if prompts}
@@ -48,7 +48,7 @@ def zero_shot_command(
     if files:
         judged = paper_zero_shot(loaded, store, tasks, files, file=_PUBLISHED_FILES[split], prompts=wordings)
     else:
-        judged = zero_shot_all(
+        judged = zero_shot(
             loaded, store, tasks, folds=test_folds, prompts=wordings, min_positives=min_positives
         )
     _finish(judged, out)
@@ -74,7 +74,7 @@ def probe_command(
     """Evaluate the embeddings of a model with linear probes: AUROC of logistic regression."""
     from melp.data.store import Store
     from melp.evaluation.paper_probe import paper_probe
-    from melp.evaluation.probe import probe_all
+    from melp.evaluation.probe import probe
 
     tasks, fractions = _tasks(task, split), _fractions(fraction)
     chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
@@ -84,7 +84,7 @@ def probe_command(
     if files:
         judged = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_PUBLISHED_FILES[split])
     else:
-        judged = probe_all(
+        judged = probe(
             loaded,
             store,
             tasks,
@@ -206,14 +206,14 @@ def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object])
     return folder
 
 
-def _finish(judged: Sequence[Judged], out: Path) -> None:
-    from melp.evaluation.judging import save
+def _finish(judged: Sequence[Evaluation], out: Path) -> None:
+    from melp.evaluation.cells import save
 
     save(judged, out)
     print_judged(judged)
 
 
-def print_judged(judged: Sequence[Judged]) -> None:
+def print_judged(judged: Sequence[Evaluation]) -> None:
     """Print a table with one row per cell, then notes on stderr."""
     names = ("task", "labels", "seed", "macro AUROC", "95 %", "records", "left out")
     rows = []
@@ -237,11 +237,13 @@ def print_judged(judged: Sequence[Judged]) -> None:
         typer.echo(line, err=True)
 
 
-def _notes(judged: Judged) -> list[str]:
+def _notes(judged: Evaluation) -> list[str]:
     shared = judged.shared
     if not shared:
         return list(judged.notes)
     more = ", ..." if len(shared.named) < (shared.records or 0) else ""
     named = f" ({', '.join(shared.named)}{more})" if shared.named else ""
-    seen = f"{judged.cell.checkpoint} was trained on {shared.records} of the {judged.auroc.n} records judged"
+    seen = (
+        f"{judged.cell.checkpoint} was trained on {shared.records} of the {judged.auroc.n} records evaluated"
+    )
     return [*judged.notes, f"{judged.cell.task}: {seen}{named}, and on {shared.patients} of their patients"]

@@ -27,8 +27,8 @@ def finetune_command(
 ) -> None:
     """Train an encoder and a classifier with labels. The same command resumes a stopped training."""
     from melp.data.store import Store
+    from melp.evaluation.cells import save
     from melp.evaluation.finetune import finetune
-    from melp.evaluation.judging import save
     from melp.hub import load
     from melp.recipes import load_finetune_recipe
     from melp.tasks import get_task

@@ -1,4 +1,4 @@
-"""One recording against labels in words."""
+"""Classify one recording by labels in words, or by a classifier's classes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DISCLAIMER = "Not a medical device: for research only, not for diagnosis or trea
 
 
 def classify(model: Model, ecg: ECG, labels: Sequence[str]) -> list[tuple[str, float]]:
-    """Labels with their similarity to a recording, most similar first.
+    """Return labels with their similarity to a recording, most similar first.
 
-    The similarity is a cosine from -1 to 1. It ranks the labels of one recording; it is no probability, and a
-    softmax over labels with the model's temperature would not make it a calibrated one.
+    The similarity is a cosine from -1 to 1. It ranks the labels of one recording; it is not a probability,
+    and a softmax over labels with the model's temperature would not make it a calibrated one.
 
     Args:
-        model: a loaded model folder whose method knows text.
+        model: a loaded model folder of a method with text.
         ecg: the recording.
         labels: wordings, such as "atrial fibrillation".
 
@@ -33,28 +33,31 @@ def classify(model: Model, ecg: ECG, labels: Sequence[str]) -> list[tuple[str, f
     """
     if not labels or not all(label.strip() for label in labels):
         raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
-    require(model, "project_ecg", "a space shared with text")
+    require(model, "project_ecg")
     with torch.inference_mode():
         vector = model.method.project_ecg(model.inputs(ecg).to(device_of(model))).float().cpu().numpy()
     scores = similarities(vector, embed_prompts(model, {label: [label] for label in labels}))
-    ranked = ((label, float(score[0])) for label, score in scores.items())
-    return sorted(ranked, key=lambda pair: -pair[1])
+    return _ranked({label: float(score[0]) for label, score in scores.items()})
 
 
 def probabilities(model: Model, ecg: ECG) -> list[tuple[str, float]]:
-    """Classes of a classifier with what it takes for their probability, most probable first.
+    """Return the classes of a classifier with their predicted probabilities, most probable first.
 
-    Each class by itself, from 0 to 1: they may occur together. As the training left them, not calibrated.
+    Each probability, from 0 to 1, is independent of the others: classes may occur together. They are not
+    calibrated.
 
     Args:
         model: a loaded folder of `melp finetune`.
         ecg: the recording.
 
     Raises:
-        MelpError: the model is no classifier, or the recording lacks a lead.
+        MelpError: the model is not a classifier, or the recording lacks a lead.
     """
-    require(model, "logits", "classes of its own: wanted --label, or a folder of `melp finetune`")
+    require(model, "logits")
     with torch.inference_mode():
         logits = model.method.logits(model.inputs(ecg).to(device_of(model)))[0]
-    ranked = zip(model.config["classes"], logits.float().sigmoid().tolist(), strict=True)
-    return sorted(ranked, key=lambda pair: -pair[1])
+    return _ranked(dict(zip(model.config["classes"], logits.float().sigmoid().tolist(), strict=True)))
+
+
+def _ranked(scores: dict[str, float]) -> list[tuple[str, float]]:
+    return sorted(scores.items(), key=lambda pair: -pair[1])

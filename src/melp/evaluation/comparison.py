@@ -1,4 +1,4 @@
-"""Two models on the same records: the difference of their areas, patient by patient drawn for both alike."""
+"""The difference between two models on the same records, by a paired bootstrap over patients."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from melp.errors import MelpError
-from melp.evaluation.metrics import auroc, bootstrap_auroc, interval, row_means
+from melp.evaluation.metrics import aligned_scores, auroc, bootstrap_auroc, interval, row_means
 
 __all__ = ["Difference", "compare"]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Macro AUROC of two models and how far apart they are.
+    """Macro AUROC of two models and their difference.
 
     Attributes:
         first, second: means over the models' tables of scores (0 to 1).
         difference: `first - second`.
         lo, hi: 95 % bootstrap interval of the difference.
-        left_out: classes with too few positives to count.
-        n: records judged.
-        patients: whose they are.
+        left_out: classes with too few positives.
+        n: the number of records.
+        patients: the number of patients.
     """
 
     first: float
@@ -48,15 +48,16 @@ def compare(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Difference:
-    """Paired bootstrap over patients (Efron and Tibshirani, An Introduction to the Bootstrap, 1993).
+    """Compare two models by a paired bootstrap over patients.
 
-    Each resample draws patients once, for both models and for all their tables; a model's area in it is the
-    mean over its tables, so that the interval is about models and not about one subset of labels or seed.
+    Each resample draws patients once, for both models and all their tables; a model's area in a resample is
+    the mean over its tables, so the interval is about models and not about one subset of labels or seed. See
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
 
     Args:
-        first, second: scores of each model, one table a subset of labels or seed; a row a record indexed by
-            id, a column a class.
-        labels: the truth in the same form; its rows and columns are the ones judged.
+        first, second: scores of each model, one table per subset of labels or seed; one row per record,
+            indexed by id, and one column per class.
+        labels: the true labels in the same form; its rows and columns are evaluated.
         patients: patient of each record, indexed by id.
         min_positives: classes with fewer positives do not count.
         resamples, seed: of the bootstrap.
@@ -65,25 +66,24 @@ def compare(
         MelpError: a model without a table, a record or class without a score, or no class that counts.
     """
     if not first or not second:
-        raise MelpError("comparison: a model without scores found, wanted at least one table of each")
+        raise MelpError("comparison: found a model without scores, wanted at least one table of each")
     truth = labels.to_numpy(dtype=bool)
     counted = (truth.sum(axis=0) >= max(min_positives, 1)) & ~truth.all(axis=0)
     if not counted.any():
         raise MelpError(f"labels: no class with {min_positives} positives and a negative")
     groups = pd.factorize(patients.loc[labels.index])[0]
-    both = [
-        [_areas(_values(table, labels), truth, groups, counted, resamples, seed) for table in tables]
-        for tables in (first, second)
-    ]
-    (one, one_drawn), (other, other_drawn) = (
-        (float(np.mean([area for area, _ in areas])), np.mean([drawn for _, drawn in areas], axis=0))
-        for areas in both
-    )
-    low, high = interval(one_drawn - other_drawn)
+
+    def mean_areas(tables: Sequence[pd.DataFrame]) -> tuple[float, Float[np.ndarray, " resample"]]:
+        scores = [aligned_scores(table, labels)[:, counted] for table in tables]
+        areas = [_areas(values, truth[:, counted], groups, resamples, seed) for values in scores]
+        return float(np.mean([area for area, _ in areas])), np.mean([drawn for _, drawn in areas], axis=0)
+
+    (area_1, resampled_1), (area_2, resampled_2) = mean_areas(first), mean_areas(second)
+    low, high = interval(resampled_1 - resampled_2)
     return Difference(
-        first=one,
-        second=other,
-        difference=one - other,
+        first=area_1,
+        second=area_2,
+        difference=area_1 - area_2,
         lo=low,
         hi=high,
         left_out=tuple(str(name) for name, counts in zip(labels.columns, counted, strict=True) if not counts),
@@ -92,23 +92,13 @@ def compare(
     )
 
 
-def _values(table: pd.DataFrame, labels: pd.DataFrame) -> Float[np.ndarray, "record class"]:
-    """Scores in the order of `labels`, joined by name."""
-    records, classes = labels.index.difference(table.index), set(labels.columns) - set(table.columns)
-    if len(records) or classes:
-        raise MelpError(f"scores: {len(records)} records and the classes {sorted(classes)} missing")
-    return table.loc[labels.index, labels.columns].to_numpy(dtype=float)
-
-
 def _areas(
     scores: Float[np.ndarray, "record class"],
     truth: Bool[np.ndarray, "record class"],
     groups: Int[np.ndarray, " record"],
-    counted: Bool[np.ndarray, " class"],
     resamples: int,
     seed: int,
 ) -> tuple[float, Float[np.ndarray, " resample"]]:
-    """Macro area of a table, and in each resample over the classes that have one there."""
-    scores, truth = scores[:, counted], truth[:, counted]
-    drawn = bootstrap_auroc(scores, truth, groups, resamples=resamples, seed=seed)
-    return float(auroc(scores, truth).mean()), row_means(drawn)
+    """Return the macro area of a table, and that of each resample over the classes with an area in it."""
+    resampled = bootstrap_auroc(scores, truth, groups, resamples=resamples, seed=seed)
+    return float(auroc(scores, truth).mean()), row_means(resampled)

@@ -1,4 +1,4 @@
-"""Whether embeddings have collapsed."""
+"""The effective rank of embeddings, which is low if they have collapsed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ __all__ = ["effective_rank"]
 
 
 def effective_rank(embeddings: Float[np.ndarray, "record dim"]) -> float:
-    """How many directions embeddings use: the exponential of the entropy of their spectrum.
+    """Return the exponential of the entropy of the singular values (Roy and Vetterli, EUSIPCO 2007).
 
-    1 where they all lie on one line, the number of dimensions where they spread evenly (Roy and Vetterli,
-    EUSIPCO 2007). Over the singular values of the centred embeddings, each dimension at unit variance, as a
-    standardised probe sees them.
+    It is 1 if all embeddings lie on one line, and the number of dimensions if they spread evenly. Embeddings
+    are centred, and each dimension has unit variance, as in a standardised probe.
     """
     centred = embeddings.astype(np.float64) - embeddings.mean(axis=0, dtype=np.float64)
     spread = centred.std(axis=0)

@@ -16,13 +16,22 @@ from torch import Tensor
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.files import replacing
 from melp.hub import Model
 
 __all__ = ["embed_rows", "map_rows", "rows_of", "write_embeddings"]
 
+ABILITIES = {
+    "project_ecg": ("space shared with text", "a MELP or MERL model"),
+    "embed_text": ("text tower", "a MELP or MERL model"),
+    "generate": ("report decoder", "a MELP model"),
+    "logits": ("classes", "--label, or a folder of `melp finetune`"),
+}
+"""Methods of a model: the part that each needs, and what to use if a model lacks it."""
+
 
 def rows_of(store: Store, ids: pd.Index) -> Int[np.ndarray, " record"]:
-    """Row numbers of the records `ids` in the store's index, in that order; -1 for one that it lacks."""
+    """Return the row numbers of the records `ids` in the store's index, in that order; -1 if absent."""
     return np.asarray(pd.Index(store.column("id")).get_indexer(ids))
 
 
@@ -36,11 +45,10 @@ def map_rows(
     batch_size: int = 64,
     title: str = "embedding",
 ) -> list[Any]:
-    """What `function` makes of each batch of preprocessed ECGs, in the order of `rows`.
+    """Apply a function to each batch of preprocessed ECGs, in the order of `rows`.
 
-    The signals pass the preprocessing that the model carries, on the model's device. A progress bar runs
-    where stderr is a terminal. With `keep`, only the first so many seconds of a record are read, and 0 mV for
-    the rest.
+    The signals pass the model's preprocessing, on the model's device. A progress bar is shown if stderr is a
+    terminal. With `keep`, only this many seconds from the start of each record are read; the rest is 0 mV.
     """
     device = device_of(model)
     console = Console(stderr=True)
@@ -68,22 +76,23 @@ def embed_rows(
     keep: float | None = None,
     batch_size: int = 64,
 ) -> Float[np.ndarray, "record dimension"]:
-    """Embeddings of the records in `rows`, float32.
+    """Return the embeddings of the records in `rows`, float32.
 
     Args:
         model: a loaded model folder.
-        store: where the records lie.
+        store: the records.
         rows: row numbers of `store.index`.
-        space: "features" (what a linear probe reads) or "text" (unit vectors in the space shared with text).
+        space: "features" (the input of a linear probe) or "text" (unit vectors in the space shared with
+            text).
         keep: see `map_rows`.
-        batch_size: records at once.
+        batch_size: records per batch.
 
     Raises:
         MelpError: the method has no space shared with text, or an embedding is not finite.
     """
     function = model.method.embed
     if space == "text":
-        require(model, "project_ecg", "a space shared with text")
+        require(model, "project_ecg")
         function = model.method.project_ecg
     parts = map_rows(model, store, rows, function, keep=keep, batch_size=batch_size)
     vectors = torch.cat(parts).float().cpu().numpy()
@@ -95,30 +104,28 @@ def embed_rows(
 
 
 def device_of(model: Model) -> torch.device:
-    """Where the weights of `model` lie."""
+    """Return the device of the weights of `model`."""
     return next((parameter.device for parameter in model.method.parameters()), torch.device("cpu"))
 
 
-def require(model: Model, name: str, meaning: str) -> None:
-    """Ends with one line where the method of `model` lacks the ability `name`, or was not trained for it.
+def require(model: Model, ability: str) -> None:
+    """Check that a model has one of `ABILITIES` and was trained for it.
 
     Raises:
-        MelpError: it does.
+        MelpError: its method lacks the ability, or the weight of the loss that trains it was 0.
     """
-    if not hasattr(model.method, name):
-        raise MelpError(f"{model.folder}: method {model.name} has not {meaning}")
-    option = getattr(model.method, "requires_loss", {}).get(name)
+    part, alternative = ABILITIES[ability]
+    if not hasattr(model.method, ability):
+        raise MelpError(f"{model.folder}: method {model.name} has no {part}, wanted {alternative}")
+    option = getattr(model.method, "requires_loss", {}).get(ability)
     if option and not getattr(model.method.config, option):
-        raise MelpError(f"{model.folder}: trained with method.{option}=0, which leaves it without {meaning}")
+        raise MelpError(f"{model.folder}: trained with method.{option}=0, so it has no {part}")
 
 
 def write_embeddings(
     vectors: Float[np.ndarray, "record dimension"], records: pd.DataFrame, folder: Path
 ) -> None:
-    """Writes `embeddings.npy` and, row by row the same, `ids.parquet` (id, patient, fold)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    array, table = folder / ".embeddings.npy", folder / ".ids.parquet"
-    np.save(array, vectors)
-    records[["id", "patient", "fold"]].reset_index(drop=True).to_parquet(table)
-    array.replace(folder / "embeddings.npy")
-    table.replace(folder / "ids.parquet")
+    """Write `embeddings.npy` and, with the same rows, `ids.parquet` (id, patient, fold)."""
+    with replacing(folder / "embeddings.npy") as array, replacing(folder / "ids.parquet") as table:
+        np.save(array, vectors)
+        records[["id", "patient", "fold"]].reset_index(drop=True).to_parquet(table)

@@ -1,4 +1,4 @@
-"""A run's whole encoder trained with labels; and the same network untrained, to compare with."""
+"""Fine-tune a run's encoder with labels; and draw the same network untrained, as a baseline."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from torch import Tensor
 from melp.data.batches import Sample, StoreBatches
 from melp.data.store import Store
 from melp.errors import MelpError, check_ranges
+from melp.evaluation.cells import Evaluation, evaluate_split
 from melp.evaluation.embed import map_rows, rows_of
-from melp.evaluation.judging import Judged, Split, check_sides, divide, in_folds, judge_cell
+from melp.evaluation.split import Split, check_patients, in_folds, join_folds, split_records
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model, load
 from melp.hub.folder import save_classifier
@@ -32,15 +33,15 @@ from melp.training.run_folder import is_finished, start_run
 __all__ = ["SCRATCH", "FineTuneRecipe", "finetune", "untrained"]
 
 SCRATCH = "supervised"
-"""Name of a classifier whose encoder was not pretrained."""
+"""Name of a classifier whose encoder is not pretrained."""
 
 
 @dataclass
 class FineTuneRecipe:
-    """How a classifier is trained, as merged from defaults and command line."""
+    """The training of a classifier, merged from defaults and command line."""
 
     encoder_rate: float = 0.3
-    """Learning rate of a pretrained encoder as a share of the head's; one from scratch has the head's."""
+    """Learning rate of a pretrained encoder as a share of the head's; from scratch it is the head's."""
     optimiser: OptimiserConfig = field(
         default_factory=lambda: OptimiserConfig(
             lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05, warmup=0.1, clip=3.0
@@ -57,7 +58,7 @@ class LabelledBatches(StoreBatches):
 
     Args:
         store: the store.
-        labels: as from `Task.labels`; its records are taken.
+        labels: labels as returned by `Task.labels`; its records form the dataset.
     """
 
     def __init__(self, store: Store, labels: pd.DataFrame) -> None:
@@ -66,12 +67,12 @@ class LabelledBatches(StoreBatches):
         self.labels = torch.tensor(labels.to_numpy(dtype=np.float32))
 
     def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
-        """The batch of these samples."""
+        """Return the batch of these samples."""
         return {**super().__getitems__(samples), "labels": self.labels[[row for row, _ in samples]]}
 
 
 def untrained(model: Model, folder: Path, seed: int = 0) -> Model:
-    """The same architecture and preprocessing with new random weights; results name it by `folder`."""
+    """Return the same architecture and preprocessing with new random weights; results name it by `folder`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         method = type(model.method)(model.method.config, copy.deepcopy(model.method.inputs))
@@ -93,35 +94,35 @@ def finetune(
     validation_folds: Sequence[int] | None = None,
     min_positives: int = 1,
     progress: bool = True,
-) -> Judged:
-    """Trains the encoder of a run and a linear head with the labels of a task, and judges them.
+) -> Evaluation:
+    """Train the encoder of a run and a linear head with the labels of a task, and evaluate the classifier.
 
-    The weights with the least loss on the validation folds are kept in `out`, a model folder of its own. A
-    killed training goes on where it was last saved.
+    The weights with the smallest loss on the validation folds are saved in `out`, a model folder. A killed
+    training resumes from its last checkpoint.
 
     Args:
         model: a loaded model folder.
-        store: where the records lie.
+        store: the records.
         task: classes and labels.
         out: folder of the training.
-        recipe: how it is trained.
-        scratch: begin with random weights: the upper line of what labels alone give this encoder.
+        recipe: the settings of the training.
+        scratch: start from random weights: what labels alone give this encoder.
         fraction: share of the training records, in per cent, in stratified subsets.
-        seed: of the subset.
-        folds: folds to judge instead of the task's test folds; then all others are trained on.
+        seed: seed of the subset.
+        folds: folds to evaluate instead of the task's test folds; then all others are trained on.
         train_folds: folds to train on instead.
-        validation_folds: folds that select the weights: the task's own where they are neither judged nor
-            asked for otherwise, else the last of the training folds.
+        validation_folds: folds that select the weights. Default: the task's, unless they are evaluated or all
+            of them trained on; else the last training fold.
         min_positives: classes with fewer positives do not count in the macro mean.
         progress: whether to show a progress bar.
 
     Raises:
-        MelpError: `out` contains another training, or nothing is left to train on or to judge.
+        MelpError: `out` contains another training, or nothing is left to train on or to evaluate.
     """
     recipe = recipe or FineTuneRecipe()
-    part = divide(task, store, folds, train_folds)
-    training, held_out = _sides(part, task, store, validation_folds)
-    check_sides(store, training.index.append(held_out.index), part.judged)
+    split = split_records(task, store, folds, train_folds)
+    training, held_out = _sides(split, task, store, validation_folds)
+    check_patients(store, training.index.append(held_out.index), split.test)
     training = training.iloc[stratified_subset(training.to_numpy(), fraction, seed)]
     settings = {
         "task": task.name,
@@ -135,23 +136,21 @@ def finetune(
     if not is_finished(out):
         classifier = _classifier(model, task, recipe, scratch)
         _train(classifier, model, store, training, held_out, recipe, settings, out, progress)
-    return _judge(load(out), store, task, part, fraction, seed, min_positives)
+    return _evaluate(load(out), store, task, split, fraction, seed, min_positives)
 
 
 def _sides(
-    part: Split, task: Task, store: Store, validation_folds: Sequence[int] | None
+    split: Split, task: Task, store: Store, validation_folds: Sequence[int] | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Labels of the records that are learned from, and of those that select the weights."""
+    """Return the labels of the records to train on, and of those that select the weights."""
     if validation_folds is None:
-        free = [fold for fold in task.validation_folds if fold not in part.folds]
-        there = free and not set(free) <= set(part.train_folds)
-        validation_folds = (
-            free if there and len(in_folds(part.labels, store, free)) else part.train_folds[-1:]
-        )
-    if both := sorted(set(validation_folds) & set(part.folds)):
-        raise MelpError(f"folds: {', '.join(map(str, both))} both judged and selected by")
-    held_out = in_folds(part.labels, store, validation_folds)
-    training = part.training.drop(held_out.index, errors="ignore")
+        free = [fold for fold in task.validation_folds if fold not in split.folds]
+        usable = not set(free) <= set(split.train_folds) and len(in_folds(split.labels, store, free))
+        validation_folds = free if usable else split.train_folds[-1:]
+    if both := sorted(set(validation_folds) & set(split.folds)):
+        raise MelpError(f"folds: {join_folds(both)} both evaluated and selected by")
+    held_out = in_folds(split.labels, store, validation_folds)
+    training = split.training.drop(held_out.index, errors="ignore")
     for labels, kind in ((training, "train on"), (held_out, "select weights by")):
         if labels.empty:
             raise MelpError(f"{store.path}: no record with a label of {task.name} to {kind}")
@@ -164,7 +163,7 @@ def _classifier(model: Model, task: Task, recipe: FineTuneRecipe, scratch: bool)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = copy.deepcopy(source.method.encoder).requires_grad_(True)
-        # A loaded model is in evaluation mode, in which Lightning would leave its parts.
+        # A loaded model is in evaluation mode, and Lightning keeps the mode of each module.
         return Classifier(encoder, len(task.classes), 1.0 if scratch else recipe.encoder_rate).train()
 
 
@@ -184,24 +183,22 @@ def _train(
     module = PretrainingModule(
         classifier, recipe.optimiser, steps, recipe.training.seed, model.preprocessing, store.rate
     )
-    begun_with = [Path(settings["pretrained"])] if settings["pretrained"] else []
-    name = f"{model.name}-finetuned" if begun_with else SCRATCH
+    pretrained = [Path(settings["pretrained"])] if settings["pretrained"] else []
+    name = f"{model.name}-finetuned" if pretrained else SCRATCH
 
     def write() -> None:
         save_classifier(out, classifier, name, model, settings)
-        write_training_records(out, store, train.rows, begun_with)
+        write_training_records(out, store, train.rows, pretrained)
 
     fit(module, train, validation, recipe.training, out, write, "with labels", progress)
 
 
-def _judge(
-    model: Model, store: Store, task: Task, part: Split, fraction: float, seed: int, min_positives: int
-) -> Judged:
-    rows = rows_of(store, part.judged)
-    parts = map_rows(model, store, rows, model.method.logits, title="judging")
-    scores = pd.DataFrame(
-        torch.cat(parts).float().cpu().numpy(), index=part.judged, columns=list(task.classes)
-    )
-    return judge_cell(
-        model, store, task, part, scores, fraction=fraction, seed=seed, min_positives=min_positives
+def _evaluate(
+    model: Model, store: Store, task: Task, split: Split, fraction: float, seed: int, min_positives: int
+) -> Evaluation:
+    parts = map_rows(model, store, rows_of(store, split.test), model.method.logits, title="evaluating")
+    logits = torch.cat(parts).float().cpu().numpy()
+    scores = pd.DataFrame(logits, index=split.test, columns=list(task.classes))
+    return evaluate_split(
+        model, store, task, split, scores, fraction=fraction, seed=seed, min_positives=min_positives
     )

@@ -1,11 +1,11 @@
-"""Written reports: made, set beside the true ones, and judged by BLEU-4 and ROUGE-L."""
+"""Report generation, scored against the true reports by BLEU-4 and ROUGE-L."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,10 @@ import pandas as pd
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.embed import map_rows, require
+from melp.evaluation.files import replacing
 from melp.evaluation.leakage import Shared, shared_with_training
 from melp.evaluation.results import Cell, Result, config_hash, write_results
+from melp.evaluation.split import join_folds
 from melp.hub import Model
 
 __all__ = ["Generation", "bleu4", "generate", "join_statements", "rouge_l"]
@@ -26,17 +28,17 @@ COLUMNS = {"generated": None, "most_frequent": "most-frequent-report", "random":
 
 
 def words(text: str) -> list[str]:
-    """The words of a report in lower case; how statements are set apart does not count."""
+    """Return the words of a report in lower case, without the punctuation between statements."""
     return _WORD.findall(text.lower())
 
 
 def join_statements(statements: Sequence[str]) -> str:
-    """A report as text, from its statements."""
+    """Return the statements of a report as text."""
     return ". ".join(statements) + "." if len(statements) else ""
 
 
 def bleu4(candidates: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus BLEU over one to four words, from 0 to 1 (Papineni et al., ACL 2002; computed by sacrebleu)."""
+    """Return corpus BLEU over one to four words, from 0 to 1 (Papineni et al., ACL 2002; by sacrebleu)."""
     from sacrebleu import corpus_bleu
 
     texts = [[" ".join(words(text)) for text in side] for side in (candidates, references)]
@@ -44,7 +46,7 @@ def bleu4(candidates: Sequence[str], references: Sequence[str]) -> float:
 
 
 def rouge_l(candidate: str, reference: str) -> float:
-    """F1 of the longest common subsequence of words, from 0 to 1 (Lin, 2004).
+    """Return F1 of the longest common subsequence of words, from 0 to 1 (Lin, 2004).
 
     Differences: precision and recall count the same, as in most toolkits; the paper weighs recall by beta.
     """
@@ -66,10 +68,12 @@ def _longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> 
 
 @dataclass(frozen=True)
 class Generation:
-    """Reports of the judged records.
+    """Reports of the evaluated records.
 
-    `table` has the columns id, true, generated, most_frequent, random; `scores` holds bleu4 and rouge_l of
-    the last three, one row each; `results` the same as results.
+    Attributes:
+        table: the columns id, true, generated, most_frequent, random.
+        scores: bleu4 and rouge_l of the last three, one row each.
+        results: the same scores as results.
     """
 
     table: pd.DataFrame
@@ -80,30 +84,27 @@ class Generation:
 def generate(
     model: Model, store: Store, folds: Sequence[int] = (10,), *, beams: int = 1, seed: int = 0
 ) -> Generation:
-    """Writes a report for each record in `folds` that has one, and judges it.
+    """Generate a report for each record in `folds` that has one, and score it.
 
-    Two baselines see the reports of the other folds only: their most frequent report, and one drawn at random
-    for each record.
+    Two baselines use the reports of the other folds only: the most frequent one for all records, and a random
+    one for each record.
 
     Args:
-        model: a loaded model folder whose method writes reports.
-        store: where records and reports lie.
-        folds: folds to judge.
+        model: a loaded model folder of a method with a report decoder.
+        store: the records and their reports.
+        folds: folds to evaluate.
         beams: width of the beam search; 1 is greedy.
         seed: seed of the random reports.
 
     Raises:
-        MelpError: the method writes no reports, or a side has none.
+        MelpError: the method has no report decoder, or one of the two sides has no report.
     """
-    require(model, "generate", "a report decoder")
+    require(model, "generate")
     index = store.index
-    has_report = index["statements"].map(len) > 0
-    rows = np.flatnonzero(index["fold"].isin(folds) & has_report)
+    rows = np.flatnonzero(index["fold"].isin(folds) & (index["statements"].map(len) > 0))
     others = _reports(store, folds)
     if not len(rows) or not others:
-        raise MelpError(
-            f"{store.path}: no reports in folds {','.join(map(str, folds))}, or none in the others"
-        )
+        raise MelpError(f"{store.path}: no reports in folds {join_folds(folds)}, or none in the others")
     parts = map_rows(
         model, store, rows, lambda ecg: model.method.generate(ecg, beams=beams), title="writing reports"
     )
@@ -117,13 +118,14 @@ def generate(
             "random": [others[draw] for draw in draws],
         }
     )
-    scores = _scores(table)
-    shared = shared_with_training(model, store, pd.Index(table["id"]))
-    return Generation(table, scores, tuple(_results(model, scores, folds, beams, seed, len(table), shared)))
+    scores, shared = _scores(table), shared_with_training(model, store, pd.Index(table["id"]))
+    cell = Cell(model.name, str(model.folder), TASK, seed=seed, folds=join_folds(folds))
+    digest = config_hash(dict(model.config), {"beams": beams})
+    return Generation(table, scores, tuple(_results(cell, scores, len(table), digest, shared)))
 
 
 def _reports(store: Store, folds: Sequence[int]) -> list[str]:
-    """All reports of the other folds, those whose recording is missing included."""
+    """Return all reports of the other folds, including those without a recording."""
     tables = (store.index, store.texts)
     chosen = (table["statements"][~table["fold"].isin(folds)] for table in tables)
     return [join_statements(statements) for part in chosen for statements in part if len(statements)]
@@ -141,53 +143,26 @@ def _scores(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def _results(
-    model: Model,
-    scores: pd.DataFrame,
-    folds: Sequence[int],
-    beams: int,
-    seed: int,
-    count: int,
-    shared: Shared,
-) -> list[Result]:
-    digest = config_hash(dict(model.config), {"beams": beams})
-    results: list[Result] = []
+def _results(cell: Cell, scores: pd.DataFrame, count: int, digest: str, shared: Shared) -> list[Result]:
+    """Return the results of a model's cell and of the baselines, which are trained on no evaluated record."""
+    results = []
     for name, baseline in COLUMNS.items():
-        cell = Cell(
-            method=baseline or model.name,
-            checkpoint="" if baseline else str(model.folder),
-            task=TASK,
-            seed=seed,
-            folds=",".join(map(str, folds)),
-        )
-        row = scores.loc[name].to_dict()
-        # What a baseline has seen are the reports of the other folds.
-        seen = Shared(0, 0) if baseline else shared
-        results += [
-            Result(
-                cell,
-                str(key),
-                float(value),
-                count,
-                config_hash=digest,
-                shared_records=seen.records,
-                shared_patients=seen.patients,
-            )
-            for key, value in row.items()
-        ]
+        own = replace(cell, method=baseline, checkpoint="") if baseline else cell
+        counts = (0, 0) if baseline else (shared.records, shared.patients)
+        for metric, value in scores.loc[name].to_dict().items():
+            results.append(Result(own, str(metric), float(value), count, None, None, (), digest, *counts))
     return results
 
 
 def save_generation(generation: Generation, folder: Path) -> None:
-    """Writes `reports.parquet`, the readable `reports.txt`, and the scores into `results.jsonl`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    generation.table.to_parquet(folder / ".reports.parquet")
-    (folder / ".reports.parquet").replace(folder / "reports.parquet")
+    """Write `reports.parquet`, the readable `reports.txt`, and the scores into `results.jsonl`."""
+    with replacing(folder / "reports.parquet") as temporary:
+        generation.table.to_parquet(temporary)
     blocks = [
         f"{row.id}\n  true       {row.true}\n  generated  {row.generated}\n"
         for row in generation.table.itertuples()
     ]
-    text = "Generated by a model; not a medical device's findings.\n\n" + "\n".join(blocks)
-    (folder / ".reports.txt").write_text(text, encoding="utf-8")
-    (folder / ".reports.txt").replace(folder / "reports.txt")
+    with replacing(folder / "reports.txt") as temporary:
+        text = "Generated by a model; not a medical device's findings.\n\n" + "\n".join(blocks)
+        temporary.write_text(text, encoding="utf-8")
     write_results(generation.results, folder)

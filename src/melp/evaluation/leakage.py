@@ -1,4 +1,4 @@
-"""What a model has seen of the records that it is judged on."""
+"""Evaluated records that a model was trained on."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["UNKNOWN", "Shared", "count_shared", "shared_with_training"]
 
 @dataclass(frozen=True)
 class Shared:
-    """How many of the judged records, and of their patients, a model was trained on; None where unknown.
+    """How many of the evaluated records, and of their patients, a model was trained on; None if unknown.
 
-    `named` has the ids of the first few of these records.
+    `named` lists the ids of the first few of these records.
     """
 
     records: int | None = None
@@ -34,33 +34,34 @@ _NAMED = 5
 
 
 def shared_with_training(model: Model, store: Store, ids: pd.Index) -> Shared:
-    """What the records `ids` of a store share with those that `model` was trained on."""
-    trained = read_training_records(model.folder)
-    return UNKNOWN if trained is None else count_shared(trained, identify_records(store, rows_of(store, ids)))
+    """Count the records `ids` of a store that `model` was trained on."""
+    training = read_training_records(model.folder)
+    test = identify_records(store, rows_of(store, ids))
+    return UNKNOWN if training is None else count_shared(training, test)
 
 
-def count_shared(trained: pd.DataFrame, judged: pd.DataFrame) -> Shared:
-    """What judged records share with those trained on.
+def count_shared(training: pd.DataFrame, test: pd.DataFrame) -> Shared:
+    """Count the test records and patients that are also training records and patients.
 
-    A record is shared where it has the id of one trained on, in the same corpus, or the same signal, in any
+    A record is shared if a training record has the same id in the same corpus, or the same signal in any
     corpus (collections contain each other: PTB-XL, CPSC and Chapman-Shaoxing are parts of the challenges'
-    training data). A patient is shared where one of their recordings was trained on.
+    training data). A patient is shared if one of their recordings is a training record.
 
     Args:
-        trained, judged: the columns corpus, id, patient and digest (of the int16 signal in the store; equal
-            for equal recordings in stores of the same rate and length only).
+        training, test: the columns corpus, id, patient and digest (of the int16 signal in the store; equal
+            for equal recordings only in stores of the same rate and length).
     """
-    record = _among(judged["digest"], trained["digest"])
+    record = _is_in(test["digest"], training["digest"])
     patient = record.copy()
-    for corpus, part in trained.groupby("corpus"):
-        here = judged["corpus"] == corpus
-        record |= here & _among(judged["id"], part["id"])
-        patient |= here & _among(judged["patient"], part["patient"])
-    patients = judged.loc[patient | record, ["corpus", "patient"]].drop_duplicates()
-    return Shared(int(record.sum()), len(patients), tuple(judged.loc[record, "id"].head(_NAMED)))
+    for corpus, part in training.groupby("corpus"):
+        same_corpus = test["corpus"] == corpus
+        record |= same_corpus & _is_in(test["id"], part["id"])
+        patient |= same_corpus & _is_in(test["patient"], part["patient"])
+    patients = test.loc[patient | record, ["corpus", "patient"]].drop_duplicates()
+    return Shared(int(record.sum()), len(patients), tuple(test.loc[record, "id"].head(_NAMED)))
 
 
-def _among(judged: pd.Series, trained: pd.Series) -> pd.Series:
-    """Which of the judged values are among those trained on."""
-    # The few first: a table of 800,000 texts to look up takes a hundred times as long to make.
-    return judged.isin(trained[trained.isin(judged)].unique())
+def _is_in(test: pd.Series, training: pd.Series) -> pd.Series:
+    """Return which test values are training values."""
+    # A lookup table of the few common values: one of 800,000 texts takes a hundred times as long to build.
+    return test.isin(training[training.isin(test)].unique())

@@ -1,7 +1,7 @@
 """Area under the ROC curve of many classes at once, and its bootstrap interval over patients.
 
-A class without a positive or without a negative has no area: it is left out by name, where common metric
-libraries count it as 0 or drop it in silence (published zero-shot numbers carry both).
+A class without a positive or without a negative has no area: it is left out by name. Common metric libraries
+count it as 0 or drop it silently (published zero-shot numbers contain both).
 """
 
 from __future__ import annotations
@@ -11,12 +11,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Bool, Float, Int
 from scipy.stats import rankdata
 
 from melp.errors import MelpError
 
-__all__ = ["MACRO", "Auroc", "auroc", "bootstrap_auroc", "interval", "judge", "row_means"]
+__all__ = [
+    "MACRO",
+    "Auroc",
+    "aligned_scores",
+    "auroc",
+    "bootstrap_auroc",
+    "evaluate_auroc",
+    "interval",
+    "row_means",
+]
 
 MACRO = "auroc_macro"
 _CHUNK = 100  # resamples held in memory at once
@@ -26,8 +35,11 @@ _CHUNK = 100  # resamples held in memory at once
 class Auroc:
     """Areas of one set of scores.
 
-    `values` and `intervals` hold `auroc_macro` and one `auroc/CLASS` a class that has an area (0 to 1);
-    `positives` the positives of each class; `left_out` the classes that the macro mean does not count.
+    Attributes:
+        values, intervals: `auroc_macro`, and one `auroc/CLASS` per class with an area (0 to 1).
+        positives: the number of positives of each class.
+        left_out: the classes that the macro mean does not count.
+        n: the number of records.
     """
 
     values: dict[str, float]
@@ -38,16 +50,16 @@ class Auroc:
 
     @property
     def macro(self) -> float:
-        """Mean over the classes that are not left out."""
+        """The mean over the classes that are not left out."""
         return self.values[MACRO]
 
 
 def auroc(
     scores: Float[np.ndarray, "record class"], labels: Bool[np.ndarray, "record class"]
 ) -> Float[np.ndarray, " class"]:
-    """Area under the ROC curve of each class, from mid-ranks (ties count half).
+    """Return the area under the ROC curve of each class, from mid-ranks (ties count half).
 
-    NaN where a class has no positive or no negative. Mann-Whitney form: Hanley and McNeil, Radiology 1982.
+    NaN if a class has no positive or no negative. Mann-Whitney form: Hanley and McNeil, Radiology 1982.
     """
     if not len(scores):
         return np.full(scores.shape[1], np.nan)
@@ -64,7 +76,7 @@ def _weighted_auroc(
     label: Bool[np.ndarray, " record"],
     weights: Int[np.ndarray, "resample record"],
 ) -> Float[np.ndarray, " resample"]:
-    """Area of one class in each resample, a record counted `weights` times; sorted once for all resamples."""
+    """Return the area of one class in each resample, with records counted `weights` times; sorts once."""
     order = np.argsort(score, kind="stable")
     ordered = score[order]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])  # first record of each group of ties
@@ -80,7 +92,7 @@ def _weighted_auroc(
 def _resample_counts(
     groups: Int[np.ndarray, " record"], resamples: int, seed: int
 ) -> Iterator[Int[np.ndarray, "chunk record"]]:
-    """How often each record is drawn when whole groups (patients) are drawn with replacement."""
+    """Yield how often each record is drawn if whole groups (patients) are drawn with replacement."""
     generator = np.random.default_rng(seed)
     number = int(groups.max()) + 1
     for start in range(0, resamples, _CHUNK):
@@ -96,18 +108,18 @@ def bootstrap_auroc(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Float[np.ndarray, "resample class"]:
-    """Area of each class in each bootstrap resample.
+    """Return the area of each class in each bootstrap resample.
 
     Args:
         scores: higher means more likely; any monotone scale.
-        labels: which record has which class.
-        groups: number of the patient of each record, from 0 without gaps. Patients are drawn, not records, as
-            recordings of one person are alike.
+        labels: the classes of each record.
+        groups: number of the patient of each record, from 0 without gaps. Patients are resampled, not
+            records, because recordings of one person are similar.
         resamples: number of resamples.
         seed: the same seed draws the same patients, so two models can be compared resample by resample.
 
     Returns:
-        NaN where a resample has no positive or no negative of a class.
+        NaN if a resample has no positive or no negative of a class.
     """
     columns = range(scores.shape[1])
     chunks = [
@@ -118,7 +130,7 @@ def bootstrap_auroc(
 
 
 def interval(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
-    """The middle 95 % of the resamples that have a value."""
+    """Return the middle 95 % of the resamples that have a value."""
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan"), float("nan")
@@ -126,22 +138,24 @@ def interval(values: Float[np.ndarray, " resample"]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def judge(
+def evaluate_auroc(
     scores: pd.DataFrame,
     labels: pd.DataFrame,
     patients: pd.Series | None = None,
     *,
     min_positives: int = 1,
+    empty_as_zero: bool = False,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Auroc:
-    """Areas of all classes and their macro mean, with 95 % bootstrap intervals.
+    """Return the areas of all classes and their macro mean, with 95 % bootstrap intervals.
 
     Args:
-        scores: one row a record indexed by id, one column a class; other rows and columns are allowed.
-        labels: the truth in the same form; its rows and columns are the ones judged.
-        patients: patient of each record, indexed by id; without it records are drawn one by one.
+        scores: one row per record indexed by id, one column per class; other rows and columns are allowed.
+        labels: the true labels in the same form; its rows and columns are evaluated.
+        patients: patient of each record, indexed by id; without it records are resampled one by one.
         min_positives: classes with fewer positives are left out of the macro mean (at least 1).
+        empty_as_zero: count classes without a positive or a negative as 0, as published, and leave out none.
         resamples: bootstrap resamples; 0 for no intervals.
         seed: seed of the bootstrap.
 
@@ -150,52 +164,59 @@ def judge(
     Raises:
         MelpError: a record or class without a score, a score that is not a number, or no class with an area.
     """
-    absent = labels.index.difference(scores.index)
-    if len(absent) or set(labels.columns) - set(scores.columns):
-        raise MelpError(
-            f"scores: {len(absent)} records and {set(labels.columns) - set(scores.columns)} missing"
-        )
-    values = scores.loc[labels.index, labels.columns].to_numpy(dtype=float)
-    truth = labels.to_numpy(dtype=bool)
+    values, truth = aligned_scores(scores, labels), labels.to_numpy(dtype=bool)
     if not np.isfinite(values).all():
         raise MelpError("scores: found values that are not finite numbers")
     areas, positives = auroc(values, truth), truth.sum(axis=0)
-    counted = np.isfinite(areas) & (positives >= min_positives)
+    empty = ~np.isfinite(areas)
+    if empty_as_zero:
+        areas = np.nan_to_num(areas)
+    counted = np.isfinite(areas) & ((positives >= min_positives) | empty_as_zero)
     if not counted.any():
         raise MelpError(
             f"labels: no class with {min_positives} positives and a negative in {len(labels)} records"
         )
     names = [str(name) for name in labels.columns]
-    known = np.asarray(labels.index if patients is None else patients.loc[labels.index])
+    intervals: dict[str, tuple[float, float]] = {}
+    if resamples:
+        groups = pd.factorize(np.asarray(labels.index if patients is None else patients.loc[labels.index]))[0]
+        resampled = bootstrap_auroc(values, truth, groups, resamples=resamples, seed=seed)
+        if empty_as_zero:
+            resampled[:, empty] = 0
+        intervals = _intervals(resampled, names, counted)
     by_class = {f"auroc/{name}": float(area) for name, area in zip(names, areas, strict=True)}
     return Auroc(
         values={MACRO: float(areas[counted].mean())} | {k: v for k, v in by_class.items() if np.isfinite(v)},
-        intervals=_intervals(values, truth, known, names, counted, resamples, seed) if resamples else {},
+        intervals=intervals,
         positives=dict(zip(names, positives.tolist(), strict=True)),
         left_out=tuple(name for name, counts in zip(names, counted, strict=True) if not counts),
         n=len(labels),
     )
 
 
+def aligned_scores(scores: pd.DataFrame, labels: pd.DataFrame) -> Float[np.ndarray, "record class"]:
+    """Return scores with the rows and columns of `labels`, joined by name.
+
+    Raises:
+        MelpError: a record or class without a score.
+    """
+    records, classes = labels.index.difference(scores.index), set(labels.columns) - set(scores.columns)
+    if len(records) or classes:
+        raise MelpError(f"scores: {len(records)} records and the classes {sorted(classes)} are missing")
+    return scores.loc[labels.index, labels.columns].to_numpy(dtype=float)
+
+
 def _intervals(
-    scores: Float[np.ndarray, "record class"],
-    labels: Bool[np.ndarray, "record class"],
-    patients: Shaped[np.ndarray, " record"],
-    names: Sequence[str],
-    counted: Bool[np.ndarray, " class"],
-    resamples: int,
-    seed: int,
+    resampled: Float[np.ndarray, "resample class"], names: Sequence[str], counted: Bool[np.ndarray, " class"]
 ) -> dict[str, tuple[float, float]]:
-    """Intervals of the macro mean over the classes `counted` and of each class with an area."""
-    groups = pd.factorize(patients)[0]
-    drawn = bootstrap_auroc(scores, labels, groups, resamples=resamples, seed=seed)
-    areas = {f"auroc/{name}": column for name, column in zip(names, drawn.T, strict=True)}
-    areas = {MACRO: row_means(drawn[:, counted])} | areas
+    """Return intervals of the macro mean over the classes `counted` and of each class with an area."""
+    areas = {f"auroc/{name}": column for name, column in zip(names, resampled.T, strict=True)}
+    areas = {MACRO: row_means(resampled[:, counted])} | areas
     return {name: interval(column) for name, column in areas.items() if np.isfinite(column).any()}
 
 
 def row_means(values: Float[np.ndarray, "resample class"]) -> Float[np.ndarray, " resample"]:
-    """Mean of the finite values of each row; NaN where there is none."""
+    """Return the mean of the finite values of each row; NaN if there is none."""
     finite = np.isfinite(values)
     with np.errstate(invalid="ignore"):
         return np.asarray(np.where(finite, values, 0).sum(axis=1) / finite.sum(axis=1), dtype=float)

@@ -1,4 +1,4 @@
-"""Protocol "paper": the published linear probe, trained by AdamW and stopped on the validation file."""
+"""Protocol "paper": the published linear probe, trained by AdamW with early stopping."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.judging import Judged, union
+from melp.evaluation.cells import Evaluation
 from melp.evaluation.metrics import auroc
-from melp.evaluation.paper_judging import paper_cell
 from melp.evaluation.paper_split import (
     SEED,
     PaperSplit,
-    divide_as_published,
     embed_together,
+    evaluate_as_published,
     sample_as_published,
+    split_as_published,
 )
 from melp.evaluation.probe import probe_features
+from melp.evaluation.split import union
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -40,14 +41,14 @@ RATE, LAST_RATE, DECAY = 1e-3, 1e-5, 1e-4
 
 @dataclass(frozen=True)
 class PaperProbe:
-    """A linear layer, as it was after `epoch` (from 0) of the `epochs` that it was trained for."""
+    """A linear layer with its weights after `epoch` (from 0) of `epochs` epochs of training."""
 
     layer: nn.Linear
     epoch: int
     epochs: int
 
     def __call__(self, features: Float[np.ndarray, "record feature"]) -> Float[np.ndarray, "record class"]:
-        """Softmax over the classes, although they occur together: what the published areas are taken of."""
+        """Return the softmax over the classes, as published, although classes occur together."""
         with torch.no_grad():
             logits = _logits(self.layer, torch.tensor(features, dtype=torch.float32))
         return logits.float().softmax(-1).numpy()
@@ -66,14 +67,14 @@ def fit_paper_probe(
     held_out_labels: Bool[np.ndarray, "other class"],
     seed: int = SEED,
 ) -> PaperProbe:
-    """Trains the layer; the epoch with the largest macro area on the held-out records is kept.
+    """Train the layer; return the epoch with the largest macro area on the held-out records.
 
-    AdamW, cosine from 1e-3 to 1e-5 by epoch, binary cross entropy on bfloat16 logits. It ends after 100
-    epochs, or five without a larger area; a class without positives counts 0 in it, as common metric
-    libraries have it.
+    AdamW, cosine from 1e-3 to 1e-5 by epoch, binary cross entropy on bfloat16 logits. Training ends after 100
+    epochs, or five without a larger area; a class without positives counts 0 in the macro area, as in common
+    metric libraries.
     """
     x, y = torch.tensor(features, dtype=torch.float32), torch.tensor(labels, dtype=torch.float32)
-    best, kept, epoch = -1.0, PaperProbe(nn.Linear(1, 1), -1, 0), 0
+    largest, best, epoch = -1.0, PaperProbe(nn.Linear(1, 1), -1, 0), 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layer = nn.Linear(x.shape[1], y.shape[1])
@@ -85,13 +86,13 @@ def fit_paper_probe(
                 binary_cross_entropy_with_logits(_logits(layer, x[rows]).float(), y[rows]).backward()
                 optimiser.step()
             schedule.step()
-            now = PaperProbe(layer, epoch, epoch + 1)
-            area = float(np.nan_to_num(auroc(now(held_out), held_out_labels)).mean())
-            if area > best:
-                best, kept = area, PaperProbe(copy.deepcopy(layer), epoch, epoch + 1)
-            elif epoch - kept.epoch >= PATIENCE:
+            current = PaperProbe(layer, epoch, epoch + 1)
+            area = float(np.nan_to_num(auroc(current(held_out), held_out_labels)).mean())
+            if area > largest:
+                largest, best = area, PaperProbe(copy.deepcopy(layer), epoch, epoch + 1)
+            elif epoch - best.epoch >= PATIENCE:
                 break
-    return PaperProbe(kept.layer, kept.epoch, epoch + 1)
+    return PaperProbe(best.layer, best.epoch, epoch + 1)
 
 
 def paper_probe(
@@ -102,61 +103,65 @@ def paper_probe(
     *,
     fractions: Sequence[float] = (100,),
     file: str = "test",
-) -> list[Judged]:
-    """Judges a frozen model on tasks by linear probes as published, one a fraction of the training file.
+) -> list[Evaluation]:
+    """Evaluate a frozen model on tasks by linear probes as published, one per fraction of the training file.
 
     Args:
         model: a loaded model folder.
-        store: where the records lie.
-        tasks: such with published label files.
-        folder: holds the files.
+        store: the records.
+        tasks: tasks with published label files.
+        folder: the folder of the files.
         fractions: shares of the training file, in per cent.
-        file: which is judged, "test" or "val".
+        file: the file to evaluate, "test" or "val".
 
-    Differences: the published features come from an encoder in bfloat16 too, one batch at a time in training;
-    here they are computed once, in float32. The layer's first weights and the order of batches are those of
-    seed 42, but not the published ones.
+    Differences: the published features also come from an encoder in bfloat16, one batch at a time during
+    training; here they are computed once, in float32. The layer's initial weights and the order of batches
+    are those of seed 42, but not the published ones.
 
     Raises:
-        MelpError: the files cannot be read, or the store holds nothing to train on, to select on or to judge.
+        MelpError: the files cannot be read, or the store has no record to train on, select by or evaluate.
     """
-    parts = [divide_as_published(task, store, folder, file) for task in tasks]
-    subsets = [_subsets(task, part, fractions, store) for task, part in zip(tasks, parts, strict=True)]
+    splits = [split_as_published(task, store, folder, file) for task in tasks]
+    subsets = [_subsets(task, split, fractions, store) for task, split in zip(tasks, splits, strict=True)]
     embedded = embed_together(
         tasks,
-        [union([part.training.index, part.validation.index, part.judged.index]) for part in parts],
+        [union([split.training.index, split.validation.index, split.test.index]) for split in splits],
         lambda ids, keep: probe_features(model, store, ids, keep),
     )
-    judged = []
-    for task, part, chosen, features in zip(tasks, parts, subsets, embedded, strict=True):
+    evaluations = []
+    for task, split, chosen, features in zip(tasks, splits, subsets, embedded, strict=True):
         for percent, ids in chosen.items():
-            scores = _scores(features, part, ids)
-            judged.append(paper_cell(model, store, task, part, scores, part.by_position, fraction=percent))
-    return judged
+            scores, labels = _scores(features, split, ids), split.by_position
+            evaluations.append(
+                evaluate_as_published(model, store, task, split, scores, labels, fraction=percent)
+            )
+    return evaluations
 
 
-def _scores(features: pd.DataFrame, part: PaperSplit, trained: pd.Index) -> pd.DataFrame:
-    """Scores of the judged records by a probe trained on the records `trained`."""
+def _scores(features: pd.DataFrame, split: PaperSplit, training: pd.Index) -> pd.DataFrame:
+    """Return scores of the test records by a probe trained on the records `training`."""
     fitted = fit_paper_probe(
-        features.loc[trained].to_numpy(),
-        part.training.loc[trained].to_numpy(),
-        features.loc[part.validation.index].to_numpy(),
-        part.validation.to_numpy(),
+        features.loc[training].to_numpy(),
+        split.training.loc[training].to_numpy(),
+        features.loc[split.validation.index].to_numpy(),
+        split.validation.to_numpy(),
     )
-    ids = part.judged.index
-    return pd.DataFrame(fitted(features.loc[ids].to_numpy()), index=ids, columns=part.training.columns)
+    ids = split.test.index
+    return pd.DataFrame(fitted(features.loc[ids].to_numpy()), index=ids, columns=split.training.columns)
 
 
-def _subsets(task: Task, part: PaperSplit, fractions: Sequence[float], store: Store) -> dict[float, pd.Index]:
-    """The records of each published subset that the store holds."""
-    if not len(part.validation):
+def _subsets(
+    task: Task, split: PaperSplit, fractions: Sequence[float], store: Store
+) -> dict[float, pd.Index]:
+    """Return the records of each published subset that the store contains."""
+    if not len(split.validation):
         raise MelpError(
-            f"{store.path}: no record of the validation file of {task.name}, by which the probe is chosen"
+            f"{store.path}: no record of the validation file of {task.name}, which selects the probe"
         )
     chosen = {}
     for percent in fractions:
-        ids = sample_as_published(part.training_file, percent) if percent < 100 else part.training_file
-        chosen[percent] = ids[ids.isin(part.training.index)]
+        ids = sample_as_published(split.training_file, percent) if percent < 100 else split.training_file
+        chosen[percent] = ids[ids.isin(split.training.index)]
         if not len(chosen[percent]):
             raise MelpError(
                 f"{store.path}: no record of the published {percent:g} % of the training file of {task.name}"

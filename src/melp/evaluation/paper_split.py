@@ -1,31 +1,42 @@
-"""Protocol "paper": the records and labels of the published label files, defects and all.
+"""Protocol "paper": the records, labels and AUROC of the published code, defects included.
 
-What the published loaders do, and this repeats (HKU-MedAI/MELP and cheliu-computation/MERL-ICML2024):
+The published loaders (HKU-MedAI/MELP and cheliu-computation/MERL-ICML2024) and this module:
 
-- training, validation and tests are files; for CPSC 2018 and Chapman-Shaoxing-Ningbo they are a random split
-  of records, with no regard to patients;
-- probes take labels by the position of their column, and the files of `ptbxl_sub_class` differ in the order
-  of three columns; zero-shot reads the names from the file that it judges;
-- labels of Chapman-Shaoxing-Ningbo are substrings: every AV block is a "VB" (ventricular bigeminy) too;
-- subsets of the training labels are a plain sample of the file, with seed 42;
-- of CPSC 2018 the first 5 s count, with zeros after them, before the signal is scaled.
+- read the training, validation and test sets from files; for CPSC 2018 and Chapman-Shaoxing-Ningbo these
+  are a random split of records that ignores patients;
+- read a probe's labels by the position of their column, although the files of `ptbxl_sub_class` differ in
+  the order of three columns; zero-shot reads the names from the evaluated file;
+- match labels of Chapman-Shaoxing-Ningbo as substrings: every AV block is also a "VB" (ventricular bigeminy);
+- draw subsets of the training labels as a plain sample of the file, with seed 42;
+- keep the first 5 s of CPSC 2018, followed by zeros, before the signal is scaled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.judging import check_corpus, union
+from melp.evaluation.cells import Evaluation, evaluate
+from melp.evaluation.metrics import evaluate_auroc
+from melp.evaluation.split import check_corpus, patients_of, union
+from melp.hub import Model
 from melp.tasks import Task
 from melp.tasks.published_labels import LabelFile, read_label_files
 
-__all__ = ["PAPER", "SEED", "PaperSplit", "divide_as_published", "embed_together", "sample_as_published"]
+__all__ = [
+    "SEED",
+    "PaperSplit",
+    "embed_together",
+    "evaluate_as_published",
+    "sample_as_published",
+    "split_as_published",
+]
 
 PAPER = "paper"
 SEED = 42
@@ -34,18 +45,18 @@ _NAMED = 5  # missing records that a note names
 
 @dataclass(frozen=True)
 class PaperSplit:
-    """The records of the published files that a store holds, with the files' labels, by id.
+    """The records of the published files that a store contains, with the files' labels, by id.
 
     Attributes:
-        judged: of the file that is judged; columns as in that file.
-        training, validation: of the other files; columns by position, under the names of the training file.
+        test: of the file that is evaluated; columns as in that file.
+        training, validation: of the other files; columns by position, with the names of the training file.
         training_file: ids of all records of the training file, in its order.
-        by_position: labels of the judged records as a probe's loader reads them: by position too.
-        file: "test" or "val", which is judged.
-        notes: what the store lacks of a file, a line by "train", "val" and "test".
+        by_position: labels of the test records as a probe's loader reads them: also by position.
+        file: the file that is evaluated, "test" or "val".
+        notes: the records that the store lacks, one line per file ("train", "val", "test").
     """
 
-    judged: pd.DataFrame
+    test: pd.DataFrame
     training: pd.DataFrame
     validation: pd.DataFrame
     training_file: pd.Index
@@ -54,51 +65,51 @@ class PaperSplit:
     notes: dict[str, str]
 
 
-def divide_as_published(task: Task, store: Store, folder: Path, file: str = "test") -> PaperSplit:
-    """Divides the records of a store by the published label files of a task.
+def split_as_published(task: Task, store: Store, folder: Path, file: str = "test") -> PaperSplit:
+    """Divide the records of a store by the published label files of a task.
 
     Args:
-        task: one with published files.
-        store: where the records lie; those that it lacks are counted in `notes`.
-        folder: holds the files.
-        file: which is judged, "test" or "val".
+        task: a task with published files.
+        store: the records; missing ones are counted in `notes`.
+        folder: the folder of the files.
+        file: the file to evaluate, "test" or "val".
 
     Raises:
-        MelpError: the files cannot be read, the store holds another corpus, or nothing to judge.
+        MelpError: the files cannot be read, the store contains another corpus, or nothing to evaluate.
     """
     files = read_label_files(folder, task)
     check_corpus(task, store, task.corpus)
-    known = pd.Index(store.column("id"))
-    found = {split: each.labels[each.labels.index.isin(known)] for split, each in files.items()}
-    if not len(found[file]):
+    ids = pd.Index(store.column("id"))
+    stored = {split: part.labels[part.labels.index.isin(ids)] for split, part in files.items()}
+    if not len(stored[file]):
         raise MelpError(
-            f"{store.path}: holds none of the {len(files[file].labels)} records of {files[file].path}"
+            f"{store.path}: found none of the {len(files[file].labels)} records of {files[file].path}"
         )
     names = files["train"].labels.columns
     return PaperSplit(
-        judged=found[file],
-        training=found["train"],
-        validation=found["val"].set_axis(names, axis=1),
+        test=stored[file],
+        training=stored["train"],
+        validation=stored["val"].set_axis(names, axis=1),
         training_file=files["train"].labels.index,
-        by_position=found[file].set_axis(names, axis=1),
+        by_position=stored[file].set_axis(names, axis=1),
         file=file,
         notes={
-            split: _missing(each, known, store)
-            for split, each in files.items()
-            if len(found[split]) < len(each.labels)
+            split: _missing(part, ids, store)
+            for split, part in files.items()
+            if len(stored[split]) < len(part.labels)
         },
     )
 
 
-def _missing(file: LabelFile, known: pd.Index, store: Store) -> str:
+def _missing(file: LabelFile, stored: pd.Index, store: Store) -> str:
     ids = file.labels.index
-    missing = ids[~ids.isin(known)].tolist()
+    missing = ids[~ids.isin(stored)].tolist()
     named = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
     return f"{file.path.name}: {len(missing)} of {len(ids)} records are not in {store.path} ({named})"
 
 
 def sample_as_published(ids: pd.Index, percent: float) -> pd.Index:
-    """The published subset of a training file: `DataFrame.sample` with seed 42, rare classes or not."""
+    """Return the published subset of a training file: `DataFrame.sample` with seed 42."""
     return pd.Index(ids.to_series().sample(frac=percent / 100, random_state=SEED))
 
 
@@ -107,16 +118,54 @@ def embed_together(
     ids: Sequence[pd.Index],
     embed: Callable[[pd.Index, float | None], pd.DataFrame],
 ) -> list[pd.DataFrame]:
-    """Embeddings of the records of each task, each record once for all tasks.
+    """Return embeddings of the records of each task; each record is embedded once for all tasks.
 
     Args:
-        tasks: they say how many seconds of a recording the published loaders keep.
+        tasks: each with the seconds of a recording that the published loaders keep.
         ids: the records of each task.
-        embed: gives the embeddings of records, by id, of their first so many seconds (None: of all).
+        embed: returns the embeddings of records, by id, of their first seconds (None: of all).
     """
     keeps = [task.published.seconds if task.published else None for task in tasks]
-    wanted: dict[float | None, pd.Index] = {}
-    for keep, each in zip(keeps, ids, strict=True):
-        wanted[keep] = union([wanted[keep], each]) if keep in wanted else each
-    found = {keep: embed(together, keep) for keep, together in wanted.items()}
-    return [found[keep].loc[each] for keep, each in zip(keeps, ids, strict=True)]
+    records: dict[float | None, pd.Index] = {}
+    for keep, part in zip(keeps, ids, strict=True):
+        records[keep] = union([records[keep], part]) if keep in records else part
+    embedded = {keep: embed(together, keep) for keep, together in records.items()}
+    return [embedded[keep].loc[part] for keep, part in zip(keeps, ids, strict=True)]
+
+
+def evaluate_as_published(
+    model: Model,
+    store: Store,
+    task: Task,
+    split: PaperSplit,
+    scores: pd.DataFrame,
+    labels: pd.DataFrame,
+    *,
+    fraction: float = 0,
+    options: Mapping[str, Any] | None = None,
+) -> Evaluation:
+    """Evaluate `scores` over the records of `labels`; a class without a positive or a negative counts 0.
+
+    `options` is what the scores depend on besides the model.
+    """
+    notes = [note for name, note in split.notes.items() if fraction or name == split.file]
+    empty = labels.columns[~labels.any()]
+    if len(empty):
+        notes.append(
+            f"{task.name}: no positive of {', '.join(empty)} among the records evaluated; these count 0"
+        )
+    return evaluate(
+        model,
+        store,
+        task,
+        evaluate_auroc(scores, labels, patients_of(store, labels.index), empty_as_zero=True),
+        scores,
+        labels,
+        [options or {}],
+        notes,
+        protocol=PAPER,
+        fraction=fraction,
+        seed=SEED if fraction else 0,
+        folds=split.file,
+        train_folds="train" if fraction else "",
+    )

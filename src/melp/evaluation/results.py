@@ -1,7 +1,7 @@
-"""Results: one JSON line a cell, and the predictions behind it.
+"""Result files: one JSON line per cell and metric, and the predictions of each cell.
 
-A cell is what a table shows in one place: a method's checkpoint on a task, under a protocol, with a share of
-the labels and a seed, trained and judged on certain folds; it has metrics. Writing a cell again replaces it.
+A cell of a table is a method's checkpoint on a task, under a protocol, with a share of the labels and a seed,
+trained and evaluated on certain folds; it has metrics. Writing a cell again replaces it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pandas as pd
 
 from melp import __version__
 from melp.errors import MelpError
+from melp.evaluation.files import replacing
 
 __all__ = [
     "Cell",
@@ -36,17 +37,17 @@ PREDICTIONS = "predictions.parquet"
 
 @dataclass(frozen=True)
 class Cell:
-    """What a number belongs to.
+    """The settings of an evaluation.
 
     Attributes:
         method: name of the method.
         checkpoint: the model folder.
         task: name of the task.
         protocol: "corrected" or "paper".
-        fraction: labels that were used, in per cent of the training folds; 0 for zero-shot.
+        fraction: labels used, in per cent of the training folds; 0 for zero-shot.
         seed: seed of the subset of labels.
-        folds: folds judged, such as "9,10"; under "paper" the published file, such as "test".
-        train_folds: folds (or the file) the probe was trained on; empty for zero-shot.
+        folds: evaluated folds, such as "9,10"; under "paper" the published file, such as "test".
+        train_folds: folds (or the file) that the probe is trained on; empty for zero-shot.
     """
 
     method: str
@@ -64,11 +65,16 @@ KEY = tuple(field.name for field in fields(Cell))
 
 @dataclass(frozen=True)
 class Result:
-    """One number: `value`, `lo` and `hi` from 0 to 1 (95 % interval, None where there is none).
+    """One number of a cell.
 
-    `n` is the number of records judged, `left_out` the classes that a macro mean does not count,
-    `config_hash` what else the number depends on (model and options); `shared_records` and `shared_patients`
-    are how many of the records judged, and of their patients, the model was trained on (None where unknown).
+    Attributes:
+        cell, metric: what the number measures.
+        value, lo, hi: from 0 to 1; the 95 % interval is None if there is none.
+        n: the number of evaluated records.
+        left_out: the classes that a macro mean does not count.
+        config_hash: hash of the model's configuration and the options.
+        shared_records, shared_patients: how many of the evaluated records, and of their patients, the model
+            was trained on; None if unknown.
     """
 
     cell: Cell
@@ -83,7 +89,7 @@ class Result:
     shared_patients: int | None = None
 
     def line(self, date: str) -> dict[str, Any]:
-        """The fields of the JSON line."""
+        """Return the fields of the JSON line."""
         return {
             **asdict(self.cell),
             "metric": self.metric,
@@ -106,7 +112,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def config_hash(*parts: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits that change with any value in `parts`."""
+    """Return twelve hexadecimal digits that change with any value in `parts`."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -139,7 +145,7 @@ def _key(line: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def write_results(results: Iterable[Result], folder: Path) -> None:
-    """Adds results to `folder/results.jsonl`, replacing the metrics of the same cells.
+    """Add results to `folder/results.jsonl`, replacing those of the same cells.
 
     All metrics of a cell are replaced together, so that a class left out this time leaves no old line behind.
     """
@@ -148,22 +154,21 @@ def write_results(results: Iterable[Result], folder: Path) -> None:
     cells = {tuple(line[name] for name in KEY) for line in new}
     path = folder / RESULTS
     kept = [line for line in _lines(path) if tuple(line[name] for name in KEY) not in cells]
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{RESULTS}"
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept + new), encoding="utf-8")
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept + new), encoding="utf-8")
 
 
 def write_predictions(tables: Iterable[tuple[Cell, pd.DataFrame, pd.DataFrame]], folder: Path) -> None:
-    """Adds predictions to `folder/predictions.parquet`, replacing those of the same cells.
+    """Add predictions to `folder/predictions.parquet`, replacing those of the same cells.
+
+    The file has one row per record and class: the fields of the cell, id, class, score, label.
 
     Args:
-        tables: cell, scores and labels; both one row a record indexed by id, one column a class.
-        folder: where to write.
-
-    One row a record and class: the fields of the cell, id, class, score, label.
+        tables: cell, scores and labels; both tables have one row per record, indexed by id, and one column
+            per class.
+        folder: the folder to write to.
     """
-    parts = [_long(*entry) for entry in tables]
+    parts = [_long(*table) for table in tables]
     if not parts:
         return
     new = pd.concat(parts, ignore_index=True)
@@ -173,10 +178,8 @@ def write_predictions(tables: Iterable[tuple[Cell, pd.DataFrame, pd.DataFrame]],
         cells = pd.MultiIndex.from_frame(new[list(KEY)].drop_duplicates())
         kept = old[~pd.MultiIndex.from_frame(old[list(KEY)]).isin(cells)]
         new = pd.concat([kept, new], ignore_index=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{PREDICTIONS}"
-    new.to_parquet(temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        new.to_parquet(temporary)
 
 
 def read_predictions(folder: Path) -> list[tuple[Cell, pd.DataFrame, pd.DataFrame]]:

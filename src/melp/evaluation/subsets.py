@@ -13,19 +13,19 @@ __all__ = ["stratified_subset"]
 def stratified_subset(
     labels: Bool[np.ndarray, "record class"], percent: float, seed: int
 ) -> Int[np.ndarray, " chosen"]:
-    """Rows of a subset in which each class keeps its share, and at least one positive.
+    """Return the rows of a subset in which each class keeps its share and at least one positive.
 
     Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML-PKDD 2011) into two parts, rarest class
-    first, then trimmed or filled at random to `percent` of the records. It is larger than that only where one
-    positive a class does not fit.
+    first, then trimmed or filled at random to `percent` of the records. It is larger than that only if one
+    positive per class does not fit.
 
     Args:
-        labels: which record has which class.
+        labels: the classes of each record.
         percent: size of the subset, above 0 and up to 100.
         seed: another seed draws another subset.
 
-    Differences: a class wants at least one positive. The published 1 % subsets are plain samples of one seed,
-    in which up to nine classes have none.
+    Differences: every class keeps at least one positive. The published 1 % subsets are plain samples of one
+    seed, in which up to nine classes have none.
 
     Raises:
         MelpError: `percent` is out of range.
@@ -35,7 +35,7 @@ def stratified_subset(
     if percent == 100:
         return np.arange(len(labels))
     generator = np.random.default_rng(seed)
-    # Records without any label form a class of their own, so that they keep their share too.
+    # Records without any label form a class of their own, so that they also keep their share.
     labels = np.column_stack([labels, ~labels.any(axis=1)])
     chosen = _iterative(labels, percent / 100, generator)
     target = max(1, round(len(labels) * percent / 100))
@@ -46,20 +46,20 @@ def stratified_subset(
 def _iterative(
     labels: Bool[np.ndarray, "record class"], share: float, generator: np.random.Generator
 ) -> Bool[np.ndarray, " record"]:
-    """Which records go into the part that wants `share` of every class."""
+    """Return which records go into the part with `share` of every class."""
     counts = labels.sum(axis=0).astype(float)
-    wanted = np.where(counts > 0, np.maximum(1, share * counts), 0)
-    unwanted = counts - wanted
+    inside = np.where(counts > 0, np.maximum(1, share * counts), 0)  # positives that each part still lacks
+    outside = counts - inside
     chosen = np.zeros(len(labels), dtype=bool)
-    waiting = np.ones(len(labels), dtype=bool)
+    undecided = np.ones(len(labels), dtype=bool)
     left = counts.copy()
     while left.any():
         rarest = int(np.argmin(np.where(left > 0, left, np.inf)))
-        for row in generator.permutation(np.flatnonzero(labels[:, rarest] & waiting)):
-            chosen[row] = wanted[rarest] >= unwanted[rarest]
-            (wanted if chosen[row] else unwanted)[labels[row]] -= 1
+        for row in generator.permutation(np.flatnonzero(labels[:, rarest] & undecided)):
+            chosen[row] = inside[rarest] >= outside[rarest]
+            (inside if chosen[row] else outside)[labels[row]] -= 1
             left[labels[row]] -= 1
-            waiting[row] = False
+            undecided[row] = False
     return chosen
 
 
@@ -69,7 +69,7 @@ def _fit_size(
     target: int,
     generator: np.random.Generator,
 ) -> None:
-    """Drops or adds random records, in place, until `target` are chosen; no class loses its last positive."""
+    """Drop or add random records, in place, until `target` are chosen; no class loses its last positive."""
     positives = labels[chosen].sum(axis=0)
     for row in generator.permutation(np.flatnonzero(chosen)):
         if chosen.sum() <= target:

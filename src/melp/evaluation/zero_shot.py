@@ -1,4 +1,4 @@
-"""Zero-shot classification: an ECG against what reports say of each class."""
+"""Zero-shot classification: cosines between an ECG and the prompts of each class."""
 
 from __future__ import annotations
 
@@ -14,20 +14,13 @@ from jaxtyping import Float
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.cells import Evaluation, evaluate_split
 from melp.evaluation.embed import embed_rows, require, rows_of
-from melp.evaluation.judging import Judged, divide, judge_cell, union
+from melp.evaluation.split import split_records, union
 from melp.hub import Model
 from melp.tasks import Task
 
-__all__ = [
-    "Prompts",
-    "embed_prompts",
-    "read_prompts",
-    "similarities",
-    "text_embeddings",
-    "zero_shot",
-    "zero_shot_all",
-]
+__all__ = ["Prompts", "embed_prompts", "read_prompts", "similarities", "text_embeddings", "zero_shot"]
 
 Prompts = Mapping[str, Sequence[str]]
 
@@ -36,7 +29,7 @@ def similarities(
     ecg: Float[np.ndarray, "record dimension"],
     texts: Mapping[str, Float[np.ndarray, "prompt dimension"]],
 ) -> dict[str, Float[np.ndarray, " record"]]:
-    """Cosine of each ECG with the mean direction of the prompts of each class, from -1 to 1.
+    """Return the cosine of each ECG with the mean direction of the prompts of each class, from -1 to 1.
 
     Args:
         ecg: embeddings of ECGs in the space shared with text, of any length.
@@ -52,12 +45,12 @@ def _unit(vectors: Float[np.ndarray, "*count dimension"]) -> Float[np.ndarray, "
 
 
 def embed_prompts(model: Model, prompts: Prompts) -> dict[str, Float[np.ndarray, "prompt dimension"]]:
-    """Embeddings of the prompts of each class.
+    """Return the embeddings of the prompts of each class.
 
     Raises:
         MelpError: the method has no text tower.
     """
-    require(model, "embed_text", "a text tower")
+    require(model, "embed_text")
     # Each wording is embedded once; classes may share one.
     wordings = list(dict.fromkeys(text for texts in prompts.values() for text in texts))
     with torch.inference_mode():
@@ -69,78 +62,54 @@ def embed_prompts(model: Model, prompts: Prompts) -> dict[str, Float[np.ndarray,
 def zero_shot(
     model: Model,
     store: Store,
-    task: Task,
-    *,
-    folds: Sequence[int] | None = None,
-    prompts: Prompts | None = None,
-    min_positives: int = 1,
-    ecg: pd.DataFrame | None = None,
-) -> Judged:
-    """Judges a model on a task by its prompts alone.
-
-    Args:
-        model: a loaded model folder whose method knows text.
-        store: where the records lie.
-        task: classes, labels and prompts.
-        folds: folds to judge instead of the task's test folds.
-        prompts: wordings of each class instead of the task's.
-        min_positives: classes with fewer positives do not count in the macro mean.
-        ecg: embeddings from `text_embeddings`, where they are known already.
-
-    Raises:
-        MelpError: the method knows no text, or nothing is left to judge.
-    """
-    part = divide(task, store, folds)
-    wordings = dict(prompts or task.prompts)
-    vectors = embed_prompts(model, {name: wordings[name] for name in task.classes})
-    if ecg is None:
-        ecg = text_embeddings(model, store, part.judged)
-    scores = pd.DataFrame(similarities(ecg.loc[part.judged].to_numpy(), vectors), index=part.judged)
-    return judge_cell(
-        model, store, task, part, scores, min_positives=min_positives, options={"prompts": wordings}
-    )
-
-
-def zero_shot_all(
-    model: Model,
-    store: Store,
     tasks: Sequence[Task],
     *,
     folds: Sequence[int] | None = None,
     prompts: Mapping[str, Prompts] | None = None,
     min_positives: int = 1,
-) -> list[Judged]:
-    """`zero_shot` on several tasks, with one embedding a record; `prompts` by the name of the task.
+) -> list[Evaluation]:
+    """Evaluate a model on tasks by prompts alone; each record is embedded once for all tasks.
+
+    Args:
+        model: a loaded model folder of a method with text.
+        store: the records.
+        tasks: classes, labels and prompts.
+        folds: folds to evaluate instead of the tasks' test folds.
+        prompts: wordings of each class, by name of the task, instead of the task's.
+        min_positives: classes with fewer positives do not count in the macro mean.
 
     Raises:
-        MelpError: as `zero_shot`, before anything is embedded.
+        MelpError: the method has no text tower, or nothing is left to evaluate.
     """
-    ecg = text_embeddings(model, store, union([divide(task, store, folds).judged for task in tasks]))
-    wordings = prompts or {}
-    return [
-        zero_shot(
-            model,
-            store,
-            task,
-            folds=folds,
-            prompts=wordings.get(task.name),
-            min_positives=min_positives,
-            ecg=ecg,
+    require(model, "embed_text")
+    splits = [split_records(task, store, folds) for task in tasks]
+    ecg = text_embeddings(model, store, union([split.test for split in splits]))
+    evaluations = []
+    for task, split in zip(tasks, splits, strict=True):
+        wordings = dict((prompts or {}).get(task.name) or task.prompts)
+        scores = prompt_scores(model, ecg.loc[split.test], {name: wordings[name] for name in task.classes})
+        options = {"prompts": wordings}
+        evaluations.append(
+            evaluate_split(model, store, task, split, scores, min_positives=min_positives, options=options)
         )
-        for task in tasks
-    ]
+    return evaluations
+
+
+def prompt_scores(model: Model, ecg: pd.DataFrame, prompts: Prompts) -> pd.DataFrame:
+    """Return the similarity of embedded records with the prompts of each class: a row per record."""
+    return pd.DataFrame(similarities(ecg.to_numpy(), embed_prompts(model, prompts)), index=ecg.index)
 
 
 def text_embeddings(model: Model, store: Store, ids: pd.Index, keep: float | None = None) -> pd.DataFrame:
-    """Embeddings of the records `ids` in the space shared with text, by id; `keep` as in `map_rows`."""
+    """Return the embeddings of records in the space shared with text, by id; `keep` as in `map_rows`."""
     return pd.DataFrame(embed_rows(model, store, rows_of(store, ids), space="text", keep=keep), index=ids)
 
 
 def read_prompts(path: Path, task: Task) -> dict[str, list[str]]:
-    """Prompts of a task from a JSON file.
+    """Read the prompts of a task from a JSON file.
 
-    Takes `{task: {class: [prompt, ...]}}` and the published flat form `{class: "text"}`, where the whole
-    string is one prompt, lower-cased, and one key serves all tasks.
+    Accepts `{task: {class: [prompt, ...]}}` and the published flat form `{class: "text"}`, where the whole
+    string is one prompt, lower-cased, and one key is used by all tasks.
 
     Raises:
         MelpError: the file is not JSON of either form, or a class of the task has no prompt in it.

@@ -6,18 +6,17 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 
 from melp.data.build import build
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.cells import save
 from melp.evaluation.finetune import FineTuneRecipe, finetune, untrained
 from melp.evaluation.generation import generate, save_generation
-from melp.evaluation.judging import save
-from melp.evaluation.probe import probe, probe_features
+from melp.evaluation.probe import probe
 from melp.evaluation.results import PREDICTIONS, RESULTS
-from melp.evaluation.zero_shot import text_embeddings, zero_shot
+from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model, load
 from melp.hub import save as save_model
 from melp.hub.folder import CONFIG, WEIGHTS
@@ -130,19 +129,11 @@ class _Path:
             [self.reports / "reports.parquet"],
         )
 
-    @property
-    def _ids(self) -> pd.Index:
-        return pd.Index(self.store.index["id"])
-
     def _zero_shot(self) -> None:
-        ecg = text_embeddings(self.model, self.store, self._ids[self.store.index["fold"].isin(self.folds)])
-        judged = [zero_shot(self.model, self.store, task, folds=self.folds, ecg=ecg) for task in self.tasks]
-        save(judged, self.results)
+        save(zero_shot(self.model, self.store, self.tasks, folds=self.folds), self.results)
 
     def _probe(self, model: Model) -> None:
-        features = probe_features(model, self.store, self._ids)
-        for task in self.tasks:
-            save(probe(model, self.store, task, folds=self.folds, features=features), self.results)
+        save(probe(model, self.store, self.tasks, folds=self.folds), self.results)
 
     def _untrained(self) -> None:
         folder = self.out / "untrained"
