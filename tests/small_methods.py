@@ -1,4 +1,4 @@
-"""Every method at its smallest, with a batch of the synthetic store, for what is asked of all of them."""
+"""Tiny methods and batches of the synthetic store, for tests of all methods."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ BERT = BertConfig(dim=32, layers=2, heads=2, feedforward=64, positions=160)
 
 
 def tiny_recipe(name: str, options: Sequence[str] = ()) -> Any:
-    """The recipe NAME/tiny; imported late, for processes that only load models need no training loop."""
+    """Return the recipe NAME/tiny; the import is late because most processes need no training loop."""
     from melp.recipes import load_recipe
 
     return load_recipe(name, f"{name}/tiny", options)
 
 
 class Workshop:
-    """Makes methods from their recipe `NAME/tiny`, without dropout, and batches for them.
+    """Build methods from their recipe `NAME/tiny`, without dropout, and batches for them.
 
     Args:
         store: folder of a store at the recipes' rate.
@@ -43,7 +43,7 @@ class Workshop:
         self.language = LanguageModel.from_scratch(self.texts, 400, BERT)
 
     def method(self, name: str, options: Sequence[str] = (), seed: int = 0) -> Method:
-        """A method with fresh weights; `options` as on the command line, without `method.`."""
+        """Build a method with new weights; `options` as on the command line, without `method.`."""
         recipe = tiny_recipe(name, [f"method.{option}" for option in options])
         preprocessing = self.preprocessing(name)
         torch.manual_seed(seed)
@@ -58,7 +58,7 @@ class Workshop:
         return Preprocessing.from_dict(tiny_recipe(name).preprocessing)
 
     def batch(self, name: str, size: int = 8, first: int = 0) -> dict[str, Any]:
-        """What a training step of the method gets of `size` records."""
+        """Return a training batch of `size` records."""
         kind = get_method(name)
         encode = ReportEncoder(self.language.tokenizer) if "text" in kind.needs else None
         batches = StoreBatches(self.store, None, encode, TextAugmentation(0.5, True))
@@ -68,7 +68,7 @@ class Workshop:
 
 
 def without_dropout(method: Method) -> Method:
-    """The method itself, with every rate of dropout at 0."""
+    """Set all dropout rates of a method to 0 and return it."""
     for module in method.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
@@ -83,10 +83,10 @@ def rows_of(batch: dict[str, Any], rows: Tensor) -> dict[str, Any]:
 
 
 def part_of(batch: dict[str, Any], first: int, last: int, pad: int) -> dict[str, Any]:
-    """The batch that a process with these rows alone would have: lists are as long as its longest."""
+    """Return the batch of a process with these rows only: text is padded to the longest of them."""
     part = rows_of(batch, torch.arange(first, last))
     fills = {"tokens": pad, "report": pad, "sentence": -1, "shown_statements": 0, "all_statements": 0}
-    # A report's last token is of no statement: tokens tell how long `sentence` must be.
+    # The last token of a report belongs to no statement, so `sentence` has the width of `tokens`.
     width = {name: int((part[name] != fill).sum(1).max()) for name, fill in fills.items() if name in part}
     width |= {"sentence": width["tokens"]} if "sentence" in width else {}
     return part | {name: part[name][:, :count] for name, count in width.items()}

@@ -1,7 +1,7 @@
-"""What every method of `list_methods()` must do, none by name.
+"""The contract that every method of `list_methods()` must fulfil.
 
-A new method is in these tests as soon as its file and its recipe NAME/tiny are there; forms of it that differ
-in their graph may be added to `FORMS`.
+A new method is tested as soon as it has a file and a recipe NAME/tiny. Variants of it with other graphs may
+be added to `FORMS`.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ FORMS: dict[str, list[tuple[str, ...]]] = {
 
 
 def forms(name: str) -> list[tuple[str, ...]]:
-    """The recipe itself, each earlier stage of a method that has some, and what is in `FORMS`."""
+    """Return the recipe itself, each earlier stage of the method, and its `FORMS`."""
     return [(), *((f"stage={stage}",) for stage in get_method(name).stages[:-1]), *FORMS.get(name, [])]
 
 
@@ -80,28 +80,28 @@ def workshop(synthetic_store: Path) -> Workshop:
 
 
 def gradients(method: Method, batch: dict[str, Any]) -> dict[str, Tensor]:
-    """Of every trainable parameter in training mode; with the loss itself and the running statistics."""
+    """Return the loss, the gradients of all trainable parameters and the running statistics."""
     method.train().zero_grad(set_to_none=True)
     loss = method(batch)["loss"]
     loss.backward()
-    found = {"loss": loss.detach()}
+    result = {"loss": loss.detach()}
     for parameter, weight in method.named_parameters():
         if weight.requires_grad:
             assert weight.grad is not None, f"{parameter} has no gradient"
-            found[parameter] = weight.grad.clone()
+            result[parameter] = weight.grad.clone()
     running = {
         key: value for key, value in method.named_buffers() if key.endswith(("running_mean", "running_var"))
     }
-    return found | {key: value.clone() for key, value in running.items()}
+    return result | {key: value.clone() for key, value in running.items()}
 
 
-def assert_alike(found: dict[str, Tensor], wanted: dict[str, Tensor], share: float = 1e-4) -> None:
-    """Equal but for the rounding of sums in another order, as a share of each tensor's largest number."""
-    assert found.keys() == wanted.keys()
-    # Some gradients are 0 but for rounding, such as those of a key's bias.
-    floor = max(float(value.abs().max()) for key, value in wanted.items() if key != "loss") / 1000
-    for key, value in wanted.items():
-        off = float((found[key] - value).abs().max())
+def assert_alike(result: dict[str, Tensor], expected: dict[str, Tensor], share: float = 1e-4) -> None:
+    """Assert equality up to rounding, relative to the largest value of each tensor."""
+    assert result.keys() == expected.keys()
+    # Some gradients are 0 up to rounding, such as that of the bias of attention keys.
+    floor = max(float(value.abs().max()) for key, value in expected.items() if key != "loss") / 1000
+    for key, value in expected.items():
+        off = float((result[key] - value).abs().max())
         assert off <= share * max(float(value.abs().max()), floor), f"{key} is off by {off}"
 
 
@@ -110,12 +110,12 @@ def test_finite_loss_and_a_gradient_for_every_trainable_parameter(
     workshop: Workshop, name: str, form: tuple[str, ...]
 ) -> None:
     method = workshop.method(name, form)
-    found = gradients(method, workshop.batch(name))
-    assert all(bool(value.isfinite().all()) for value in found.values())
-    assert found["loss"].shape == () and found["loss"] > method.least_loss
+    result = gradients(method, workshop.batch(name))
+    assert all(bool(value.isfinite().all()) for value in result.values())
+    assert result["loss"].shape == () and result["loss"] > method.least_loss
     trained = [key for key, weight in method.named_parameters() if weight.requires_grad]
-    still = [key for key in trained if not found[key].any()]
-    assert not still, f"gradients of nothing but 0: {still}"
+    still = [key for key in trained if not result[key].any()]
+    assert not still, f"gradients of 0 only: {still}"
     grouped = [id(weight) for group in method.param_groups() for weight in group["params"]]
     assert sorted(grouped) == sorted(id(weight) for weight in method.parameters() if weight.requires_grad)
 
@@ -126,7 +126,7 @@ def test_overfits_one_batch(workshop: Workshop, name: str) -> None:
     batch = workshop.batch(name)
     optimiser = torch.optim.AdamW(method.parameters(), lr=4e-3)
     losses: list[float] = []
-    # Most of the way down to the least there is, in 80 steps at most.
+    # Below 40 % of the initial loss in at most 80 steps.
     while len(losses) < 80 and (not losses or losses[-1] >= 0.4 * losses[0]):
         optimiser.zero_grad()
         loss = method(batch)["loss"]
@@ -151,12 +151,12 @@ def test_loss_does_not_depend_on_the_order_of_the_batch(
 ) -> None:
     batch = workshop.batch(name)
     order = torch.randperm(RECORDS, generator=torch.Generator().manual_seed(5))
-    wanted = gradients(workshop.method(name, form), batch)
-    assert_alike(gradients(workshop.method(name, form), rows_of(batch, order)), wanted)
+    expected = gradients(workshop.method(name, form), batch)
+    assert_alike(gradients(workshop.method(name, form), rows_of(batch, order)), expected)
 
 
 @case
-def test_saved_and_loaded_it_gives_the_same_embeddings(
+def test_a_saved_and_loaded_method_gives_the_same_embeddings(
     workshop: Workshop, name: str, form: tuple[str, ...], tmp_path: Path
 ) -> None:
     method = workshop.method(name, form).eval()
@@ -176,22 +176,22 @@ def test_embeddings_are_deterministic_and_of_the_stated_shape(
 ) -> None:
     method = workshop.method(name, form).eval()
     ecg = workshop.batch(name)["ecg"]
-    found = method.embed(ecg)
-    assert found.ndim == 2 and found.shape[0] == RECORDS and bool(found.isfinite().all())
-    assert torch.equal(method.embed(ecg), found)
+    result = method.embed(ecg)
+    assert result.ndim == 2 and result.shape[0] == RECORDS and bool(result.isfinite().all())
+    assert torch.equal(method.embed(ecg), result)
     alone = torch.cat([method.embed(ecg[row : row + 1]) for row in range(RECORDS)])
-    torch.testing.assert_close(alone, found, rtol=1e-4, atol=1e-5)
-    assert float((found[0] - found[1]).abs().max()) > 1e-4, "different recordings look different"
+    torch.testing.assert_close(alone, result, rtol=1e-4, atol=1e-5)
+    assert float((result[0] - result[1]).abs().max()) > 1e-4, "different recordings look different"
 
 
 @case
 def test_finite_in_half_precision(workshop: Workshop, name: str, form: tuple[str, ...]) -> None:
     method, batch = workshop.method(name, form), workshop.batch(name)
-    wanted = float(gradients(method, batch)["loss"])
+    expected = float(gradients(method, batch)["loss"])
     with torch.autocast("cpu", torch.bfloat16):
-        found = gradients(method, batch)
-    assert all(bool(value.isfinite().all()) for value in found.values())
-    assert float(found["loss"]) == pytest.approx(wanted, rel=0.05, abs=0.05)
+        result = gradients(method, batch)
+    assert all(bool(value.isfinite().all()) for value in result.values())
+    assert float(result["loss"]) == pytest.approx(expected, rel=0.05, abs=0.05)
 
 
 def in_double(batch: dict[str, Any]) -> dict[str, Any]:
@@ -212,12 +212,12 @@ def process(rank: int, folder: str, cases: int) -> None:
 def shared(
     workshop: Workshop, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> dict[tuple[str, tuple[str, ...]], Path]:
-    """Each case's gradients in two processes, three records in one and five in the other."""
+    """Return the gradients of each case in two processes with three and five records."""
     folder = tmp_path_factory.mktemp("processes")
     pad = workshop.language.tokenizer.pad_token_id
-    wanted = [item for item in request.session.items if "shared" in getattr(item, "fixturenames", ())]
-    cases = [(item.callspec.params["name"], item.callspec.params["form"]) for item in wanted]  # type: ignore[attr-defined]
-    # In double precision: in single, rounding turns an activation that is nearly 0 on or off once in a while.
+    expected = [item for item in request.session.items if "shared" in getattr(item, "fixturenames", ())]
+    cases = [(item.callspec.params["name"], item.callspec.params["form"]) for item in expected]  # type: ignore[attr-defined]
+    # Double precision, because rounding in single precision may switch an activation near 0.
     for number, (name, form) in enumerate(cases):
         save(folder / str(number), workshop.method(name, form), name, workshop.preprocessing(name))
         batch = in_double(workshop.batch(name))
@@ -233,18 +233,18 @@ def test_two_processes_give_the_gradient_of_the_joined_batch(
 ) -> None:
     folder = shared[name, form]
     method = without_dropout(load(folder).method).double()
-    wanted = gradients(method, in_double(workshop.batch(name)))
+    expected = gradients(method, in_double(workshop.batch(name)))
     parts = [torch.load(folder / f"gradients{rank}", weights_only=True) for rank in range(PROCESSES)]
     assert parts[0].keys() == parts[1].keys()
-    assert_alike({key: (parts[0][key] + parts[1][key]) / 2 for key in parts[0]}, wanted, share=1e-6)
+    assert_alike({key: (parts[0][key] + parts[1][key]) / 2 for key in parts[0]}, expected, share=1e-6)
 
 
 @every_method
-def test_says_what_it_is(name: str) -> None:
+def test_docstring_and_options_are_complete(name: str) -> None:
     kind = get_method(name)
     assert kind.paper and set(kind.needs) <= {"ecg", "text", "patient"}
     for part in ("In words: ", "Paper: ", "Differences:"):
-        assert part in (kind.__doc__ or ""), f"no {part!r} in what {name} says of itself"
+        assert part in (kind.__doc__ or ""), f"no {part!r} in the docstring of {name}"
     assert kind.Config.__dataclass_params__.frozen  # type: ignore[attr-defined]
     without = [option.name for option in list_options(kind.Config) if not option.meaning]
-    assert not without, f"options of {name} without a meaning beside them: {without}"
+    assert not without, f"options of {name} without a docstring: {without}"

@@ -1,4 +1,4 @@
-"""A method of another package, the example of the documentation, is a method like any other."""
+"""A method of another package: the example of the documentation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ for command in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment where the example is installed, as far as a package's files go."""
+    """Return an environment in which the files of the example are installed."""
     site = tmp_path_factory.mktemp("site")
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     shutil.copytree(EXAMPLE / "melp_vicreg", site / "melp_vicreg")
@@ -48,31 +48,32 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def python(installed: dict[str, str], *words: str | Path) -> str:
-    done = subprocess.run([sys.executable, *words], env=installed, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    command = [sys.executable, *words]
+    process = subprocess.run(command, env=installed, capture_output=True, text=True, cwd=ROOT)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
 
 
-def test_it_is_listed_and_trains(installed: dict[str, str], synthetic_store: Path, tmp_path: Path) -> None:
+def test_an_installed_method_trains(installed: dict[str, str], synthetic_store: Path, tmp_path: Path) -> None:
     assert "vicreg" not in list_methods()
     out = tmp_path / "run"
     pretrain = (
         f"pretrain vicreg --data {synthetic_store} --out {out} --recipe vicreg/tiny training.max_steps=2"
     )
-    said = python(installed, "-c", COMMANDS, "methods", "methods vicreg", pretrain)
-    assert re.search(r"^vicreg +ecg +Bardes, Ponce and LeCun, VICReg, ICLR 2022", said, re.MULTILINE)
-    assert "method.invariance=25.0" in said and "recipes: vicreg/tiny" in said
+    output = python(installed, "-c", COMMANDS, "methods", "methods vicreg", pretrain)
+    assert re.search(r"^vicreg +ecg +Bardes, Ponce and LeCun, VICReg, ICLR 2022", output, re.MULTILINE)
+    assert "method.invariance=25.0" in output and "recipes: vicreg/tiny" in output
     assert read_config(out)["name"] == "vicreg"
 
 
-def test_it_passes_the_tests_of_every_method(installed: dict[str, str]) -> None:
+def test_an_installed_method_passes_the_contract_tests(installed: dict[str, str]) -> None:
     file = Path(__file__).with_name("test_methods.py")
-    said = python(installed, "-m", "pytest", file, "-k", "vicreg", "-vv", "-p", "no:cacheprovider")
-    passed = {line.split("::")[1].split("[")[0] for line in said.splitlines() if "PASSED" in line}
+    output = python(installed, "-m", "pytest", file, "-k", "vicreg", "-vv", "-p", "no:cacheprovider")
+    passed = {line.split("::")[1].split("[")[0] for line in output.splitlines() if "PASSED" in line}
     assert passed == set(re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE))
 
 
-def test_entry_points_that_lead_nowhere_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_entry_points_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     points = {"lost": "no_such_package:Thing", "odd": "pathlib:Path", "empty": "pathlib", "melp": "x:Y"}
     monkeypatch.setattr("melp.methods._outside", lambda: points)
     why = {"lost": "No module named", "odd": "a subclass of Method", "empty": "wanted a class"}
@@ -82,7 +83,7 @@ def test_entry_points_that_lead_nowhere_are_named(monkeypatch: pytest.MonkeyPatc
             get_method(name)
 
 
-def test_the_page_shows_the_very_files() -> None:
+def test_the_page_shows_the_files() -> None:
     page = (ROOT / "docs" / "methods.md").read_text()
     for file in ("melp_vicreg/__init__.py", "pyproject.toml", "melp_vicreg/recipes/vicreg/tiny.yaml"):
         assert f"\n{(EXAMPLE / file).read_text()}```" in page, file

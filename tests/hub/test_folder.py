@@ -1,4 +1,4 @@
-"""The model folder: what is saved is what is loaded, and what is no model folder is named."""
+"""Saving and loading a model folder, and errors for damaged ones."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def folder(method: Method, workshop: Workshop, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def copy(folder: Path, tmp_path: Path) -> Path:
-    """A copy that may be damaged."""
+    """Return a copy that may be damaged."""
     return Path(shutil.copytree(folder, tmp_path / "model"))
 
 
 @torch.no_grad()
-def test_loaded_model_gives_the_same_numbers(workshop: Workshop, method: Any, folder: Path) -> None:
+def test_a_loaded_model_gives_the_same_numbers(workshop: Workshop, method: Any, folder: Path) -> None:
     model = load(folder)
     ecg = workshop.batch("melp")["ecg"]
     assert not model.method.training
@@ -64,7 +64,7 @@ def test_loaded_model_gives_the_same_numbers(workshop: Workshop, method: Any, fo
         assert model.method.generate(ecg[:3], beams=beams, max_length=12) == written
 
 
-def test_config_goes_round(workshop: Workshop, method: Method, folder: Path, tmp_path: Path) -> None:
+def test_config_round_trip(workshop: Workshop, method: Method, folder: Path, tmp_path: Path) -> None:
     model = load(folder)
     config = json.loads((folder / "config.json").read_text())
     assert config == model.config and config["name"] == model.name == "melp"
@@ -86,14 +86,14 @@ def test_one_recording_and_a_store_give_the_same_embedding(workshop: Workshop, f
     assert not several.requires_grad
 
 
-def test_card_says_what_the_model_is(folder: Path) -> None:
+def test_card_describes_the_model(folder: Path) -> None:
     card = (folder / "README.md").read_text()
     for said in ("# melp, pretrained on synthetic", "12 leads at 100 Hz for 10 s", "scaling millivolt",
                  "ICML 2025", "| text_attention | statement |", "Not a medical device"):  # fmt: skip
         assert said in card
 
 
-def test_nothing_half_written_is_left(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_written_atomically(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert {file.name for file in folder.iterdir()} == {
         "README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip
@@ -116,11 +116,11 @@ def test_nothing_half_written_is_left(folder: Path, tmp_path: Path, monkeypatch:
     assert file.read_bytes() == before
 
 
-def test_weights_are_written_whatever_their_layout(tmp_path: Path) -> None:
+def test_weights_of_any_layout_are_written(tmp_path: Path) -> None:
     shared = torch.arange(12.0).view(3, 4)
     write_weights(tmp_path / "w", {"a": shared.t(), "b": shared, "c": shared[1:]})
-    found = load_file(tmp_path / "w")
-    assert torch.equal(found["a"], shared.t()) and torch.equal(found["c"], shared[1:])
+    result = load_file(tmp_path / "w")
+    assert torch.equal(result["a"], shared.t()) and torch.equal(result["c"], shared[1:])
 
 
 def change_config(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
@@ -193,7 +193,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_no_model_folder_is_named(copy: Path, damage: str) -> None:
+def test_damaged_folders_are_named(copy: Path, damage: str) -> None:
     change, message = DAMAGES[damage]
     change(copy)
     with pytest.raises(MelpError, match=message) as caught:

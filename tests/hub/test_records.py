@@ -1,4 +1,4 @@
-"""The note of what a model was trained on."""
+"""The list of the records that a model was trained on."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def store(synthetic_store: Path) -> Store:
     return Store(synthetic_store)
 
 
-def test_a_run_notes_the_records_of_its_training_folds(tiny_run: Path, store: Store) -> None:
-    found = read_training_records(tiny_run)
-    assert found is not None
+def test_a_run_lists_the_records_of_its_training_folds(tiny_run: Path, store: Store) -> None:
+    result = read_training_records(tiny_run)
+    assert result is not None
     index = store.index[
         store.index["fold"].isin(DataConfig().train_folds) & (store.index["statements"].map(len) > 0)
     ]
     pd.testing.assert_frame_equal(
-        found, index[["corpus", "id", "patient", "digest"]].reset_index(drop=True), check_dtype=False
+        result, index[["corpus", "id", "patient", "digest"]].reset_index(drop=True), check_dtype=False
     )
-    assert found["digest"].dtype == np.int64
+    assert result["digest"].dtype == np.int64
 
 
-def test_a_run_has_seen_what_the_run_it_began_with_has_seen(store: Store, tmp_path: Path) -> None:
+def test_records_of_the_initial_models_are_included(store: Store, tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("first", "second", "third")]
     for folder in folders:
         folder.mkdir()
@@ -39,4 +39,4 @@ def test_a_run_has_seen_what_the_run_it_began_with_has_seen(store: Store, tmp_pa
     assert set(read_training_records(folders[1])["id"]) == set(identify_records(store, np.arange(8))["id"])  # type: ignore[index]
     assert len(read_training_records(folders[1])) == 8  # type: ignore[arg-type]
     write_training_records(folders[2], store, np.arange(2), [folders[0], tmp_path / "older"])
-    assert read_training_records(folders[2]) is None, "unknown where one of them is"
+    assert read_training_records(folders[2]) is None, "unknown if one of them is"

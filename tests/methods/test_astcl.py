@@ -49,7 +49,7 @@ def slowly_white(vectors: Tensor) -> Tensor:
     return torch.from_numpy(centred @ inverse).float()
 
 
-def test_whitened_vectors_are_those_of_the_root_of_the_covariance() -> None:
+def test_whitening_uses_the_inverse_root_of_the_covariance() -> None:
     vectors = torch.randn(40, 5) @ torch.randn(5, 5) + 3
     torch.testing.assert_close(whiten(vectors), slowly_white(vectors), rtol=1e-3, atol=1e-3)
     white = whiten(vectors.double(), least=1e-9)
@@ -62,7 +62,7 @@ def test_whitened_vectors_are_those_of_the_root_of_the_covariance() -> None:
     assert not whiten(torch.ones(6, 3)).any(), "nothing to make equal"
 
 
-def test_the_gradient_is_turned_round_and_nothing_else() -> None:
+def test_gradient_reversal_negates_the_gradient_only() -> None:
     values = torch.randn(3, 4, requires_grad=True)
     passed = reverse_gradient(values)
     assert torch.equal(passed, values)
@@ -71,7 +71,7 @@ def test_the_gradient_is_turned_round_and_nothing_else() -> None:
     assert values.grad is not None and torch.equal(values.grad, -weights)
 
 
-def test_the_pieces_are_halves_of_a_noisy_and_a_cleaned_view() -> None:
+def test_pieces_are_halves_of_a_noisy_and_a_denoised_view() -> None:
     method, given = astcl(hidden_leads=0.0, noise_options={"muscle_amplitude": 0.1}), batch()
     pieces = method._pieces(given)
     noise = AUGMENTATIONS["fairseq_noise"].from_dict(
@@ -79,8 +79,8 @@ def test_the_pieces_are_halves_of_a_noisy_and_a_cleaned_view() -> None:
     )
     noisy = make_view(given["ecg"], given["key"], noise, RATE)
     clean = band_pass(given["ecg"], RATE, 0.67, 40.0)
-    for view, wanted in enumerate((noisy, clean)):
-        assert torch.equal(torch.cat([pieces[view, 0], pieces[view, 1]], dim=-1), wanted)
+    for view, expected in enumerate((noisy, clean)):
+        assert torch.equal(torch.cat([pieces[view, 0], pieces[view, 1]], dim=-1), expected)
     assert float((noisy - given["ecg"]).abs().mean()) > 0.02
     limb = pieces[0, 0]
     torch.testing.assert_close(
@@ -89,7 +89,7 @@ def test_the_pieces_are_halves_of_a_noisy_and_a_cleaned_view() -> None:
     )
 
 
-def test_each_piece_has_leads_of_its_own_hidden() -> None:
+def test_each_piece_has_its_own_masked_leads() -> None:
     method, given = astcl(hidden_leads=0.5), batch()
     pieces = method._pieces(given)
     hidden = pieces.std(-1) < 1e-6
@@ -103,7 +103,7 @@ def test_each_piece_has_leads_of_its_own_hidden() -> None:
 
 
 @pytest.mark.parametrize("patients", [(3, 8, 3, -1, -1), (1, 2, 3, 4, 5), (7, 7, 7, 7, 7)])
-def test_patients_agree_over_all_pairs_of_one(patients: tuple[int, ...]) -> None:
+def test_patient_agreement_over_all_pairs(patients: tuple[int, ...]) -> None:
     prediction, target = torch.randn(2, RECORDS, 6).unbind()
     target.requires_grad_()
     pairs = [
@@ -112,20 +112,20 @@ def test_patients_agree_over_all_pairs_of_one(patients: tuple[int, ...]) -> None
         for k in range(RECORDS)
         if i == k or (patients[i] == patients[k] and patients[i] >= 0)
     ]
-    wanted = np.mean([-cosine(prediction[i], target[k].detach()) for i, k in pairs])
-    found = patient_agreement(prediction, target, torch.tensor(patients))
-    assert float(found) == pytest.approx(wanted, abs=1e-6)
-    assert not found.requires_grad, "the target is as given"
+    expected = np.mean([-cosine(prediction[i], target[k].detach()) for i, k in pairs])
+    result = patient_agreement(prediction, target, torch.tensor(patients))
+    assert float(result) == pytest.approx(expected, abs=1e-6)
+    assert not result.requires_grad, "the target is as given"
 
 
-def test_the_losses_one_piece_at_a_time() -> None:
+def test_losses_match_a_loop_over_pieces() -> None:
     method, given = astcl(adversarial_weight=0.3, spatiotemporal_weight=0.7, patient_weight=2.0), batch()
     with torch.no_grad():
-        found = method(given)
+        result = method(given)
         vectors = method.encoder.embed(method._pieces(given).flatten(0, 2)).unflatten(0, (2, 2, RECORDS))
         logits = method.discriminator(vectors)[..., 0].sigmoid()
         entropy = -(torch.cat([logits[0], 1 - logits[1]]).log()).mean()
-        assert float(found["adversarial"]) == pytest.approx(float(entropy), rel=1e-5)
+        assert float(result["adversarial"]) == pytest.approx(float(entropy), rel=1e-5)
         projected = method.time_projector(vectors.flatten(0, 2))
         predicted = method.time_predictor(projected).unflatten(0, (2, 2, RECORDS))
         projected = slowly_white(projected).unflatten(0, (2, 2, RECORDS))
@@ -133,7 +133,7 @@ def test_the_losses_one_piece_at_a_time() -> None:
             1 - cosine(predicted[view, half, row], projected[1 - view, 1 - half, row])
             for view, half, row in np.ndindex(2, 2, RECORDS)
         ]
-        assert float(found["spatiotemporal"]) == pytest.approx(np.mean(distances), rel=1e-5)
+        assert float(result["spatiotemporal"]) == pytest.approx(np.mean(distances), rel=1e-5)
         views = vectors.mean(1)
         projected = method.patient_projector(views.flatten(0, 1))
         predicted = method.patient_predictor(projected).unflatten(0, (2, RECORDS))
@@ -142,12 +142,12 @@ def test_the_losses_one_piece_at_a_time() -> None:
         distances = [
             1 - cosine(predicted[view, i], projected[1 - view, k]) for view in range(2) for i, k in pairs
         ]
-        assert float(found["patient"]) == pytest.approx(np.mean(distances), rel=1e-5)
-    total = 0.3 * found["adversarial"] + 0.7 * found["spatiotemporal"] + 2 * found["patient"]
-    assert float(found["loss"]) == pytest.approx(float(total), rel=1e-6)
+        assert float(result["patient"]) == pytest.approx(np.mean(distances), rel=1e-5)
+    total = 0.3 * result["adversarial"] + 0.7 * result["spatiotemporal"] + 2 * result["patient"]
+    assert float(result["loss"]) == pytest.approx(float(total), rel=1e-6)
 
 
-def test_discriminator_and_encoder_play_against_each_other() -> None:
+def test_discriminator_and_encoder_have_opposite_gradients() -> None:
     method, given = astcl(), batch()
     pieces = method._pieces(given).flatten(0, 2)
     sides: dict[str, nn.Module] = {"discriminator": method.discriminator, "encoder": method.encoder}
@@ -166,7 +166,7 @@ def test_discriminator_and_encoder_play_against_each_other() -> None:
         assert bool(after < before) is (name == "discriminator")
 
 
-def test_no_gradient_reaches_what_is_predicted() -> None:
+def test_targets_have_no_gradient() -> None:
     method, given = astcl(), batch()
     vectors = method.encoder.embed(method._pieces(given).flatten(0, 2)).unflatten(0, (2, 2, RECORDS))
     vectors = vectors.detach().requires_grad_()

@@ -21,9 +21,9 @@ def workshop(synthetic_store: Path) -> Workshop:
 
 @pytest.mark.parametrize(("form", "count"), [("cmsc", 3), ("cmlc", 6), ("cmsmlc", 15)])
 def test_pairs_of_views(form: str, count: int) -> None:
-    found = {tuple(pair) for pair in _pairs(form, 3).t().tolist()}
-    assert len(found) == count
-    for one, other in found:
+    result = {tuple(pair) for pair in _pairs(form, 3).t().tolist()}
+    assert len(result) == count
+    for one, other in result:
         halves, leads = (one // 3, other // 3), (one % 3, other % 3)
         assert one < other
         assert form != "cmsc" or (halves == (0, 1) and leads[0] == leads[1])
@@ -32,7 +32,7 @@ def test_pairs_of_views(form: str, count: int) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("form", ["cmsc", "cmlc", "cmsmlc"])
-def test_the_loss_view_by_view(workshop: Workshop, form: str) -> None:
+def test_loss_view_by_view(workshop: Workshop, form: str) -> None:
     method: Any = workshop.method("clocs", (f"form={form}",)).eval()
     batch = workshop.batch("clocs")
     batch["patient"] = torch.tensor([0, 1, 2, 0, 3, 4, 4, 5])
@@ -54,17 +54,17 @@ def test_one_network_reads_every_lead(workshop: Workshop) -> None:
     method: Any = workshop.method("clocs").eval()
     ecg = workshop.batch("clocs")["ecg"]
     order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
-    found = method.embed(ecg[:, order]).unflatten(1, (12, -1))
-    torch.testing.assert_close(found, method.embed(ecg).unflatten(1, (12, -1))[:, order])
+    result = method.embed(ecg[:, order]).unflatten(1, (12, -1))
+    torch.testing.assert_close(result, method.embed(ecg).unflatten(1, (12, -1))[:, order])
     torch.testing.assert_close(method.encoder(ecg).mean(1), method.embed(ecg))
 
 
-def test_leads_that_are_read_together_cannot_be_told_apart() -> None:
+def test_leads_read_together_cannot_be_compared() -> None:
     with pytest.raises(MelpError, match=r"method\.form: 'cmlc' found, wanted cmsc if leads"):
         CLOCSConfig(form="cmlc", leads="together")
 
 
-def test_sizes_that_are_none_are_named(workshop: Workshop) -> None:
+def test_wrong_sizes_are_named(workshop: Workshop) -> None:
     with pytest.raises(MelpError, match=r"encoder cnn: .*found, not sizes of one"):
         workshop.method("clocs", ("encoder_options={kernel: none}",))
     with pytest.raises(MelpError, match="encoder cnn: option 'depth' found, wanted one of channels, dropout"):

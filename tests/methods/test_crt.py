@@ -1,4 +1,4 @@
-"""CRT: what is dropped, what is drawn, and both losses against slow versions."""
+"""CRT: dropped patches, reconstructions, and both losses against slow versions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def batch(step: int = 0, records: int = 4) -> dict[str, Any]:
     return {"ecg": ecg, "key": torch.arange(records) + 70, "step": step, "steps": 10}
 
 
-def test_the_spectrum_is_the_unitary_one() -> None:
+def test_spectrum_is_unitary() -> None:
     ecg = batch()["ecg"]
     magnitude, phase = spectrum(ecg)
     bins = np.fft.fft(ecg.double().numpy())[..., :100] / math.sqrt(200)
@@ -56,7 +56,7 @@ def test_phases_without_power_are_zero() -> None:
 
 
 @pytest.mark.parametrize("records", [1, 2, 5])
-def test_instance_discrimination_is_that_of_all_pairs(records: int) -> None:
+def test_instance_discrimination_over_all_pairs(records: int) -> None:
     before, after = torch.randn(2, records, 6, dtype=torch.float64)
     pairs = [
         math.exp(float(torch.dot(before[i], after[j]) / before[i].norm() / after[j].norm()))
@@ -64,14 +64,14 @@ def test_instance_discrimination_is_that_of_all_pairs(records: int) -> None:
         for j in range(records)
         if i != j
     ]
-    wanted = 1 + math.log(sum(pairs) / len(pairs)) if pairs else 0.0
-    assert float(instance_discrimination(before, after)) == pytest.approx(wanted, abs=1e-6)
+    expected = 1 + math.log(sum(pairs) / len(pairs)) if pairs else 0.0
+    assert float(instance_discrimination(before, after)) == pytest.approx(expected, abs=1e-6)
     same = torch.ones(records, 6)
     assert float(instance_discrimination(same, same)) == pytest.approx(2.0 if pairs else 0.0)
 
 
 @pytest.mark.parametrize(("step", "dropped"), [(0, 0.3), (2, 0.3), (5, 0.5), (9, 0.8), (10, 0.8)])
-def test_the_share_dropped_rises_with_the_training(step: int, dropped: float) -> None:
+def test_dropped_share_rises_during_training(step: int, dropped: float) -> None:
     times, magnitudes, phases = crt()._kept(batch(step), [20, 10, 10])
     assert times.shape[1] == 20 - round(dropped * 20)
     assert magnitudes.shape[1] == 10 - round(dropped * 10)
@@ -80,33 +80,33 @@ def test_the_share_dropped_rises_with_the_training(step: int, dropped: float) ->
 
 
 def test_dropped_patches_depend_on_the_key_only() -> None:
-    method, whole = crt(), batch(5)
-    part = rows_of(whole, torch.tensor([2]))
-    for one, other in zip(method._kept(whole, [20, 10, 10]), method._kept(part, [20, 10, 10]), strict=True):
+    method, full = crt(), batch(5)
+    part = rows_of(full, torch.tensor([2]))
+    for one, other in zip(method._kept(full, [20, 10, 10]), method._kept(part, [20, 10, 10]), strict=True):
         assert torch.equal(one[2:3], other)
 
 
 @torch.no_grad()
-def test_the_encoder_does_not_see_what_is_dropped() -> None:
+def test_encoder_does_not_read_dropped_patches() -> None:
     encoder, ecg = crt().encoder.eval(), batch()["ecg"]
     patches = encoder.patchify(ecg)
     assert [tuple(part.shape) for part in patches] == [(4, 20, 3, 10), (4, 10, 3, 10), (4, 10, 3, 10)]
     assert torch.equal(patches[0][1, 4, 2], ecg[1, 2, 40:50])
     kept = [torch.tensor([[0, 3, 7]] * 4), torch.tensor([[1, 2]] * 4), torch.tensor([[1, 2]] * 4)]
-    wanted = encoder.encode(patches, kept)
+    expected = encoder.encode(patches, kept)
     changed = [part.clone() for part in patches]
     for part, numbers in zip(changed, kept, strict=True):
-        gone = [number for number in range(part.shape[1]) if number not in numbers[0].tolist()]
-        part[:, gone] = 9.0
-    found = encoder.encode(changed, kept)
-    assert found[0].shape == found[1].shape == (4, 3 + 3 + 2 + 2, 16)
-    assert torch.equal(found[1], wanted[1])
+        dropped = [number for number in range(part.shape[1]) if number not in numbers[0].tolist()]
+        part[:, dropped] = 9.0
+    result = encoder.encode(changed, kept)
+    assert result[0].shape == result[1].shape == (4, 3 + 3 + 2 + 2, 16)
+    assert torch.equal(result[1], expected[1])
     changed[0][:, 3] = 9.0
-    assert not torch.equal(encoder.encode(changed, kept)[1], wanted[1])
+    assert not torch.equal(encoder.encode(changed, kept)[1], expected[1])
 
 
 @torch.no_grad()
-def test_a_patch_keeps_its_place_when_others_are_dropped() -> None:
+def test_a_patch_keeps_its_position_if_others_are_dropped() -> None:
     encoder = crt().encoder.eval()
     patches = encoder.patchify(batch()["ecg"])
     every = encoder.encode(patches)[0]
@@ -116,35 +116,36 @@ def test_a_patch_keeps_its_place_when_others_are_dropped() -> None:
 
 
 @torch.no_grad()
-def test_the_loss_is_the_error_of_all_patches() -> None:
+def test_loss_is_the_error_of_all_patches() -> None:
     method, given = crt(discrimination_weight=0.5).eval(), batch(5)
-    found = method(given)
+    result = method(given)
     patches = method.encoder.patchify(given["ecg"])
     kept = method._kept(given, [20, 10, 10])
     before, after = method.encoder.encode(patches, kept)
-    drawn = method._decode(after, kept, [20, 10, 10])
+    reconstruction = method._decode(after, kept, [20, 10, 10])
     errors = []
-    for one, other in zip(drawn, patches, strict=True):
+    for one, other in zip(reconstruction, patches, strict=True):
         for record, patch in np.ndindex(*other.shape[:2]):
             errors += (one[record, patch].view(3, 10) - other[record, patch]).square().flatten().tolist()
     assert len(errors) == 4 * 3 * 400
-    assert float(found["reconstruction"]) == pytest.approx(float(np.mean(errors)), rel=1e-5)
-    alike = instance_discrimination(before.mean(1), after.mean(1))
-    assert float(found["loss"]) == pytest.approx(float(found["reconstruction"] + 0.5 * alike), rel=1e-6)
+    assert float(result["reconstruction"]) == pytest.approx(float(np.mean(errors)), rel=1e-5)
+    discrimination = instance_discrimination(before.mean(1), after.mean(1))
+    total = float(result["reconstruction"] + 0.5 * discrimination)
+    assert float(result["loss"]) == pytest.approx(total, rel=1e-6)
 
 
 @torch.no_grad()
-def test_what_is_drawn_of_a_kept_patch_comes_from_its_own_token() -> None:
+def test_a_kept_patch_is_reconstructed_from_its_own_token() -> None:
     method, given = crt().eval(), batch()
-    # Without attention, a patch is drawn from what stands at its place alone.
+    # Without attention, a patch is reconstructed from the token at its position only.
     for layer in method.decoder:
         layer.attention.output.weight.zero_()  # type: ignore[union-attr, operator]
     kept = method._kept(given, [20, 10, 10])
     _, after = method.encoder.encode(method.encoder.patchify(given["ecg"]), kept)
-    wanted = method._decode(after, kept, [20, 10, 10])[0]
+    expected = method._decode(after, kept, [20, 10, 10])[0]
     changed = after.clone()
     changed[:, 3] += torch.randn(16)
-    moved = (method._decode(changed, kept, [20, 10, 10])[0] - wanted).abs().amax(2) > 1e-6
+    moved = (method._decode(changed, kept, [20, 10, 10])[0] - expected).abs().amax(2) > 1e-6
     for record in range(4):
         assert moved[record].nonzero().flatten().tolist() == [int(kept[0][record, 0])]
 

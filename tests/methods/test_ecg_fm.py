@@ -51,12 +51,12 @@ def test_contrast_of_masked_frames() -> None:
     masked = torch.zeros(3, 9, dtype=torch.bool)
     masked[0, 2:8], masked[1, [0, 8]], masked[2] = True, True, True
     draw = torch.rand(3, 9, 4, generator=generator)
-    found, _ = masked_frame_contrast(context, target, entries, masked, draw, 0.1)
-    wanted = slow_contrast(context, target, entries, masked, draw)
-    assert found.tolist() == pytest.approx(wanted, rel=1e-5)
+    result, _ = masked_frame_contrast(context, target, entries, masked, draw, 0.1)
+    expected = slow_contrast(context, target, entries, masked, draw)
+    assert result.tolist() == pytest.approx(expected, rel=1e-5)
 
 
-def test_right_are_those_whose_own_target_is_nearest() -> None:
+def test_a_frame_is_correct_if_its_target_is_nearest() -> None:
     target = torch.eye(6)[None]
     context = target.clone()
     context[0, 4] = target[0, 5]
@@ -66,7 +66,7 @@ def test_right_are_those_whose_own_target_is_nearest() -> None:
     assert right.tolist() == [4] and float(each) > 10
 
 
-def test_codebooks_are_used_evenly_or_not() -> None:
+def test_diversity_loss() -> None:
     assert float(diversity_loss(torch.full((2, 320), 1 / 320))) == pytest.approx(0, abs=1e-5)
     alone = torch.eye(320)[[3, 7]]
     assert float(diversity_loss(alone)) == pytest.approx(1 - 2 / 640, abs=1e-5)
@@ -74,21 +74,21 @@ def test_codebooks_are_used_evenly_or_not() -> None:
     assert float(diversity_loss(mean)) == pytest.approx((8 - 2 - 4) / 8, abs=1e-5)
 
 
-def test_quantised_frames_are_entries_side_by_side() -> None:
+def test_quantised_frames_are_concatenated_entries() -> None:
     torch.manual_seed(0)
     quantiser, frames = GumbelQuantiser(6, 8, 2, 5), torch.randn(2, 3, 6, requires_grad=True)
     noise = torch.randn(2, 3, 2, 5)
-    found = quantiser(frames, 2.0, noise)
+    result = quantiser(frames, 2.0, noise)
     logits = (frames @ quantiser.logits.weight.t() + quantiser.logits.bias).view(2, 3, 2, 5)
     best = (logits + noise).argmax(-1)
-    assert found.entries.equal(best)
-    wanted = torch.cat([quantiser.codebooks[group][best[..., group]] for group in (0, 1)], dim=-1)
-    torch.testing.assert_close(found.vectors, wanted)
-    torch.testing.assert_close(found.probabilities, logits.softmax(-1))
+    assert result.entries.equal(best)
+    expected = torch.cat([quantiser.codebooks[group][best[..., group]] for group in (0, 1)], dim=-1)
+    torch.testing.assert_close(result.vectors, expected)
+    torch.testing.assert_close(result.probabilities, logits.softmax(-1))
     # Straight through: the gradient is that of the mixture by the softmax.
-    (straight,) = torch.autograd.grad(found.vectors.square().sum(), frames, retain_graph=True)
+    (straight,) = torch.autograd.grad(result.vectors.square().sum(), frames, retain_graph=True)
     soft = torch.einsum("btge,ged->btgd", ((logits + noise) / 2).softmax(-1), quantiser.codebooks).flatten(2)
-    (wanted_gradient,) = torch.autograd.grad((soft * 2 * found.vectors.detach()).sum(), frames)
+    (wanted_gradient,) = torch.autograd.grad((soft * 2 * result.vectors.detach()).sum(), frames)
     torch.testing.assert_close(straight, wanted_gradient)
 
 
@@ -104,23 +104,23 @@ def test_masked_spans() -> None:
     assert method._masked(torch.arange(5, 9), 40).equal(masked[5:9])
 
 
-def test_a_hidden_frame_is_not_seen() -> None:
+def test_masked_frames_are_not_read() -> None:
     method = small(span=4, lead_masking=0.0).eval()
     ecg, keys = torch.randn(1, 12, 640), torch.tensor([3])
     masked = method._masked(keys, 40)
     features = method.encoder.conv_features(ecg)
-    hidden = features + 5 * masked[:, None] * torch.randn(features.shape)
+    changed = features + 5 * masked[:, None] * torch.randn(features.shape)
     outputs = [
         method.encoder.contextualise(
             torch.where(masked[..., None], method.mask_token, method.encoder.project(each))
         )
-        for each in (features, hidden)
+        for each in (features, changed)
     ]
     assert outputs[0].equal(outputs[1])
 
 
 @torch.no_grad()
-def test_cools_and_adds_up() -> None:
+def test_temperature_falls_and_terms_add_up() -> None:
     method = small(span=4).eval()
     generator = torch.Generator().manual_seed(0)
     batch = {
@@ -130,17 +130,17 @@ def test_cools_and_adds_up() -> None:
         "step": 7,
         "steps": 10,
     }
-    found = method(batch)
+    result = method(batch)
     temperatures = []
     method.quantiser.register_forward_pre_hook(lambda module, given: temperatures.append(given[1]))
     alone = small(span=4, patient_weight=0).eval()(batch)
-    assert float(found["loss"] - alone["loss"]) == pytest.approx(float(found["halves"]), rel=1e-4)
-    for step, wanted in ((0, 2.0), (138_629, 1.0), (10**7, 0.5)):
+    assert float(result["loss"] - alone["loss"]) == pytest.approx(float(result["halves"]), rel=1e-4)
+    for step, expected in ((0, 2.0), (138_629, 1.0), (10**7, 0.5)):
         method({**batch, "step": step})
-        assert temperatures[-1] == pytest.approx(wanted, rel=1e-4)
+        assert temperatures[-1] == pytest.approx(expected, rel=1e-4)
 
 
-def test_what_it_is_not_for() -> None:
+def test_wrong_encoders_and_lengths_are_refused() -> None:
     with pytest.raises(MelpError, match="wanted one of wav2vec2_base, wav2vec2_large"):
         ECGFM(ECGFMConfig(encoder="resnet18_narrow"), Inputs())
     with pytest.raises(MelpError, match="half a recording has 6 frames"):

@@ -1,4 +1,4 @@
-"""HeartLang: what is hidden, what the words are, both losses, and two stages that resume."""
+"""HeartLang: masked beats, words, both losses, and resuming in both stages."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ def batch() -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("masked", [0.5, 0.2])
-def test_the_same_share_of_each_recordings_beats_is_hidden(masked: float, batch: dict[str, Tensor]) -> None:
+def test_the_same_share_of_beats_is_masked_in_each_recording(masked: float, batch: dict[str, Tensor]) -> None:
     method = heartlang(masked=masked)
     used = torch.zeros(40, 96, dtype=torch.bool)
     for row in range(40):
         used[row, : 2 * row + 1] = True
     keys = torch.arange(40)
-    hidden = method._masked(used, keys)
-    assert not bool((hidden & ~used).any()), "no empty place"
-    assert hidden.sum(1).tolist() == [max(round(masked * (2 * row + 1)), 1) for row in range(40)]
+    mask = method._masked(used, keys)
+    assert not bool((mask & ~used).any()), "no empty position"
+    assert mask.sum(1).tolist() == [max(round(masked * (2 * row + 1)), 1) for row in range(40)]
     order = torch.randperm(40)
-    assert torch.equal(method._masked(used[order], keys[order]), hidden[order])
-    assert not torch.equal(method._masked(used, keys + 40), hidden)
+    assert torch.equal(method._masked(used[order], keys[order]), mask[order])
+    assert not torch.equal(method._masked(used, keys + 40), mask)
     often = method._masked(torch.ones(400, 96, dtype=torch.bool), torch.arange(400)).float().mean(0)
-    assert float((often - masked).abs().max()) < 0.15, "no place is favoured"
+    assert float((often - masked).abs().max()) < 0.15, "no position is favoured"
 
 
 @torch.no_grad()
-def test_words_are_told_with_leads_and_seconds_in_view(batch: dict[str, Tensor]) -> None:
+def test_words_depend_on_leads_and_seconds(batch: dict[str, Tensor]) -> None:
     method = heartlang().eval()
     sentences = method.encoder.sentences(batch["ecg"])
     words = method._words(sentences)
@@ -68,92 +68,92 @@ def test_words_are_told_with_leads_and_seconds_in_view(batch: dict[str, Tensor])
         assert int(words[row, slot]) == int(np.argmax(cosines))
     moved = replace(sentences, lead=(sentences.lead % 12 + 1) * sentences.used)
     later = replace(sentences, second=(sentences.second + 3) * sentences.used)
-    for other in (moved, later):
-        assert float((method.quantiser.vectors(other) - vectors)[sentences.used].abs().max()) > 1e-3
+    for changed in (moved, later):
+        assert float((method.quantiser.vectors(changed) - vectors)[sentences.used].abs().max()) > 1e-3
 
 
 @torch.no_grad()
-def test_the_loss_of_sentences_is_that_of_each_hidden_beat(batch: dict[str, Tensor]) -> None:
+def test_sentences_loss_is_the_mean_over_masked_beats(batch: dict[str, Tensor]) -> None:
     method = heartlang().eval()
     sentences = method.encoder.sentences(batch["ecg"])
-    hidden = method._masked(sentences.used, batch["key"])
+    mask = method._masked(sentences.used, batch["key"])
     words = method._words(sentences)
-    embedded = method.encoder.embed_beats(torch.where(hidden[..., None], 0.0, sentences.beats))
-    embedded[hidden] = method.mask_token
+    embedded = method.encoder.embed_beats(torch.where(mask[..., None], 0.0, sentences.beats))
+    embedded[mask] = method.mask_token
     states = method.encoder.contextualise(embedded, sentences)[1]
     losses = [
         -float(method.head(states[row, slot]).log_softmax(0)[words[row, slot]])
-        for row, slot in hidden.nonzero().tolist()
+        for row, slot in mask.nonzero().tolist()
     ]
-    found = method(batch)
-    assert float(found["loss"]) == pytest.approx(np.mean(losses), rel=1e-5)
-    told = [method.head(states[r, s]).argmax() == words[r, s] for r, s in hidden.nonzero().tolist()]
-    assert float(found["accuracy"]) == pytest.approx(np.mean(told))
+    result = method(batch)
+    assert float(result["loss"]) == pytest.approx(np.mean(losses), rel=1e-5)
+    correct = [method.head(states[r, s]).argmax() == words[r, s] for r, s in mask.nonzero().tolist()]
+    assert float(result["accuracy"]) == pytest.approx(np.mean(correct))
 
 
 @torch.no_grad()
-def test_a_hidden_beat_leaves_no_trace_in_its_neighbours(batch: dict[str, Tensor]) -> None:
+def test_masked_beats_do_not_reach_their_neighbours(batch: dict[str, Tensor]) -> None:
     method = heartlang().eval()
     seen: list[Tensor] = []
     method.encoder.norm.register_forward_hook(lambda module, given, out: seen.append(out))
     sentences = method.encoder.sentences(batch["ecg"])
-    hidden = method._masked(sentences.used, batch["key"])
-    other = replace(sentences, beats=torch.where(hidden[..., None], 5.0, sentences.beats))
-    for each in (sentences, other):
+    mask = method._masked(sentences.used, batch["key"])
+    changed = replace(sentences, beats=torch.where(mask[..., None], 5.0, sentences.beats))
+    for each in (sentences, changed):
         method._sentences(each, batch["key"])
-    # The quantiser has a norm of its own.
+    # The quantiser has its own norm.
     assert len(seen) == 2 and torch.equal(seen[0], seen[1])
 
 
-def test_the_loss_of_the_codebook_is_that_of_each_beat(batch: dict[str, Tensor]) -> None:
+def test_codebook_loss_is_the_mean_over_beats(batch: dict[str, Tensor]) -> None:
     method = heartlang(stage="codebook", commitment=3.0).eval()
     sentences = method.encoder.sentences(batch["ecg"])
     with torch.no_grad():
-        found = method(batch)
+        result = method(batch)
         vectors = method.quantiser.vectors(sentences)
         codes = method.quantiser.codebook.codes[method._words(sentences)]
-        drawn = method.quantiser.decode(codes, sentences)
+        reconstruction = method.quantiser.decode(codes, sentences)
     errors, distances = [], []
     for row, slot in sentences.used.nonzero().tolist():
-        errors.append(float((drawn[row, slot] - sentences.beats[row, slot]).square().mean()))
+        errors.append(float((reconstruction[row, slot] - sentences.beats[row, slot]).square().mean()))
         distances.append(float((vectors[row, slot] - codes[row, slot]).square().mean()))
-    assert float(found["reconstruction"]) == pytest.approx(np.mean(errors), rel=1e-4)
-    assert float(found["commitment"]) == pytest.approx(np.mean(distances), rel=1e-4)
-    assert float(found["loss"]) == pytest.approx(np.mean(errors) + 3 * np.mean(distances), rel=1e-4)
+    assert float(result["reconstruction"]) == pytest.approx(np.mean(errors), rel=1e-4)
+    assert float(result["commitment"]) == pytest.approx(np.mean(distances), rel=1e-4)
+    assert float(result["loss"]) == pytest.approx(np.mean(errors) + 3 * np.mean(distances), rel=1e-4)
 
 
-def test_the_gradient_of_a_word_is_that_of_its_vector(batch: dict[str, Tensor]) -> None:
+def test_the_gradient_of_a_word_reaches_its_vector(batch: dict[str, Tensor]) -> None:
     method = heartlang(stage="codebook", commitment=0.0).eval()
     sentences = method.encoder.sentences(batch["ecg"])
     vectors = method.quantiser.vectors(sentences).detach().requires_grad_()
     words = method.quantiser.codebook.codes[method._words(sentences)].requires_grad_()
     method.quantiser.vectors = lambda sentences: vectors  # type: ignore[method-assign]
     method(batch)["loss"].backward()
-    drawn = method.quantiser.decode(words, sentences)
-    loss = (drawn - sentences.beats).square().mean(-1)[sentences.used].mean()
-    (wanted,) = torch.autograd.grad(loss, words)
+    reconstruction = method.quantiser.decode(words, sentences)
+    loss = (reconstruction - sentences.beats).square().mean(-1)[sentences.used].mean()
+    (expected,) = torch.autograd.grad(loss, words)
     assert vectors.grad is not None
-    torch.testing.assert_close(vectors.grad, wanted, rtol=1e-4, atol=1e-8)
+    torch.testing.assert_close(vectors.grad, expected, rtol=1e-4, atol=1e-8)
 
 
-def test_empty_places_teach_the_codebook_nothing(batch: dict[str, Tensor]) -> None:
+def test_empty_positions_do_not_change_the_codebook(batch: dict[str, Tensor]) -> None:
     method = heartlang(stage="codebook").train()
     accumulated: list[Tensor] = []
     accumulate = method.quantiser.codebook.accumulate
     method.quantiser.codebook.accumulate = lambda *given: (  # type: ignore
         accumulated.append(given[0]) or accumulate(*given)
     )
-    found = method(batch)["loss"]
+    result = method(batch)["loss"]
     used = int(method.encoder.sentences(batch["ecg"]).used.sum())
     assert [len(vectors) for vectors in accumulated] == [used] and used < 5 * 160
     before = method.quantiser.codebook.codes.clone()
-    assert torch.equal(method.eval()(batch)["loss"], found), "tiny has no dropout"
-    assert len(accumulated) == 1, "validation is no step"
+    assert torch.equal(method.eval()(batch)["loss"], result), "tiny has no dropout"
+    assert len(accumulated) == 1, "validation is not a step"
     method.after_step(1, 10)
     assert not torch.equal(method.quantiser.codebook.codes, before)
 
 
-def test_each_stage_trains_its_own() -> None:
+def test_each_stage_trains_its_own_parameters() -> None:
     for stage, first in (("codebook", True), ("sentences", False)):
         method = heartlang(stage=stage)
         for name, weight in method.named_parameters():
@@ -181,20 +181,18 @@ def test_the_codebook_overfits_one_batch_and_is_used(batch: dict[str, Tensor]) -
     assert len(method._words(sentences)[sentences.used].unique()) > 8
 
 
-def test_both_stages_go_on_where_they_ended(
-    synthetic_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_stages_resume(synthetic_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = "{epochs: 1, batch_size: 16, precision: fp32, max_steps: 5, validate_every: 2, select: last}"
     recipe = load_recipe("heartlang", "heartlang/tiny", [f"training={training}"])
     store = Store(synthetic_store)
-    whole = pretrain("heartlang", store, recipe, tmp_path / "whole", progress=False)
-    begin = PretrainingModule.training_step
+    complete = pretrain("heartlang", store, recipe, tmp_path / "whole", progress=False)
+    original = PretrainingModule.training_step
 
     def cut(stage: str) -> None:
         def training_step(self: PretrainingModule, batch: dict[str, Tensor], index: int) -> Any:
             if self.method.config.stage == stage and self.step == 3:  # type: ignore[union-attr]
                 raise RuntimeError("power cut")
-            return begin(self, batch, index)
+            return original(self, batch, index)
 
         monkeypatch.setattr(PretrainingModule, "training_step", training_step)
 
@@ -202,14 +200,14 @@ def test_both_stages_go_on_where_they_ended(
         cut(stage)
         with pytest.raises(RuntimeError, match="power cut"):
             pretrain("heartlang", store, recipe, tmp_path / "cut", progress=False)
-    monkeypatch.setattr(PretrainingModule, "training_step", begin)
+    monkeypatch.setattr(PretrainingModule, "training_step", original)
     pretrain("heartlang", store, recipe, tmp_path / "cut", progress=False)
     for part in ("codebook", ""):
-        first, second = (load_file(run / part / WEIGHTS) for run in (whole, tmp_path / "cut"))
+        first, second = (load_file(run / part / WEIGHTS) for run in (complete, tmp_path / "cut"))
         for name, value in first.items():
             torch.testing.assert_close(second[name], value, rtol=1e-5, atol=1e-6)
-    trained, last = load_file(whole / "codebook" / WEIGHTS), load_file(whole / WEIGHTS)
+    trained, last = load_file(complete / "codebook" / WEIGHTS), load_file(complete / WEIGHTS)
     for name, value in trained.items():
-        # Some vectors are 0 still, or differ by rounding alone.
+        # Some vectors are still 0, or differ by rounding only.
         if value.ndim > 1:
             assert torch.equal(last[name], value) is name.startswith("quantiser."), name

@@ -40,7 +40,7 @@ def sharpen(method: Any) -> Any:
     return method
 
 
-def test_methods_are_found_by_their_files() -> None:
+def test_methods_are_listed_by_file() -> None:
     assert "melp" in list_methods() and not any(name.startswith("_") for name in list_methods())
     assert get_method("melp").__name__ == "MELP"
     with pytest.raises(MelpError, match=r"method: '_base' found, wanted one of .*melp"):
@@ -48,16 +48,16 @@ def test_methods_are_found_by_their_files() -> None:
 
 
 @forms
-def test_loss_is_the_weighted_sum_of_three(workshop: Workshop, attention: str) -> None:
+def test_loss_is_the_weighted_sum(workshop: Workshop, attention: str) -> None:
     weights = ("global_weight=0.5", "caption_weight=3", "local_weight=0.25", "lead_masking=0")
     method: Any = workshop.method("melp", (*ATTENTIONS[attention], *weights)).eval()
     batch = workshop.batch("melp")
     with torch.no_grad():
-        found = method(batch)
+        result = method(batch)
         text = method.text(batch["tokens"], batch["sentence"])
         beats = method._beats(method.encoder(batch["ecg"])) @ method.beat_projection
         ecg = F.normalize(beats.mean(1), dim=1)
-        whole = global_contrastive(ecg, F.normalize(text.latent, dim=1), 1 / 0.07)
+        global_loss = global_contrastive(ecg, F.normalize(text.latent, dim=1), 1 / 0.07)
         owner, rows = [], []
         for row, report in enumerate(text.statements):
             for place, vector in enumerate(report):
@@ -65,15 +65,15 @@ def test_loss_is_the_weighted_sum_of_three(workshop: Workshop, attention: str) -
                     owner.append(row)
                     rows.append(method.statement_projection(vector))
         local = local_alignment_loss(beats, torch.stack(rows), torch.tensor(owner))
-    torch.testing.assert_close(found["global"], whole)
-    torch.testing.assert_close(found["local"], local)
-    total = 0.5 * found["global"] + 3 * found["caption"] + 0.25 * found["local"]
-    torch.testing.assert_close(found["loss"], total)
+    torch.testing.assert_close(result["global"], global_loss)
+    torch.testing.assert_close(result["local"], local)
+    total = 0.5 * result["global"] + 3 * result["caption"] + 0.25 * result["local"]
+    torch.testing.assert_close(result["loss"], total)
 
 
 @torch.no_grad()
 @forms
-def test_caption_loss_is_that_of_the_whole_report_word_by_word(workshop: Workshop, attention: str) -> None:
+def test_caption_loss_of_the_whole_report_token_by_token(workshop: Workshop, attention: str) -> None:
     method: Any = sharpen(workshop.method("melp", (*ATTENTIONS[attention], "decoder_tied=true")).eval())
     batch = workshop.batch("melp")
     total, count = 0.0, 0
@@ -90,7 +90,7 @@ def test_caption_loss_is_that_of_the_whole_report_word_by_word(workshop: Worksho
 
 @torch.no_grad()
 @forms
-def test_no_logit_knows_the_word_it_is_to_write(workshop: Workshop, attention: str) -> None:
+def test_logits_do_not_depend_on_their_target(workshop: Workshop, attention: str) -> None:
     method: Any = sharpen(workshop.method("melp", ATTENTIONS[attention]).eval())
     batch = workshop.batch("melp", size=2)
     ecg_tokens = method.token_norm(method.token_pooler(method.encoder(batch["ecg"])))
@@ -100,17 +100,17 @@ def test_no_logit_knows_the_word_it_is_to_write(workshop: Workshop, attention: s
         return method.decoder(states, ecg_tokens)
 
     tokens = batch["tokens"]
-    wanted = logits(tokens)
+    expected = logits(tokens)
     written = int((tokens[0] != method.text.special.pad).sum())
     assert written > 3
     for place in range(1, written):
         changed = tokens.clone()
         changed[0, place] = (changed[0, place] + 7) % 200 + 10
-        found = logits(changed)
+        result = logits(changed)
         # The logits at a place are of the word after it: those before `place` must not know it.
-        torch.testing.assert_close(found[0, :place], wanted[0, :place])
-        assert not torch.allclose(found[0, place], wanted[0, place])
-        torch.testing.assert_close(found[1], wanted[1])
+        torch.testing.assert_close(result[0, :place], expected[0, :place])
+        assert not torch.allclose(result[0, place], expected[0, place])
+        torch.testing.assert_close(result[1], expected[1])
 
 
 def numbers(*reports: str) -> Tensor:
@@ -120,25 +120,25 @@ def numbers(*reports: str) -> Tensor:
 
 
 @pytest.mark.parametrize("option", ["negatives", "positives", "implied"])
-def test_matching_pairs_by_sets(option: str) -> None:
+def test_matching_reports_by_sets(option: str) -> None:
     reports = ["a b", "b a", "a", "c a b", "d", "", "a b d", "d"]
     shown = ["a", "b a", "a", "b", "d", "", "d a", "d"]
     batch: Any = {"all_statements": numbers(*reports), "shown_statements": numbers(*shown)}
-    found = matching_reports(batch, option)
+    result = matching_reports(batch, option)
     if option == "negatives":
-        assert found is None
+        assert result is None
         return
     for ecg in range(len(reports)):
         for text in range(len(shown)):
-            theirs, read = set(reports[ecg].split()), set(shown[text].split())
+            statements, shown_statements = set(reports[ecg].split()), set(shown[text].split())
             if option == "positives":
-                theirs, same = set(shown[ecg].split()), set(shown[ecg].split()) == read
+                statements, same = set(shown[ecg].split()), set(shown[ecg].split()) == shown_statements
             else:
-                same = read <= theirs
-            assert bool(found[ecg, text]) == (same and bool(read)), (ecg, text)
+                same = shown_statements <= statements
+            assert bool(result[ecg, text]) == (same and bool(shown_statements)), (ecg, text)
 
 
-def test_identical_reports_are_no_longer_pushed_apart(workshop: Workshop) -> None:
+def test_identical_reports_may_be_positives(workshop: Workshop) -> None:
     batch = workshop.batch("melp", size=4)
     for name in ("tokens", "sentence", "shown_statements", "all_statements", "report"):
         batch[name] = batch[name][:1].expand(4, -1)
@@ -149,14 +149,14 @@ def test_identical_reports_are_no_longer_pushed_apart(workshop: Workshop) -> Non
             losses[option] = method(batch)
     for name in ("global", "local"):
         assert float(losses["positives"][name]) == pytest.approx(float(losses["implied"][name]))
-    # One text for all: its column cannot be told, so its rows are uniform and their loss log 4.
+    # All texts are the same: the rows are uniform and their loss is log 4.
     assert float(losses["negatives"]["global"]) > math.log(4)
     assert float(losses["positives"]["local"]) < float(losses["negatives"]["local"]) + 1e-3
 
 
 @torch.no_grad()
 @forms
-def test_texts_have_one_vector_whatever_stands_beside_them(workshop: Workshop, attention: str) -> None:
+def test_text_vectors_do_not_depend_on_the_batch(workshop: Workshop, attention: str) -> None:
     method: Any = sharpen(workshop.method("melp", ATTENTIONS[attention]).eval())
     texts = ["sinus rhythm", "left bundle branch block with st depression in v4 to v6", "", "normal ecg"]
     for name in ("embed_text", "embed_statements"):
@@ -168,25 +168,23 @@ def test_texts_have_one_vector_whatever_stands_beside_them(workshop: Workshop, a
 
 
 @torch.no_grad()
-def test_a_statement_has_one_vector_in_whatever_report_it_stands(workshop: Workshop) -> None:
+def test_statement_vectors_do_not_depend_on_the_report(workshop: Workshop) -> None:
     method: Any = sharpen(workshop.method("melp", ATTENTIONS["statement"]).eval())
     reports = workshop.store.index["statements"].tolist()[:24]
     batch = method.reports(reports)
     features = method.text(batch["tokens"], batch["sentence"])
-    found = method.statement_projection(features.statements)
+    result = method.statement_projection(features.statements)
     for row, report in enumerate(reports):
         for place, statement in enumerate(report):
             alone = method.embed_statements([statement])[0]
-            torch.testing.assert_close(found[row, place], alone, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(result[row, place], alone, rtol=1e-4, atol=1e-5)
     assert features.statement_mask.sum(1).tolist() == [len(report) for report in reports]
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("beams", [1, 3])
 @forms
-def test_what_it_writes_is_what_it_writes_without_caches(
-    workshop: Workshop, attention: str, beams: int
-) -> None:
+def test_generation_is_the_same_without_caches(workshop: Workshop, attention: str, beams: int) -> None:
     method: Any = sharpen(workshop.method("melp", ATTENTIONS[attention]).eval())
     ecg = workshop.batch("melp", size=3)["ecg"]
     ecg_tokens = method.token_norm(method.token_pooler(method.encoder(ecg))).repeat_interleave(beams, 0)
@@ -204,31 +202,33 @@ def test_what_it_writes_is_what_it_writes_without_caches(
 
     names = ("pad", "cls", "bos", "mask", "unk")
     banned = tuple(getattr(tokenizer, f"{name}_token_id") for name in names)
-    wanted = beam_search(step, reorder, 3, tokenizer.bos_token_id, tokenizer.sep_token_id, 14, beams, banned)
-    found = method.generate(ecg, beams=beams, max_length=14)
-    assert found == [method.reports.decode(tokens) for tokens in wanted]
-    assert not any("[" in text for text in found)
-    assert [text for row in range(3) for text in method.generate(ecg[row : row + 1], beams, 14)] == found
+    start, end = tokenizer.bos_token_id, tokenizer.sep_token_id
+    expected = beam_search(step, reorder, 3, start, end, 14, beams, banned)
+    result = method.generate(ecg, beams=beams, max_length=14)
+    assert result == [method.reports.decode(tokens) for tokens in expected]
+    assert not any("[" in text for text in result)
+    assert [text for row in range(3) for text in method.generate(ecg[row : row + 1], beams, 14)] == result
 
 
-def test_leads_are_masked_in_training_alone_and_by_key(workshop: Workshop) -> None:
+def test_leads_are_masked_by_key_and_in_training_only(workshop: Workshop) -> None:
     method = workshop.method("melp", ("encoder=wav2vec2_tiny", "encoder_options={}"))
     batch = workshop.batch("melp")
-    other = {**batch, "key": batch["key"] + 1}
+    other_keys = {**batch, "key": batch["key"] + 1}
     with torch.no_grad():
         method.train()
-        assert float(method(batch)["loss"]) == float(method(batch)["loss"]) != float(method(other)["loss"])
+        first, second, other = (float(method(inputs)["loss"]) for inputs in (batch, batch, other_keys))
+        assert first == second != other
         method.eval()
-        assert float(method(batch)["loss"]) == float(method(other)["loss"])
+        assert float(method(batch)["loss"]) == float(method(other_keys)["loss"])
 
 
-def test_temperature_stays_at_a_hundredth_or_above(workshop: Workshop) -> None:
+def test_temperature_is_at_least_one_hundredth(workshop: Workshop) -> None:
     method: Any = workshop.method("melp", ("temperature=0.05",))
     assert float(method.logit_scale.exp().detach()) == pytest.approx(20)
-    for start, wanted in ((9.0, 100.0), (2.0, math.exp(2)), (-1.0, 1.0)):
+    for start, expected in ((9.0, 100.0), (2.0, math.exp(2)), (-1.0, 1.0)):
         method.logit_scale.data.fill_(start)
         method.after_step(1, 2)
-        assert float(method.logit_scale.exp().detach()) == pytest.approx(wanted)
+        assert float(method.logit_scale.exp().detach()) == pytest.approx(expected)
 
 
 def test_vectors_and_scalars_are_not_decayed(workshop: Workshop) -> None:
@@ -238,7 +238,7 @@ def test_vectors_and_scalars_are_not_decayed(workshop: Workshop) -> None:
     assert all(weight.ndim <= 1 for weight in rest["params"])
 
 
-def test_parts_that_do_not_fit_are_refused(workshop: Workshop) -> None:
+def test_incompatible_options_are_refused(workshop: Workshop) -> None:
     with pytest.raises(MelpError, match=r"pooling 'cls' with statement attention"):
         workshop.method("melp", ("text_attention=statement",))
     with pytest.raises(MelpError, match=r"text_length: 161 found, wanted at most 160|cls_position 161 found"):

@@ -29,23 +29,23 @@ def both_ways(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 @pytest.mark.parametrize("pooling", ["attention", "mean"])
-def test_the_loss_is_both_alignments_added(workshop: Workshop, pooling: str) -> None:
+def test_loss_is_the_sum_of_both_alignments(workshop: Workshop, pooling: str) -> None:
     method: Any = workshop.method("merl", (f"pooling={pooling}", "cross_modal_weight=0.5")).eval()
     batch = workshop.batch("merl")
-    found = method(batch)
+    result = method(batch)
     if pooling == "attention":
         frames = method.encoder(batch["ecg"]) @ method.reduction.weight.t() + method.reduction.bias
         features, ecg = frames.mean(1), method.pooler(frames)
     else:
         features = ecg = method.projector(method.encoder(batch["ecg"]).mean(1))
     text = method.text(batch["tokens"], batch["sentence"]).latent
-    torch.testing.assert_close(found["cross_modal"], both_ways(ecg, text))
+    torch.testing.assert_close(result["cross_modal"], both_ways(ecg, text))
     copies = [features @ copy[0].weight.t() for copy in method.copies]
-    torch.testing.assert_close(found["uni_modal"], both_ways(*copies))
-    torch.testing.assert_close(found["loss"], 0.5 * found["cross_modal"] + found["uni_modal"])
+    torch.testing.assert_close(result["uni_modal"], both_ways(*copies))
+    torch.testing.assert_close(result["loss"], 0.5 * result["cross_modal"] + result["uni_modal"])
 
 
-def test_the_two_copies_have_dropouts_of_their_own(workshop: Workshop) -> None:
+def test_the_two_copies_have_different_dropout(workshop: Workshop) -> None:
     method: Any = workshop.method("merl", ("feature_dropout=0.5",)).train()
     for copy in method.copies:
         copy[1].p = 0.5
@@ -67,7 +67,7 @@ def test_texts_and_ecgs_share_a_space(workshop: Workshop) -> None:
     assert [*ecg.norm(dim=1).tolist(), *together.norm(dim=1).tolist()] == pytest.approx([1] * 12)
 
 
-def test_the_language_model_is_trained_above_its_frozen_layers(workshop: Workshop) -> None:
+def test_only_layers_above_the_frozen_ones_are_trained(workshop: Workshop) -> None:
     method: Any = workshop.method("merl", ("frozen_layers=1",))
     method(workshop.batch("merl"))["loss"].backward()
     frozen, trained = method.text.bert.layers
@@ -75,7 +75,7 @@ def test_the_language_model_is_trained_above_its_frozen_layers(workshop: Worksho
     assert all(weight.grad is not None for weight in trained.parameters())
 
 
-def test_what_cannot_be_is_refused(workshop: Workshop) -> None:
+def test_wrong_options_are_refused(workshop: Workshop) -> None:
     with pytest.raises(MelpError, match="both losses have weight 0"):
         workshop.method("merl", ("cross_modal_weight=0", "uni_modal_weight=0"))
     with pytest.raises(MelpError, match=r"text_length: 200 found, wanted at most 160"):

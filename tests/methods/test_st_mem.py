@@ -30,74 +30,74 @@ def batch(records: int = 4) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("normalised", [True, False])
-def test_loss_is_the_mean_square_over_hidden_patches(normalised: bool) -> None:
+def test_loss_is_the_mean_square_over_masked_patches(normalised: bool) -> None:
     generator = torch.Generator().manual_seed(0)
-    drawn, patches = torch.randn(2, 2, 3, 4, 5, generator=generator).unbind()
-    hidden = torch.tensor([[[0, 3], [1, 2], [0, 1]], [[2, 3], [0, 2], [1, 3]]])
-    wanted = []
+    reconstruction, patches = torch.randn(2, 2, 3, 4, 5, generator=generator).unbind()
+    masked = torch.tensor([[[0, 3], [1, 2], [0, 1]], [[2, 3], [0, 2], [1, 3]]])
+    expected = []
     for record in range(2):
         errors = []
         for lead in range(3):
-            for number in hidden[record, lead].tolist():
+            for number in masked[record, lead].tolist():
                 target = patches[record, lead, number]
                 if normalised:
                     target = (target - target.mean()) / (target.var() + 1e-6).sqrt()
-                errors += (drawn[record, lead, number] - target).square().tolist()
-        wanted.append(sum(errors) / len(errors))
-    found = masked_patch_loss(drawn, patches, hidden, normalised)
-    torch.testing.assert_close(found, torch.tensor(wanted))
+                errors += (reconstruction[record, lead, number] - target).square().tolist()
+        expected.append(sum(errors) / len(errors))
+    result = masked_patch_loss(reconstruction, patches, masked, normalised)
+    torch.testing.assert_close(result, torch.tensor(expected))
 
 
-def test_a_quarter_of_every_lead_is_seen_each_by_its_own_draw() -> None:
+def test_a_quarter_of_each_lead_is_visible() -> None:
     method = small(crop=0)
     order, keep = method._order(batch()["key"], 3, 10)
     assert keep == 2 and order.sort(-1).values.equal(torch.arange(10).expand(4, 3, 10))
     assert not order[0, 0].equal(order[0, 1]) and not order[0, 0].equal(order[1, 0])
 
 
-def test_a_hidden_patch_is_not_seen() -> None:
+def test_masked_patches_are_not_read() -> None:
     method, given = small(crop=0).eval(), batch(1)
     order, keep = method._order(given["key"], 3, 10)
-    drawn = []
+    reconstruction = []
     for change in (0.0, 5.0):
         ecg = given["ecg"].clone()
-        hidden = int(order[0, 1, keep])
-        ecg[0, 1, 10 * hidden : 10 * hidden + 10] += change * torch.randn(10)
+        masked = int(order[0, 1, keep])
+        ecg[0, 1, 10 * masked : 10 * masked + 10] += change * torch.randn(10)
         embedded = method.encoder.embed_patches(method.encoder.patchify(ecg))
         encoded = method.encoder.encode(embedded, order[..., :keep])
-        drawn.append(method._decode(method.encoder.norm(encoded), order))
-    assert drawn[0].equal(drawn[1])
-    # What is seen counts.
+        reconstruction.append(method._decode(method.encoder.norm(encoded), order))
+    assert reconstruction[0].equal(reconstruction[1])
+    # Visible patches do change the output.
     ecg = given["ecg"].clone()
     ecg[0, 1, 10 * int(order[0, 1, 0])] += 5
     encoded = method.encoder.encode(
         method.encoder.embed_patches(method.encoder.patchify(ecg)), order[..., :keep]
     )
-    assert not method._decode(method.encoder.norm(encoded), order).equal(drawn[0])
+    assert not method._decode(method.encoder.norm(encoded), order).equal(reconstruction[0])
 
 
-def test_drawn_patches_stand_in_the_order_of_time() -> None:
+def test_reconstructions_are_in_the_order_of_time() -> None:
     method = small(crop=0)
-    # Without decoder layers, a place's patch is a function of its own token and position.
+    # Without decoder layers, a reconstruction depends on its own token and position only.
     method.decoder = Transformer()
     order, keep = method._order(batch(1)["key"], 3, 10)
     encoded = torch.randn(1, 3, keep + 2, 16)
-    drawn = method._decode(encoded, order)
+    reconstruction = method._decode(encoded, order)
     moved = encoded.clone()
-    moved[0, 2, 1] += 1  # the first patch of lead III that is seen
-    changed = (method._decode(moved, order) != drawn).any(-1)[0]
+    moved[0, 2, 1] += 1  # the first visible patch of lead III
+    changed = (method._decode(moved, order) != reconstruction).any(-1)[0]
     assert changed.nonzero().tolist() == [[2, int(order[0, 2, 0])]]
 
 
-def test_crops_begin_anywhere() -> None:
+def test_crops_start_anywhere() -> None:
     ecg = torch.arange(20.0).expand(200, 1, 20)
-    found = random_crop(ecg, torch.arange(200), 17)
-    firsts = found[:, 0, 0].long()
+    result = random_crop(ecg, torch.arange(200), 17)
+    firsts = result[:, 0, 0].long()
     assert set(firsts.tolist()) == {0, 1, 2, 3}
-    assert found[:, 0].equal(firsts[:, None] + torch.arange(17.0))
+    assert result[:, 0].equal(firsts[:, None] + torch.arange(17.0))
     assert random_crop(ecg, torch.arange(200), 20).equal(ecg)
 
 
-def test_wants_its_own_kind_of_encoder() -> None:
+def test_other_encoders_are_refused() -> None:
     with pytest.raises(MelpError, match="wanted one of st_mem_base, st_mem_narrow"):
         STMEM(STMEMConfig(encoder="resnet18_narrow"), Inputs())

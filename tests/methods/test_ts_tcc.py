@@ -21,7 +21,7 @@ def workshop(synthetic_store: Path) -> Workshop:
 
 
 @torch.no_grad()
-def test_a_context_knows_nothing_behind_its_moment(workshop: Workshop) -> None:
+def test_a_context_does_not_depend_on_later_frames(workshop: Workshop) -> None:
     method: Any = workshop.method("ts_tcc").eval()
     torch.manual_seed(0)
     frames = torch.randn(5, 12, method.encoder.dim)
@@ -36,10 +36,10 @@ def test_a_context_knows_nothing_behind_its_moment(workshop: Workshop) -> None:
 
 
 @torch.no_grad()
-def test_the_loss_is_what_it_says_in_words(workshop: Workshop) -> None:
+def test_loss_matches_the_docstring(workshop: Workshop) -> None:
     method: Any = workshop.method("ts_tcc").eval()
     batch = workshop.batch("ts_tcc")
-    found = method(batch)
+    result = method(batch)
     frames = [F.normalize(method.encoder(view), dim=2) for view in method._views(batch)]
     count = frames[0].shape[1]
     assert method.ahead == round(0.2 * count)
@@ -58,9 +58,9 @@ def test_the_loss_is_what_it_says_in_words(workshop: Workshop) -> None:
                 [row[int(moment) + 1 + place] for row, moment in zip(frames[1 - view], last, strict=True)]
             )
             total += F.cross_entropy(predicted @ target.t(), torch.arange(len(target))) / method.ahead
-    torch.testing.assert_close(found["temporal"], total)
-    torch.testing.assert_close(found["contextual"], nt_xent(*contexts, 0.2))
-    torch.testing.assert_close(found["loss"], found["temporal"] + 0.7 * found["contextual"])
+    torch.testing.assert_close(result["temporal"], total)
+    torch.testing.assert_close(result["contextual"], nt_xent(*contexts, 0.2))
+    torch.testing.assert_close(result["loss"], result["temporal"] + 0.7 * result["contextual"])
 
 
 def test_all_frames_cannot_be_predicted(workshop: Workshop) -> None:
@@ -69,7 +69,7 @@ def test_all_frames_cannot_be_predicted(workshop: Workshop) -> None:
 
 
 @torch.no_grad()
-def test_the_context_can_be_read_of_the_whole_recording(workshop: Workshop) -> None:
+def test_context_embedding_of_the_whole_recording(workshop: Workshop) -> None:
     method: Any = workshop.method("ts_tcc", ("probe=context",)).eval()
     ecg = workshop.batch("ts_tcc")["ecg"]
     frames = F.normalize(method.encoder(ecg), dim=2)

@@ -1,4 +1,4 @@
-"""Recipes: what comes with the package is sound, and what a person gets wrong is named."""
+"""Recipes: those of the package are valid, and wrong options are named."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from melp.training.recipe import TextRecipe
 
 
 @pytest.mark.parametrize("name", list_recipes())
-def test_recipes_of_the_package_are_sound(name: str) -> None:
+def test_recipes_of_the_package_are_valid(name: str) -> None:
     method = name.partition("/")[0]
     if method == "text":
         recipe = load_text_recipe(name)
@@ -27,15 +27,15 @@ def test_recipes_of_the_package_are_sound(name: str) -> None:
     assert isinstance(recipe.stage1, TextRecipe) and isinstance(recipe.optimiser, OptimiserConfig)
     Preprocessing.from_dict(recipe.preprocessing)
     assert not set(recipe.data.train_folds) & set(recipe.data.validation_folds)
-    assert not {9, 10} & {*recipe.data.train_folds, *recipe.data.validation_folds}, "judged on these"
+    assert not {9, 10} & {*recipe.data.train_folds, *recipe.data.validation_folds}, "test folds"
 
 
 @pytest.mark.parametrize("name", list_methods())
-def test_without_a_recipe_there_are_the_defaults_and_a_tiny_recipe_is_there(name: str) -> None:
+def test_defaults_without_a_recipe_and_a_tiny_recipe_for_each_method(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.method == get_method(name).Config()
-    found, wanted = (asdict(each) for each in (recipe.optimiser, OptimiserConfig()))
-    assert tuple(found.pop("betas")) == wanted.pop("betas") and found == wanted
+    result, expected = (asdict(each) for each in (recipe.optimiser, OptimiserConfig()))
+    assert tuple(result.pop("betas")) == expected.pop("betas") and result == expected
     assert f"{name}/tiny" in list_recipes()
 
 
@@ -61,7 +61,7 @@ OWN = [name for name in list_methods() if get_method(name).__module__.startswith
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_paper_recipes_leave_a_method_at_its_published_values(name: str) -> None:
+def test_paper_recipes_do_not_change_the_published_options(name: str) -> None:
     recipe = load_recipe(name, f"{name}/paper")
     assert recipe.method == get_method(name).Config()
     assert bool(recipe.text) == ("text" in get_method(name).needs)
@@ -89,7 +89,7 @@ def test_paper_recipes_have_the_published_optimisers(
     assert (training.epochs, training.batch_size * training.devices) == (epochs, together)
 
 
-def test_options_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Path) -> None:
+def test_options_override_the_recipe_and_the_recipe_the_defaults(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("method: {beats: 6, dim: 64}\noptimiser: {lr: 0.01}\n")
     recipe = load_recipe(
@@ -102,7 +102,7 @@ def test_options_win_over_the_recipe_and_the_recipe_over_defaults(tmp_path: Path
     assert lists.data.train_folds == [1, 2] and lists.method.encoder_options == {"layers": 2}
 
 
-def test_another_encoder_is_free_of_the_recipes_options() -> None:
+def test_another_encoder_does_not_inherit_the_encoder_options() -> None:
     assert load_recipe("melp", "melp/tiny").method.encoder_options["widths"] == [8, 16]
     one = load_recipe("melp", "melp/tiny", ["method.encoder_options.kernel=5"])
     assert (one.method.encoder_options["widths"], one.method.encoder_options["kernel"]) == ([8, 16], 5)
@@ -143,7 +143,7 @@ def test_wrong_options_are_named(option: str, message: str) -> None:
     assert len(str(caught.value)) < 500
 
 
-def test_all_losses_off_is_refused() -> None:
+def test_all_losses_disabled_is_refused() -> None:
     weights = [f"method.{name}_weight=0" for name in ("global", "caption", "local")]
     with pytest.raises(MelpError, match="all three losses have weight 0"):
         load_recipe("melp", "melp/tiny", weights)

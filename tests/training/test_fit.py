@@ -1,4 +1,4 @@
-"""The training loop with a method that takes no time: what is kept, logged, resumed and refused."""
+"""The training loop with a tiny method: saved weights, log, resuming and errors."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Points(Dataset[dict[str, Tensor]]):
 
 
 class Line(nn.Module):
-    """Learns a slope behind dropout; `at` is called at each training step."""
+    """Learns a slope after dropout; `at` is called at each training step."""
 
     def __init__(self, at: Callable[[int], None] | None = None) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Line(nn.Module):
 def run(
     folder: Path, method: Line, validation: Dataset | None = None, **options: Any
 ) -> list[dict[str, Any]]:
-    """The log of a training; each save of the weights is a file `saved`."""
+    """Train and return the log; each call of `save` writes a file `saved`."""
     folder.mkdir(exist_ok=True)
     config = TrainingConfig(batch_size=4, precision="fp32", seed=3, accelerator="cpu", **options)
     module = PretrainingModule(method, OPTIMISER, STEPS, config.seed)
@@ -88,11 +88,11 @@ def losses(lines: list[dict[str, Any]]) -> dict[int, float]:
 
 @pytest.mark.parametrize("validation", [None, Points(2.0, 9)], ids=["without", "with"])
 @pytest.mark.parametrize("end", [4, 5, 9, 14])
-def test_interrupted_at_any_step_it_goes_on_to_the_same_losses(
+def test_a_training_resumed_at_any_step_has_the_same_losses(
     tmp_path: Path, validation: Dataset | None, end: int
 ) -> None:
-    whole = run(tmp_path / "whole", Line(), validation, validate_every=4)
-    assert len(losses(whole)) == STEPS
+    uninterrupted = run(tmp_path / "whole", Line(), validation, validate_every=4)
+    assert len(losses(uninterrupted)) == STEPS
 
     def fail(step: int) -> None:
         if step == end:
@@ -106,14 +106,14 @@ def test_interrupted_at_any_step_it_goes_on_to_the_same_losses(
     again = Line(seen.append)
     resumed = run(folder, again, validation, validate_every=4)
     assert again.done == [(step, STEPS) for step in range(end // 4 * 4 + 1, STEPS + 1)]
-    assert len(seen) == STEPS - end // 4 * 4, "only what was lost is done again"
-    assert losses(resumed) == pytest.approx(losses(whole), rel=1e-6)
-    assert [line["step"] for line in resumed] == [line["step"] for line in whole]
+    assert len(seen) == STEPS - end // 4 * 4, "only the lost steps are repeated"
+    assert losses(resumed) == pytest.approx(losses(uninterrupted), rel=1e-6)
+    assert [line["step"] for line in resumed] == [line["step"] for line in uninterrupted]
     assert torch.load(folder / "saved") == pytest.approx(torch.load(tmp_path / "whole" / "saved"))
 
 
-def test_workers_give_the_same_losses_and_resume_as_exactly(tmp_path: Path) -> None:
-    whole = run(tmp_path / "whole", Line(), Points(2.0, 9), validate_every=4)
+def test_workers_give_the_same_losses_also_after_resuming(tmp_path: Path) -> None:
+    uninterrupted = run(tmp_path / "whole", Line(), Points(2.0, 9), validate_every=4)
 
     def fail(step: int) -> None:
         if step == 9:
@@ -121,16 +121,19 @@ def test_workers_give_the_same_losses_and_resume_as_exactly(tmp_path: Path) -> N
 
     folder = tmp_path / "cut"
     with pytest.raises(RuntimeError, match="power cut"):
-        # Ahead of the step that fails there are batches, which are made again.
+        # The batches that were prepared ahead of the failing step are prepared again.
         run(folder, Line(fail), Points(2.0, 9), validate_every=4, workers=2)
     assert torch.load(folder / CHECKPOINT, weights_only=True)["step"] == 8
     resumed = run(folder, Line(), Points(2.0, 9), validate_every=4, workers=1)
-    assert losses(resumed) == pytest.approx(losses(whole), rel=1e-6)
-    looks = [[line["validation/loss"] for line in lines if "loss" not in line] for lines in (whole, resumed)]
-    assert looks[1] == pytest.approx(looks[0], rel=1e-6) and len(looks[0]) == 3
+    assert losses(resumed) == pytest.approx(losses(uninterrupted), rel=1e-6)
+    validations = [
+        [line["validation/loss"] for line in lines if "loss" not in line]
+        for lines in (uninterrupted, resumed)
+    ]
+    assert validations[1] == pytest.approx(validations[0], rel=1e-6) and len(validations[0]) == 3
 
 
-def test_workers_stay_and_batches_are_pinned_for_a_gpu_alone() -> None:
+def test_workers_persist_and_batches_are_pinned_on_request() -> None:
     samples = [[(0, 5), (3, 6)], [(1, 7)]]
     for workers in (0, 2):
         batches = loader(Points(2.0), samples, workers)
@@ -140,17 +143,17 @@ def test_workers_stay_and_batches_are_pinned_for_a_gpu_alone() -> None:
     assert loader(Points(2.0), samples, 0, pinned=True).pin_memory
 
 
-def test_every_step_is_in_the_log_with_all_its_scalars(tmp_path: Path) -> None:
+def test_every_step_is_logged_with_all_scalars(tmp_path: Path) -> None:
     lines = run(tmp_path, Line(), Points(2.0, 9))
     steps = [line for line in lines if "loss" in line]
     assert [line["step"] for line in steps] == list(range(1, STEPS + 1))
     assert all(set(line) == {"step", "loss", "error"} for line in steps)
-    looks = [line for line in lines if "loss" not in line]
-    assert [line["step"] for line in looks] == [5, 10, 15]
-    assert all({"validation/loss", "validation/error"} <= set(line) for line in looks)
+    validations = [line for line in lines if "loss" not in line]
+    assert [line["step"] for line in validations] == [5, 10, 15]
+    assert all({"validation/loss", "validation/error"} <= set(line) for line in validations)
 
 
-def test_the_best_weights_by_the_scalar_asked_for_are_kept(tmp_path: Path) -> None:
+def test_the_best_weights_by_the_selected_scalar_are_kept(tmp_path: Path) -> None:
     # The slope rises towards 2 and passes 0.2, where this validation error is least.
     lines = run(tmp_path, Line(), Points(0.2), validate_every=1, select="error")
     errors = {line["step"]: line["validation/error"] for line in lines if "validation/error" in line}
@@ -159,7 +162,7 @@ def test_the_best_weights_by_the_scalar_asked_for_are_kept(tmp_path: Path) -> No
     assert torch.load(tmp_path / "saved")[0] == best
 
 
-def test_patience_ends_the_training_and_the_end_is_remembered(tmp_path: Path) -> None:
+def test_patience_ends_the_training_for_good(tmp_path: Path) -> None:
     lines = run(tmp_path, Line(), Points(0.2), validate_every=1, select="error", patience=3)
     errors = {line["step"]: line["validation/error"] for line in lines if "validation/error" in line}
     best = min(errors, key=lambda step: errors[step])
@@ -168,30 +171,30 @@ def test_patience_ends_the_training_and_the_end_is_remembered(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("validation", [None, Points(0.2, 1), Points(0.2)])
-def test_the_last_weights_where_there_is_nothing_to_select_by(
+def test_the_last_weights_are_kept_if_there_is_nothing_to_select_by(
     tmp_path: Path, validation: Points | None
 ) -> None:
-    few = validation is None or len(validation) == 1
-    run(tmp_path, Line(), validation, select="loss" if few else "last")
+    too_few = validation is None or len(validation) == 1
+    run(tmp_path, Line(), validation, select="loss" if too_few else "last")
     assert torch.load(tmp_path / "saved")[0] == STEPS
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["finished"] is True
 
 
-def test_what_there_is_not_to_select_by_is_refused_at_the_first_step(tmp_path: Path) -> None:
+def test_an_unknown_scalar_is_refused_at_the_first_step(tmp_path: Path) -> None:
     method = Line()
     with pytest.raises(MelpError, match=r"training\.select: 'accuracy' found, wanted last, loss, error"):
         run(tmp_path, method, Points(2.0), select="accuracy")
     assert method.step == 1
 
 
-def test_an_accelerator_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_an_unavailable_accelerator_is_refused(tmp_path: Path) -> None:
     config = TrainingConfig(batch_size=4, accelerator="abacus")
     module = PretrainingModule(Line(), OPTIMISER, STEPS, 0)
     with pytest.raises(MelpError, match=r"training\.accelerator: 'abacus' found"):
         fit(module, Points(2.0), None, config, tmp_path, lambda: None, "line", progress=False)
 
 
-def test_ctrl_c_comes_through_and_works_again(tmp_path: Path) -> None:
+def test_ctrl_c_interrupts_the_training(tmp_path: Path) -> None:
     def interrupt(step: int) -> None:
         if step == 6:
             signal.raise_signal(signal.SIGINT)
@@ -203,13 +206,13 @@ def test_ctrl_c_comes_through_and_works_again(tmp_path: Path) -> None:
     assert len(losses(run(tmp_path, Line(), None, validate_every=4))) == STEPS
 
 
-def test_a_line_that_was_cut_while_it_was_written_is_left_out(tmp_path: Path) -> None:
+def test_an_incomplete_log_line_is_removed(tmp_path: Path) -> None:
     run(tmp_path, Line(), None)
-    whole = losses(log(tmp_path))
+    uninterrupted = losses(log(tmp_path))
     (tmp_path / CHECKPOINT).unlink()
     with (tmp_path / LOG).open("a") as stream:
         stream.write('{"step": 3, "lo')
-    assert losses(run(tmp_path, Line(), None)) == whole
+    assert losses(run(tmp_path, Line(), None)) == uninterrupted
 
 
 def test_a_checkpoint_with_a_renamed_tensor_is_refused_in_one_line(tmp_path: Path) -> None:

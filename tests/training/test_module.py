@@ -1,4 +1,4 @@
-"""Rates, groups and preprocessing of the one LightningModule."""
+"""Learning rates, parameter groups and preprocessing of the LightningModule."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from melp.training.module import PretrainingModule, rate_factor
 @pytest.mark.parametrize(
     ("steps", "warmup", "final"), [(100, 0.1, 0.0), (37, 0.25, 0.1), (5, 0.0, 0.5), (1, 0, 0)]
 )
-def test_rate_is_what_it_is_defined_to_be(schedule: str, steps: int, warmup: float, final: float) -> None:
+def test_rate_factor(schedule: str, steps: int, warmup: float, final: float) -> None:
     config = OptimiserConfig(schedule=schedule, warmup=warmup, final=final)
     rates = [rate_factor(step, steps, config) for step in range(steps + 3)]
     rising = warmup * steps
     for step, rate in enumerate(rates):
         if step < rising:
-            wanted = (step + 1) / (rising + 1)
+            expected = (step + 1) / (rising + 1)
         else:
             share = min((step - rising) / (steps - rising), 1)
             fall = 0.5 * (1 + math.cos(math.pi * share)) if schedule == "cosine" else 1 - share
-            wanted = final + (1 - final) * fall
-        assert rate == pytest.approx(wanted, abs=1e-12)
+            expected = final + (1 - final) * fall
+        assert rate == pytest.approx(expected, abs=1e-12)
     peak = math.ceil(rising)
     assert all(a < b for a, b in pairwise(rates[: peak + 1]))
     assert all(a >= b for a, b in pairwise(rates[peak:]))
@@ -40,7 +40,7 @@ def test_rate_is_what_it_is_defined_to_be(schedule: str, steps: int, warmup: flo
 
 
 class Grouped(nn.Module):
-    """Two parameters with a rate of their own."""
+    """Two parameters with different learning rates."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,19 +57,19 @@ class Grouped(nn.Module):
         self.followed = step
 
 
-def test_groups_keep_their_rates_and_decay() -> None:
+def test_parameter_groups_keep_their_rates_and_decay() -> None:
     config = OptimiserConfig(lr=0.2, weight_decay=0.3, betas=(0.8, 0.9), warmup=0.5)
     module = PretrainingModule(Grouped(), config, 10, 0)
-    made = module.configure_optimizers()
-    groups = made["optimizer"].param_groups
+    configured = module.configure_optimizers()
+    groups = configured["optimizer"].param_groups
     first = rate_factor(0, 10, config)
     assert [group["lr"] for group in groups] == pytest.approx([0.02 * first, 0.2 * first])
     assert [group["weight_decay"] for group in groups] == [0.3, 0.0]
     assert all(tuple(group["betas"]) == (0.8, 0.9) for group in groups)
-    assert made["lr_scheduler"]["interval"] == "step"
+    assert configured["lr_scheduler"]["interval"] == "step"
 
 
-def test_a_method_without_groups_is_decayed_as_a_whole() -> None:
+def test_without_param_groups_all_parameters_decay() -> None:
     plain = nn.Linear(2, 2)
     plain.bias.requires_grad_(False)
     (group,) = (
@@ -90,7 +90,7 @@ def test_signal_becomes_preprocessed_millivolt() -> None:
     assert PretrainingModule(Grouped(), OptimiserConfig(), 10, 0).prepare(text_only) is text_only
 
 
-def test_a_loss_that_is_not_finite_ends_the_training() -> None:
+def test_a_loss_that_is_not_finite_is_an_error() -> None:
     module = PretrainingModule(Grouped(), OptimiserConfig(), 10, 0)
     with pytest.raises(MelpError, match="the loss is nan at step 0, wanted a finite one"):
         module.training_step({"ecg": torch.tensor([math.nan])}, 0)
@@ -98,14 +98,14 @@ def test_a_loss_that_is_not_finite_ends_the_training() -> None:
 
 @pytest.mark.parametrize("count", [2, 9, 16, 17, 40])
 @pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_validation_shows_every_record_once_and_each_rank_as_many_batches(count: int, ranks: int) -> None:
+def test_validation_samples_every_record_once_in_equally_many_batches(count: int, ranks: int) -> None:
     parts = [list(ValidationSampler(count, 4, rank, ranks)) for rank in range(ranks)]
-    assert len({len(part) for part in parts}) == 1, "a rank that waits for a batch that never comes hangs"
+    assert len({len(part) for part in parts}) == 1, "a rank that waits for a missing batch hangs"
     rows = [row for part in parts for batch in part for row, _ in batch]
     assert len(rows) == len(set(rows)) >= count - max(1, ranks - 1)
     assert all(batch for part in parts for batch in part)
     for step in zip(*parts, strict=True):
-        assert sum(len(batch) for batch in step) >= 2, "a contrast needs something to contrast with"
+        assert sum(len(batch) for batch in step) >= 2, "a contrast needs two records"
     if ranks == 1:
         again = ValidationSampler(count, 4, 0, 1)
         assert list(again) == parts[0] and len(again) == len(parts[0])

@@ -1,4 +1,4 @@
-"""One training by two machines, each a process of this one: no record is taken twice."""
+"""One training on two machines, simulated by two processes: no record is used twice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from melp.data.batches import Steps
 
 RECORDS, BATCH, STEPS = 22, 4, 5
-# What torchrun starts on each machine.
+# The script that torchrun starts on each machine.
 SCRIPT = """
 import json, os, sys
 from pathlib import Path
@@ -83,8 +83,8 @@ def test_two_machines_share_every_batch(tmp_path: Path) -> None:
     for process in processes:
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
-    found = [json.loads((tmp_path / f"seen-{rank}").read_text()) for rank in range(2)]
-    (first, mean), (second, other) = found
-    whole = [[row for row, _ in step] for step in Steps(RECORDS, 2 * BATCH, 3, STEPS)]
-    assert [one + two for one, two in zip(first, second, strict=True)] == whole
+    result = [json.loads((tmp_path / f"seen-{rank}").read_text()) for rank in range(2)]
+    (first, mean), (second, other) = result
+    batches = [[row for row, _ in step] for step in Steps(RECORDS, 2 * BATCH, 3, STEPS)]
+    assert [one + two for one, two in zip(first, second, strict=True)] == batches
     assert mean == pytest.approx(other) and mean != 0

@@ -1,4 +1,4 @@
-"""A method of several stages: each is a training that begins with the weights of the one before."""
+"""A method with several stages, each a training that starts with the weights of the previous one."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class StagedConfig(EncoderConfig):
 
 
 class Staged(Method):
-    """Learns codes, and then frames that resemble them."""
+    """Learns codes, then frames that resemble them."""
 
     paper: ClassVar[str] = "none"
     needs: ClassVar[tuple[str, ...]] = ("ecg",)
@@ -76,51 +76,51 @@ def recipe() -> Recipe:
     return load_recipe("staged", None, OPTIONS)
 
 
-def test_stages_follow_one_another_in_runs_of_their_own(synthetic_store: Path, tmp_path: Path) -> None:
+def test_each_stage_has_its_own_run(synthetic_store: Path, tmp_path: Path) -> None:
     out = pretrain("staged", Store(synthetic_store), recipe(), tmp_path / "run", progress=False)
     assert seen == [*(("codes", step / 3) for step in range(3)), *(("frames", step / 4) for step in range(4))]
     last, first = load(out), load(out / "codes")
     assert (last.method.config.stage, first.method.config.stage) == ("frames", "codes")
-    assert torch.equal(last.method.codes, first.method.codes), "the second stage leaves them alone"
+    assert torch.equal(last.method.codes, first.method.codes), "the second stage does not change them"
     settings = json.loads((out / "codes" / RECIPE).read_text())
     assert settings["optimiser"]["lr"] == 0.01 and settings["training"]["batch_size"] == 32
     assert json.loads((out / RECIPE).read_text())["training"]["batch_size"] == 16
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.75])
-def test_a_training_that_was_cut_goes_on_in_its_stage(
+def test_an_interrupted_training_resumes_in_its_stage(
     synthetic_store: Path, tmp_path: Path, moment: float
 ) -> None:
     store = Store(synthetic_store)
-    whole = pretrain("staged", store, recipe(), tmp_path / "whole", progress=False)
+    uninterrupted = pretrain("staged", store, recipe(), tmp_path / "whole", progress=False)
     fail.append(moment)
     with pytest.raises(RuntimeError, match="power cut"):
         pretrain("staged", store, recipe(), tmp_path / "cut", progress=False)
     done = (tmp_path / "cut" / "codes" / WEIGHTS).stat().st_mtime_ns
     fail.clear()
     seen.clear()
-    cut = pretrain("staged", store, recipe(), tmp_path / "cut", progress=False)
-    assert (cut / "codes" / WEIGHTS).stat().st_mtime_ns == done
+    interrupted = pretrain("staged", store, recipe(), tmp_path / "cut", progress=False)
+    assert (interrupted / "codes" / WEIGHTS).stat().st_mtime_ns == done
     assert seen == [("frames", step / 4) for step in range(2 if moment else 0, 4)]
     losses = [
         [line for line in map(json.loads, (run / LOG).read_text().splitlines()) if "loss" in line]
-        for run in (whole, cut)
+        for run in (uninterrupted, interrupted)
     ]
     assert losses[0] == losses[1]
 
 
-def test_one_stage_alone_can_be_asked_for(synthetic_store: Path, tmp_path: Path) -> None:
+def test_one_stage_can_be_trained_alone(synthetic_store: Path, tmp_path: Path) -> None:
     alone = load_recipe("staged", None, [*OPTIONS, "method.stage=codes"])
     out = pretrain("staged", Store(synthetic_store), alone, tmp_path / "run", progress=False)
     assert not (out / "codes").exists() and {stage for stage, _ in seen} == {"codes"}
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("staged", "codes"), ("simclr", "none, simclr has one stage")])
-def test_stages_that_there_are_not_are_named(
-    synthetic_store: Path, tmp_path: Path, name: str, wanted: str
-) -> None:
+@pytest.mark.parametrize(
+    ("name", "expected"), [("staged", "codes"), ("simclr", "none, simclr has one stage only")]
+)
+def test_unknown_stages_are_named(synthetic_store: Path, tmp_path: Path, name: str, expected: str) -> None:
     wrong = load_recipe(name, None, [*SMALL, "stages.frames.training.epochs=1"])
     wrong.preprocessing = {"rate": 100}
-    with pytest.raises(MelpError, match=f"stages: 'frames' found, wanted {wanted}"):
+    with pytest.raises(MelpError, match=f"stages: 'frames' found, wanted {expected}"):
         pretrain(name, Store(synthetic_store), wrong, tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
