@@ -156,7 +156,7 @@ def test_protocol_paper(run: Run, data: Path, tmp_path: Path) -> None:
         (("probe", "--protocol", "paper", "--published-splits", ".", "--seeds", "2"), "--seeds found"),
         (("zero-shot", "--protocol", "paper", "--published-splits", ".", "--folds", "9"), "--folds found"),
         (("zero-shot", "--protocol", "paper", "--published-splits", "x"), "x: no such folder"),
-        (("probe", "--protocol", "paper", "--published-splits", "."), ".: no ptbxl_rhythm_train.csv in it"),
+        (("probe", "--protocol", "paper", "--published-splits", "."), ".: no ptbxl_rhythm_train.csv found"),
         (("probe", "--train-data", "x"), "x: no store"),
     ],
 )

@@ -93,9 +93,9 @@ def test_the_same_file_twice_is_one_and_two_files_are_refused(tmp_path: Path, in
     ("before", "after", "message"),
     [
         ("ecg_id,", "number,", "no column ecg_path or filename or ecg_id"),
-        (",PACE", ",PACED", r"classes other than those of ptbxl-rhythm \(PACE, PACED\)"),
-        (",1", ",2", "found labels other than 0 and 1"),
-        ("\n10,", "\n20,", "ecg_id 20 comes twice"),
+        (",PACE", ",PACED", r"classes differ from those of ptbxl-rhythm \(PACE, PACED\)"),
+        (",1", ",2", "found other labels, wanted 0 and 1"),
+        ("\n10,", "\n20,", "ecg_id 20 found twice"),
         ("ecg_id", '"', "not a CSV table"),
     ],
 )
@@ -109,11 +109,11 @@ def test_a_file_of_another_form_is_named(
 
 
 def test_absent_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(MelpError, match=r"no ptbxl_form_train\.csv in it, wanted the label files of MERL"):
+    with pytest.raises(MelpError, match=r"no ptbxl_form_train\.csv found, wanted the label files of MERL"):
         read_label_files(tmp_path, get_task("ptbxl-form"))
     with pytest.raises(MelpError, match="nowhere: no such folder"):
         read_label_files(tmp_path / "nowhere", get_task("ptbxl-form"))
-    with pytest.raises(MelpError, match="task code-test: has no published label files"):
+    with pytest.raises(MelpError, match="task code-test: no published label files"):
         read_label_files(tmp_path, get_task("code-test"))
 
 

@@ -189,7 +189,7 @@ def test_errors_name_the_task_and_the_field() -> None:
         parse_task(content, "x.yaml")
     with pytest.raises(MelpError, match="no prompts for B"):
         parse_task(content | {"classes": {"A": {"prompts": ["a"]}, "B": {"codes": ["C"]}}}, "x.yaml")
-    with pytest.raises(MelpError, match=r"nowhere\.yaml: no YAML that can be read"):
+    with pytest.raises(MelpError, match=r"nowhere\.yaml: not a readable YAML file"):
         get_task("nowhere.yaml")
     for wrong, message in [
         ({"folds": [1]}, "folds unknown, wanted classes, corpus"),
@@ -197,7 +197,7 @@ def test_errors_name_the_task_and_the_field() -> None:
         ({"classes": {"A": None}}, "classes: wanted"),
         ({"train_folds": "1-8"}, "train_folds: found '1-8', wanted a list of numbers"),
         ({"extends": "csm"}, "extends: found 'csm', wanted a task"),
-        ({"published": {"file": "a"}}, "published: wanted files and, where need be, seconds"),
+        ({"published": {"file": "a"}}, "published: wanted files and optionally seconds"),
     ]:
         known = {"classes": {"A": {"prompts": ["a"]}}}
         with pytest.raises(MelpError, match=rf"x\.yaml: {message}"):

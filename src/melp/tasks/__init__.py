@@ -1,30 +1,28 @@
 """Tasks: the classes, labels, folds and prompts of a benchmark.
 
-A file `NAME.yaml` in this folder is a task; the next task is one new file:
+Every file `NAME.yaml` in this folder is a task:
 
     classes:
       AFIB:
-        codes: [AFIB]         (where absent: the class itself)
+        codes: [AFIB]         (default: the name of the class)
         prompts: [atrial fibrillation]
-    name: ptbxl-rhythm        (where absent: the file's name)
-    corpus: ptb-xl            (where absent: table, one's own data)
+    name: ptbxl-rhythm        (default: the name of the file)
+    corpus: ptb-xl            (default: table, your own data)
     title: one line
-    train_folds: [1, 2, 3]    (where absent: 1 to 8)
-    validation_folds: [4]     (where absent: 9)
-    test_folds: [5]           (where absent: 10)
-    train_corpus: code-15     (what a probe learns from where `corpus` has test records only)
-    every_record: true        (records without any class are negatives of all, and not left out)
+    train_folds: [1, 2, 3]    (default: 1 to 8)
+    validation_folds: [4]     (default: 9)
+    test_folds: [5]           (default: 10)
+    train_corpus: code-15     (corpus that probes are trained on, if `corpus` has only test records)
+    every_record: true        (records without any class are negatives of all classes; default: excluded)
     published:                (label files of MERL and MELP, see `melp.tasks.published_labels`)
       files: ptbxl_rhythm
-      seconds: 5              (how much of a recording their loaders keep)
-    extends: csn              (begin with another task's file; classes are added or changed)
+      seconds: 5              (length of the recordings in their loaders)
+    extends: csn              (another task, whose fields are inherited; classes are added or changed)
 
-Only `classes` must be there.
+Only `classes` is required. A file elsewhere is also a task, whose name is its path.
 
-A task of one's own is such a file anywhere, named by its path.
-
-Labels and scores are joined by class name, never by position: the published split files of PTB-XL order the
-columns of `sub_class` differently for training and testing.
+Labels and scores are joined by class name, never by position: the published split files of PTB-XL have the
+columns of `sub_class` in different orders for training and testing.
 """
 
 from __future__ import annotations
@@ -54,12 +52,11 @@ _OWN_DATA = "table"
 
 @dataclass(frozen=True)
 class PublishedLabels:
-    """What MERL and MELP publish for a task.
+    """The label files that MERL and MELP publish for a task.
 
     Attributes:
-        files: the label files are `FILES_train.csv`, `FILES_val.csv` and `FILES_test.csv`.
-        seconds: their loaders keep the first so many seconds of a recording and put zeros for the rest; None
-            where they keep ten.
+        files: the files are `FILES_train.csv`, `FILES_val.csv` and `FILES_test.csv`.
+        seconds: their loaders replace recordings by zeros after this time; None if they keep ten seconds.
     """
 
     files: str
@@ -68,12 +65,12 @@ class PublishedLabels:
 
 @dataclass(frozen=True)
 class Task:
-    """A benchmark: which records have which classes, and what a class is called in words.
+    """A benchmark: classes with their codes and prompts, and folds.
 
-    `classes` are the class names in the published order; `codes[c]` the statement codes of a record that make
-    it a case of `c`, whatever their likelihood; `prompts[c]` what reports say of it. `train_corpus` is
-    `corpus`, but for tasks whose corpus has test records only; `every_record` says that each record was
-    judged for all classes, so that one without any of them is a negative of all.
+    `classes` are the class names in the published order. A record is a case of class `c` if it has any of the
+    statement codes `codes[c]`, whatever their likelihood; `prompts[c]` describe the class in the words of
+    reports. `train_corpus` differs from `corpus` only if that has no training records. `every_record` means
+    that each record was labelled for all classes, so that a record without any is a negative of all.
     """
 
     name: str
@@ -90,43 +87,43 @@ class Task:
     published: PublishedLabels | None = None
 
     def labels(self, index: pd.DataFrame) -> pd.DataFrame:
-        """Which record has which class.
+        """Return which records have which classes.
 
         Args:
-            index: one row a record, with the columns `id` and `labels` (a list of codes).
+            index: one row per record, with the columns `id` and `labels` (a list of codes).
 
         Returns:
-            One row of booleans a record, indexed by id, one column a class. Records without any class of the
-            task are not covered by it and left out, as in the published splits, unless `every_record`.
+            Booleans with one row per record, indexed by id, and one column per class. Unless `every_record`,
+            records without any class of the task are excluded, as in the published splits.
         """
         columns: dict[str, list[int]] = {}
         for column, name in enumerate(self.classes):
             for code in self.codes[name]:
                 columns.setdefault(code, []).append(column)
-        found = [
+        positives = [
             (row, column)
             for row, codes in enumerate(index["labels"])
             for code in codes
             for column in columns.get(code, ())
         ]
         cases = np.zeros((len(index), len(self.classes)), dtype=bool)
-        cases[tuple(np.array(found, dtype=int).reshape(-1, 2).T)] = True
+        cases[tuple(np.array(positives, dtype=int).reshape(-1, 2).T)] = True
         table = pd.DataFrame(cases, index=pd.Index(index["id"], name="id"), columns=list(self.classes))
         return table if self.every_record else table[table.any(axis=1)]
 
 
 def list_tasks() -> list[str]:
-    """Names of all tasks."""
+    """Return the names of all tasks."""
     names = (entry.name for entry in files(__name__).iterdir())
     return sorted(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 @cache
 def get_task(name: str) -> Task:
-    """The task of that name, or in the file of that path.
+    """Return a task by its name, or by the path of its file.
 
     Raises:
-        MelpError: there is no such task, or its file is not in the form described above.
+        MelpError: the task does not exist, or its file has another format.
     """
     if name in list_tasks():
         return parse_task(_content(name), f"{name}.yaml")
@@ -135,7 +132,7 @@ def get_task(name: str) -> Task:
     try:
         return parse_task(yaml.safe_load(Path(name).read_text(encoding="utf-8")), name)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise MelpError(f"{name}: no YAML that can be read ({' '.join(str(error).split())})") from error
+        raise MelpError(f"{name}: not a readable YAML file ({' '.join(str(error).split())})") from error
 
 
 def _content(name: str) -> dict[str, Any]:
@@ -144,10 +141,10 @@ def _content(name: str) -> dict[str, Any]:
 
 
 def parse_task(content: Any, source: str) -> Task:
-    """A task from the content of its file; `source` names the file in errors.
+    """Create a task from the content of its file; error messages begin with `source`.
 
     Raises:
-        MelpError: a field is missing, unknown or not of its form, or a class has no prompt.
+        MelpError: a field is missing, unknown or malformed, or a class has no prompt.
     """
     content = _extended(_checked(content, source), source)
     classes = {str(name): entry for name, entry in content["classes"].items()}
@@ -171,7 +168,7 @@ def _texts(entry: Any) -> tuple[str, ...]:
 
 
 def _checked(content: Any, source: str) -> dict[str, Any]:
-    """`content` with its fields known and in their form."""
+    """Return `content` after checking the names and types of its fields."""
     if not isinstance(content, dict):
         raise MelpError(f"{source}: found {type(content).__name__}, wanted the fields of a task")
     unknown = sorted(set(map(str, content)) - _FIELDS)
@@ -188,12 +185,12 @@ def _checked(content: Any, source: str) -> dict[str, Any]:
             raise MelpError(f"{source}: {key}: found {folds!r}, wanted a list of numbers")
     published = content.get("published", {"files": ""})
     if not isinstance(published, dict) or not {"files"} <= set(published) <= {"files", "seconds"}:
-        raise MelpError(f"{source}: published: wanted files and, where need be, seconds")
+        raise MelpError(f"{source}: published: wanted files and optionally seconds")
     return content
 
 
 def _extended(content: dict[str, Any], source: str) -> dict[str, Any]:
-    """`content` upon that of the task it extends, with prompts for every class."""
+    """Return `content` merged into the task it extends, after checking that every class has prompts."""
     if "extends" in content:
         if content["extends"] not in list_tasks():
             raise MelpError(f"{source}: extends: found {content['extends']!r}, wanted a task")
@@ -203,7 +200,7 @@ def _extended(content: dict[str, Any], source: str) -> dict[str, Any]:
         for name, entry in content["classes"].items():
             classes[name] = {**classes.get(name, {}), **entry}
         content = {**base, **content, "classes": classes}
-    silent = [str(name) for name, entry in content["classes"].items() if not entry.get("prompts")]
-    if silent:
-        raise MelpError(f"{source}: no prompts for {', '.join(silent)}")
+    without_prompts = [str(name) for name, entry in content["classes"].items() if not entry.get("prompts")]
+    if without_prompts:
+        raise MelpError(f"{source}: no prompts for {', '.join(without_prompts)}")
     return content
