@@ -15,7 +15,7 @@ from rich.console import Console
 
 from melp.errors import MelpError
 from melp.quickstart import path
-from melp.quickstart.path import judged_folds, quickstart
+from melp.quickstart.path import quickstart, unused_folds
 from melp.quickstart.results import SYSTEMS, class_table, comparison, comparison_rows, predictions
 from melp.quickstart.steps import Steps, digest
 from melp.tasks import get_task
@@ -29,13 +29,13 @@ OPTIONS: dict[str, Any] = {
 VOID = {"meta", "path", "input", "image"}
 
 
-def nothing(*_: object, **__: object) -> None:
-    pytest.fail("a step was done twice")
+def fail(*_: object, **__: object) -> None:
+    pytest.fail("a step was repeated")
 
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A quickstart that was stopped while the encoder was trained with labels."""
+    """A quickstart that was stopped in the training with labels."""
     out = tmp_path_factory.mktemp("quickstart") / "out"
 
     def stop(*_: object, **__: object) -> None:
@@ -58,14 +58,14 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(killed: Path) -> Path:
-    """The same quickstart started again, which does only what is left."""
+    """The same quickstart, resumed."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("zero_shot", "probe", "untrained"):
-            patch.setattr(path, name, nothing)
+            patch.setattr(path, name, fail)
         return quickstart(killed, **OPTIONS)
 
 
-def test_whole_steps_are_left_out(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_complete_steps_are_skipped(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [
         *page.parent.glob("results/*"),
         *page.parent.glob("reports/*"),
@@ -73,14 +73,14 @@ def test_whole_steps_are_left_out(page: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
     before = {file: file.stat().st_mtime_ns for file in files}
     for name in ("zero_shot", "probe", "untrained", "finetune", "generate"):
-        monkeypatch.setattr(path, name, nothing)
+        monkeypatch.setattr(path, name, fail)
     content = page.read_text()
     assert quickstart(page.parent, **OPTIONS) == page
     assert {file: file.stat().st_mtime_ns for file in files} == before and len(files) == 6
     assert page.read_text().partition("<footer>")[0] == content.partition("<footer>")[0]
 
 
-def test_table_holds_all_four_and_names_their_labels(page: Path) -> None:
+def test_comparison_has_four_systems_and_their_labels(page: Path) -> None:
     task = get_task("synthetic")
     areas = comparison(page.parent / "results")
     assert list(areas) == list(SYSTEMS) == ["zero-shot", "probe", "untrained", "supervised"]
@@ -96,13 +96,13 @@ def test_table_holds_all_four_and_names_their_labels(page: Path) -> None:
         assert area["value"] == pytest.approx(sum(values) / len(values))
         assert set(values.index) | set(area["left_out"]) == set(task.classes)
         assert all(f">{value:.3f}</td>" in text for value in values)
-    assert len({table.loc["synthetic", "value"] for table in areas.values()}) == 4, "four different ways"
+    assert len({table.loc["synthetic", "value"] for table in areas.values()}) == 4, "four different systems"
     rows = comparison_rows(page.parent / "results")[1]
     value, low, high = areas["probe"].loc["synthetic", ["value", "lo", "hi"]]
     assert rows[1] == ["MELP, linear probe", "for the probe", f"{value:.3f} {low:.3f}-{high:.3f}"]
 
 
-def test_judged_are_the_records_that_no_training_saw(page: Path) -> None:
+def test_test_records_are_in_no_training(page: Path) -> None:
     index = pd.read_parquet(page.parent / "store" / "index.parquet").set_index("id")
     scores, labels = predictions(page.parent / "results", "synthetic")
     assert set(index.loc[scores.index, "fold"]) == {9, 10}
@@ -111,7 +111,7 @@ def test_judged_are_the_records_that_no_training_saw(page: Path) -> None:
 
 
 class Tags(HTMLParser):
-    """Open tags, what leaves the page, and the text."""
+    """Open tags, links and classes of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-def test_page_is_whole_and_needs_nothing_outside_itself(page: Path) -> None:
+def test_page_is_valid_and_self_contained(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     tags = Tags()
     tags.feed(text)
@@ -145,7 +145,7 @@ def test_page_is_whole_and_needs_nothing_outside_itself(page: Path) -> None:
     assert "Not a medical device" in text and text.count("not for diagnosis") == 2
 
 
-def test_page_shows_test_ecgs_with_both_reports_and_shading(page: Path) -> None:
+def test_page_shows_test_ecgs_with_reports_and_shading(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     articles = re.findall(r"<article>.*?</article>", text, re.S)
     assert len(articles) == 6
@@ -172,7 +172,7 @@ def test_page_shows_test_ecgs_with_both_reports_and_shading(page: Path) -> None:
 def test_page_shows_training_and_validation_of_each_loss(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     curves = re.findall(r"<figure class=\"curve\".*?</figure>", text, re.S)
-    assert len(curves) == 6, "stage 1, the sum, three losses, the encoder with labels"
+    assert len(curves) == 6, "stage 1, total loss, three losses, encoder with labels"
     logs = [page.parent / "run/text", *[page.parent / "run"] * 4, page.parent / "supervised/synthetic"]
     for curve, folder in zip(curves, logs, strict=True):
         assert 'id="train"' in curve and 'id="train-mean"' in curve
@@ -184,7 +184,7 @@ def test_ptb_xl(tmp_path: Path) -> None:
     raw = make_tree(tmp_path / "raw", records=60, rates=(100,), listed=70)
     table = pd.read_csv(raw / "ptbxl_database.csv")
     table["scp_codes"] = ["{'IMI': 100.0, 'AFIB': 0.0}", "{'NORM': 100.0, 'SR': 0.0}"] * 35
-    # Folds by pairs, so that each holds both.
+    # Each fold has a pair, and so both codes.
     table["strat_fold"] = (table["ecg_id"] - 1) // 2 % 10 + 1
     table.to_csv(raw / "ptbxl_database.csv", index=False)
     options = [*OPTIONS["options"], "training.batch_size=8", "method.local_weight=0"]
@@ -193,21 +193,21 @@ def test_ptb_xl(tmp_path: Path) -> None:
         quickstart(tmp_path / "out", **arguments)
     text = quickstart(tmp_path / "out", allow_missing=True, **arguments).read_text(encoding="utf-8")
     assert "MELP on PTB-XL" in text and "60 12-lead ECGs of PTB-XL" in text
-    # No record has a code of ptbxl-form.
+    # No record has a label of ptbxl-form.
     tasks = ["ptbxl-super", "ptbxl-sub", "ptbxl-rhythm"]
     assert re.findall(r'<th class="number">(ptbxl-.*?)</th>', text) == tasks
     assert re.findall(r"<summary>AUROC of each class \((.*?)\)", text) == tasks
     assert 'type="radio"' not in text and "Choose a statement" not in text, "no beats to show"
 
 
-def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(MelpError, match="no quickstart"):
         quickstart(tmp_path, **OPTIONS)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_folder_that_is_not_ptb_xl_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_no_files_are_written_if_ptb_xl_is_not_found(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     with pytest.raises(MelpError, match="raw"):
         quickstart(tmp_path / "out", ptb_xl=tmp_path / "raw")
@@ -216,7 +216,7 @@ def test_a_folder_that_is_not_ptb_xl_leaves_nothing_behind(tmp_path: Path) -> No
         quickstart(tmp_path / "out", ptb_xl=tmp_path / "raw", records=300)
 
 
-def test_steps_are_done_again_when_what_they_are_made_from_changes(tmp_path: Path) -> None:
+def test_steps_are_repeated_if_their_inputs_change(tmp_path: Path) -> None:
     done: list[str] = []
     output = tmp_path / "output"
 
@@ -250,11 +250,11 @@ def test_digest_reads_files(tmp_path: Path) -> None:
     assert first != digest(file, (9, 10))
 
 
-def test_folds_left_to_judge(page: Path) -> None:
+def test_test_folds(page: Path) -> None:
     from melp.data.store import Store
     from melp.recipes import load_recipe
 
     store = Store(page.parent / "store")
-    assert judged_folds(store, load_recipe("melp", "melp/tiny")) == (9, 10)
+    assert unused_folds(store, load_recipe("melp", "melp/tiny")) == (9, 10)
     with pytest.raises(MelpError, match="no fold"):
-        judged_folds(store, load_recipe("melp", "melp/tiny", ["data.train_folds=[1,2,3,4,5,6,7,9,10]"]))
+        unused_folds(store, load_recipe("melp", "melp/tiny", ["data.train_folds=[1,2,3,4,5,6,7,9,10]"]))

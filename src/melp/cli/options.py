@@ -24,9 +24,7 @@ PROTOCOL = typer.Option(
 PUBLISHED = typer.Option(
     None, "--published-splits", help="Folder that contains the label files published by MERL and MELP."
 )
-ALLOW_MISSING = typer.Option(
-    False, "--allow-missing", help="Continue if recordings are missing on disk."
-)  # fmt: skip
+ALLOW_MISSING = typer.Option(False, "--allow-missing", help="Continue if recordings are missing.")
 
 
 def parse_optional_folds(text: str | None) -> tuple[int, ...] | None:

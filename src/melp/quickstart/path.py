@@ -1,4 +1,4 @@
-"""From nothing, or from PTB-XL, to a judged model and a page about it."""
+"""The steps from PTB-XL or simulated recordings to a trained and evaluated model, and a page of results."""
 
 from __future__ import annotations
 
@@ -43,38 +43,38 @@ def quickstart(
     recipe: str | None = None,
     options: list[str] | None = None,
 ) -> Path:
-    """The whole path: store, both stages of training, judging beside two references, and a page about it.
+    """Build a store, train both stages, evaluate the model and two baselines, and write a page of results.
 
-    Every step leaves its files in `out`; started again, it goes on where it was.
+    Each step writes its files to `out`. Called again, the function resumes.
 
     Args:
-        out: folder of all that is made.
-        ptb_xl: PTB-XL as published; None for simulated recordings.
-        allow_missing: go on where recordings of PTB-XL are not on disk.
-        records: how many recordings to simulate; 2,000 where None.
-        recipe: name or file; None is `melp/laptop` on PTB-XL and the shorter `melp/quickstart` otherwise.
-        options: `key=value` options of the recipe.
+        out: folder for all files.
+        ptb_xl: folder of PTB-XL; None to simulate recordings.
+        allow_missing: continue if recordings of PTB-XL are missing on disk.
+        records: number of recordings to simulate; None for 2,000.
+        recipe: name or file; None for `melp/laptop` on PTB-XL, and the shorter `melp/quickstart` otherwise.
+        options: settings of the recipe, `key=value`.
 
     Returns:
         The page, `out/report.html`.
 
     Raises:
-        MelpError: `out` holds something else, or what a step cannot use.
+        MelpError: `out` contains other files, or the input of a step is invalid.
     """
     if ptb_xl is not None and records is not None:
         raise MelpError("records: found with --ptb-xl, wanted only for simulated recordings")
-    if out.is_dir() and any(out.iterdir()) and not (out / NOTES).is_file() and not _begun(out):
+    if out.is_dir() and any(out.iterdir()) and not (out / NOTES).is_file() and not _has_only_a_store(out):
         raise MelpError(f"{out}: not empty, and no quickstart; wanted a new folder")
     merged = load_recipe("melp", recipe or ("melp/laptop" if ptb_xl else "melp/quickstart"), options or [])
-    path = _Path(out, ptb_xl, merged, records or SYNTHETIC_RECORDS, allow_missing)
-    return path.go()
+    return _Quickstart(out, ptb_xl, merged, records or SYNTHETIC_RECORDS, allow_missing).run_steps()
 
 
-def _begun(out: Path) -> bool:
+def _has_only_a_store(out: Path) -> bool:
+    """Whether a quickstart was stopped in its first step."""
     return all(file.name.startswith("store") for file in out.iterdir())
 
 
-class _Path:
+class _Quickstart:
     def __init__(
         self, out: Path, raw: Path | None, recipe: Recipe, records: int, allow_missing: bool
     ) -> None:
@@ -84,16 +84,16 @@ class _Path:
         self.tasks = [get_task(name) for name in (PTB_XL_TASKS if raw else ("synthetic",))]
         self.steps = Steps(out, 7, Console(stderr=True))
 
-    def go(self) -> Path:
-        self.steps.do("store", "Recordings and reports into a store", self._build)
+    def run_steps(self) -> Path:
+        self.steps.do("store", "Build a store of recordings and reports", self._build)
         self.store = Store(self.out / "store")
-        self.folds = judged_folds(self.store, self.recipe)
-        self.tasks = _judgeable(self.tasks, self.store, self.folds)
+        self.folds = unused_folds(self.store, self.recipe)
+        self.tasks = _evaluable(self.tasks, self.store, self.folds)
         origin = digest(asdict(self.recipe), self.out / "store" / "manifest.json")
         weights = [self.run / WEIGHTS]
-        self.steps.do("training", "Training: words, then ECGs with reports", self._pretrain, origin, weights)
+        self.steps.do("training", "Train the language model, then MELP", self._pretrain, origin, weights)
         self.model = load(self.run)
-        self._judge()
+        self._evaluate()
         write_page(self.out, self.store, self.model, self.tasks, self.steps.done)
         return self.out / PAGE
 
@@ -112,22 +112,16 @@ class _Path:
     def _pretrain(self) -> None:
         pretrain("melp", self.store, self.recipe, self.run)
 
-    def _judge(self) -> None:
+    def _evaluate(self) -> None:
         manifest = self.out / "store" / "manifest.json"
         origin = digest(self.run / WEIGHTS, self.run / CONFIG, manifest, self.folds)
         results = [self.results / RESULTS, self.results / PREDICTIONS]
         do = self.steps.do
-        do("zero-shot", "Zero-shot: ECGs against words", self._zero_shot, origin, results)
-        do("probe", "Linear probe", lambda: self._probe(self.model), origin, results)
-        do("untrained", "Linear probe of the same network untrained", self._untrained, origin, results)
-        do("supervised", "The same encoder trained with labels", self._supervised, origin, results)
-        do(
-            "reports",
-            "Reports written by the model",
-            self._generate,
-            origin,
-            [self.reports / "reports.parquet"],
-        )
+        do("zero-shot", "Evaluate zero-shot classification", self._zero_shot, origin, results)
+        do("probe", "Evaluate a linear probe", lambda: self._probe(self.model), origin, results)
+        do("untrained", "Evaluate a linear probe of the untrained network", self._untrained, origin, results)
+        do("supervised", "Train and evaluate the same encoder with labels", self._supervised, origin, results)
+        do("reports", "Generate reports", self._generate, origin, [self.reports / "reports.parquet"])
 
     def _zero_shot(self) -> None:
         save(zero_shot(self.model, self.store, self.tasks, folds=self.folds), self.results)
@@ -160,28 +154,32 @@ class _Path:
         save_generation(generate(self.model, self.store, self.folds), self.reports)
 
 
-def _judgeable(tasks: list[Task], store: Store, folds: tuple[int, ...]) -> list[Task]:
-    """The tasks with a class to tell apart in what is judged: a partial download may leave some without."""
-    left = []
+def _evaluable(tasks: list[Task], store: Store, folds: tuple[int, ...]) -> list[Task]:
+    """Return the tasks with positives and negatives of a class in the test folds.
+
+    A partial download may lack them.
+    """
+    evaluable = []
     for task in tasks:
         labels = task.labels(store.index)
         fold = store.index.set_index("id")["fold"].loc[labels.index]
-        judged = labels[fold.isin(folds)]
-        if len(judged) < len(labels) and (judged.any() & ~judged.all()).any():
-            left.append(task)
-    if not left:
-        raise MelpError(f"{store.path}: folds {', '.join(map(str, folds))} hold no class to tell apart")
-    return left
+        test = labels[fold.isin(folds)]
+        if len(test) < len(labels) and (test.any() & ~test.all()).any():
+            evaluable.append(task)
+    if not evaluable:
+        names = ", ".join(map(str, folds))
+        raise MelpError(f"{store.path}: found no class with positives and negatives in folds {names}")
+    return evaluable
 
 
-def judged_folds(store: Store, recipe: Recipe) -> tuple[int, ...]:
-    """The folds of a store that a recipe neither trains on nor selects by.
+def unused_folds(store: Store, recipe: Recipe) -> tuple[int, ...]:
+    """Return the folds of a store that a recipe uses for neither training nor validation.
 
     Raises:
-        MelpError: there is none.
+        MelpError: there are none.
     """
     seen = {*recipe.data.train_folds, *recipe.data.validation_folds}
     folds = tuple(sorted(set(store.index["fold"].tolist()) - seen))
     if not folds:
-        raise MelpError(f"{store.path}: data.train_folds and data.validation_folds leave no fold to judge")
+        raise MelpError(f"{store.path}: data.train_folds and data.validation_folds leave no fold for testing")
     return folds

@@ -1,4 +1,4 @@
-"""Steps of the quickstart that are not done twice."""
+"""Steps of the quickstart, which are not repeated if their files are up to date."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ NOTES = "steps.json"
 
 
 def digest(*parts: Any) -> str:
-    """Twelve hexadecimal digits of values and of the bytes of files (given as `Path`)."""
-    whole = hashlib.sha256()
+    """Return twelve hexadecimal digits of the SHA-256 of values, and of the contents of files (`Path`)."""
+    sha256 = hashlib.sha256()
     for part in parts:
         if isinstance(part, Path):
             with part.open("rb") as stream:
-                whole.update(hashlib.file_digest(stream, "sha256").digest())
+                sha256.update(hashlib.file_digest(stream, "sha256").digest())
         else:
-            whole.update(json.dumps(part, sort_keys=True, default=str).encode())
-    return whole.hexdigest()[:12]
+            sha256.update(json.dumps(part, sort_keys=True, default=str).encode())
+    return sha256.hexdigest()[:12]
 
 
 class Steps:
-    """Does steps in turn, and notes in `steps.json` what each was made from and how long it took.
+    """Runs steps and records in `steps.json` the origin of each and how long it took.
 
-    A step is left out where the note of the last time has the same origin and its outputs are still there.
+    A step is skipped if its recorded origin is the same and its outputs exist.
 
     Args:
-        folder: where the note lies.
+        folder: folder of `steps.json`.
         total: number of steps, for the headings.
-        console: where the headings go.
+        console: console for the headings.
     """
 
     def __init__(self, folder: Path, total: int, console: Console) -> None:
@@ -52,7 +52,7 @@ class Steps:
         try:
             return dict(json.loads(self.file.read_text(encoding="utf-8")))
         except ValueError as error:
-            raise MelpError(f"{self.file}: not JSON; remove it to judge anew") from error
+            raise MelpError(f"{self.file}: not JSON; remove it to repeat all steps") from error
 
     def do(
         self,
@@ -62,28 +62,28 @@ class Steps:
         origin: str | None = None,
         outputs: Sequence[Path] = (),
     ) -> None:
-        """Does one step, if need be.
+        """Run a step if it is not up to date.
 
         Args:
-            name: of the step.
-            title: its heading.
-            work: does it, and leaves `outputs` whole or not at all.
-            origin: a digest of all that it is made from; None for work that sees by itself what is done.
-            outputs: files that it writes.
+            name: name of the step.
+            title: heading of the step.
+            work: function that writes `outputs` completely or not at all.
+            origin: digest of the inputs of the step; None if `work` itself skips what is done.
+            outputs: files that the step writes.
         """
         self.number += 1
         heading = f"[bold]{self.number}/{self.total}[/bold] {title}"
-        note = self.done.get(name, {})
-        there = bool(note) and all(path.exists() for path in outputs)
-        if origin is not None and there and note["origin"] == origin:
-            self.console.print(f"{heading} [dim](there already)[/dim]", highlight=False)
+        last = self.done.get(name, {})
+        complete = bool(last) and all(path.exists() for path in outputs)
+        if origin is not None and complete and last["origin"] == origin:
+            self.console.print(f"{heading} [dim](already done)[/dim]", highlight=False)
             return
         self.console.print(heading, highlight=False)
         start = time.monotonic()
         work()
         seconds = time.monotonic() - start
-        if origin is None and there:
-            # Work that sees by itself that all is done takes a moment; the time that counts is noted.
-            seconds = max(seconds, float(note["seconds"]))
+        if origin is None and complete:
+            # `work` may have skipped everything: keep the time of the first run.
+            seconds = max(seconds, float(last["seconds"]))
         self.done[name] = {"title": title, "origin": origin, "seconds": round(seconds, 1)}
         write_text(self.file, json.dumps(self.done, indent=2) + "\n")
