@@ -88,9 +88,9 @@ def test_one_recording_and_a_store_give_the_same_embedding(workshop: Workshop, f
 
 def test_card_describes_the_model(folder: Path) -> None:
     card = (folder / "README.md").read_text()
-    for said in ("# melp, pretrained on synthetic", "12 leads at 100 Hz for 10 s", "scaling millivolt",
+    for line in ("# melp, pretrained on synthetic", "12 leads at 100 Hz for 10 s", "scaling millivolt",
                  "ICML 2025", "| text_attention | statement |", "Not a medical device"):  # fmt: skip
-        assert said in card
+        assert line in card
 
 
 def test_files_are_written_atomically(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""ASTCL: the four pieces, the game, and the three losses against slow versions."""
+"""ASTCL: the four pieces, adversarial training, and the three losses against slow versions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cosine(one: Tensor, other: Tensor) -> float:
 
 
 def slowly_white(vectors: Tensor) -> Tensor:
-    """Whitened by the root of the inverse covariance, found by Newton's iteration (Denman and Beavers)."""
+    """Whiten with the inverse root of the covariance, computed by Newton's iteration (Denman and Beavers)."""
     centred = (vectors - vectors.mean(0)).double().numpy()
     covariance = centred.T @ centred / len(centred)
     covariance += 0.01 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
@@ -170,7 +170,7 @@ def test_targets_have_no_gradient() -> None:
     method, given = astcl(), batch()
     vectors = method.encoder.embed(method._pieces(given).flatten(0, 2)).unflatten(0, (2, 2, RECORDS))
     vectors = vectors.detach().requires_grad_()
-    # Predictors that let nothing through leave the targets alone to carry a gradient.
+    # With detached predictions, only the targets could have a gradient.
     for predictor in (method.time_predictor, method.patient_predictor):
         predictor.register_forward_hook(lambda module, given, out: out.detach())
     assert not method._spatiotemporal(vectors).requires_grad

@@ -1,4 +1,4 @@
-"""CLOCS: which views are compared, and by whom they are answered."""
+"""CLOCS: pairs of views, positives and encoders."""
 
 from __future__ import annotations
 

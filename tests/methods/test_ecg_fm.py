@@ -27,7 +27,7 @@ def slow_contrast(
     masked: torch.Tensor,
     draw: torch.Tensor,
 ) -> list[float]:
-    """Sum over the masked frames of each recording, one frame at a time; temperature 0.1."""
+    """Return the sum over the masked frames of each recording, with temperature 0.1."""
     sums = []
     for record in range(len(context)):
         places, total = masked[record].nonzero()[:, 0].tolist(), 0.0
@@ -95,7 +95,7 @@ def test_quantised_frames_are_concatenated_entries() -> None:
 def test_masked_spans() -> None:
     method = small(span=4)
     masked = method._masked(torch.arange(2000), 40)
-    # Starts are as many as would cover 65 % without overlap, 6 or 7 of 40 / 4 frames.
+    # Spans that would cover 65 % without overlap: 6 or 7 spans of 4 in 40 frames.
     share = float(masked.float().mean())
     assert 0.45 < share < 0.6
     edges = torch.nn.functional.pad(masked.int(), (1, 1)).diff(dim=1)

@@ -1,4 +1,4 @@
-"""MELP's own numbers: its losses by loops, its text forms, what it writes."""
+"""MELP: losses against loops, forms of the text tower, generated reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def workshop(synthetic_store: Path) -> Workshop:
 
 
 def sharpen(method: Any) -> Any:
-    """At BERT's own scale the layers hardly change their input, and leaks would hide."""
+    """Increase the scale of the weights, because at BERT's own scale leaks would be too small to detect."""
     for weight in method.text.bert.parameters():
         if weight.ndim > 1:
             torch.nn.init.normal_(weight, std=0.3)
@@ -107,7 +107,7 @@ def test_logits_do_not_depend_on_their_target(workshop: Workshop, attention: str
         changed = tokens.clone()
         changed[0, place] = (changed[0, place] + 7) % 200 + 10
         result = logits(changed)
-        # The logits at a place are of the word after it: those before `place` must not know it.
+        # Logits predict the next word, so those before `place` must not depend on it.
         torch.testing.assert_close(result[0, :place], expected[0, :place])
         assert not torch.allclose(result[0, place], expected[0, place])
         torch.testing.assert_close(result[1], expected[1])

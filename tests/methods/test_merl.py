@@ -1,4 +1,4 @@
-"""MERL: both alignments by hand, the space shared with text, what is switched off."""
+"""MERL: both alignments against slow versions, the space shared with text, frozen parts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def workshop(synthetic_store: Path) -> Workshop:
 
 
 def both_ways(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Cross entropies of rows and of columns, added."""
+    """Return the sum of the cross entropies over rows and over columns."""
     logits = F.normalize(one, dim=1) @ F.normalize(other, dim=1).t() / 0.07
     own = torch.arange(len(logits))
     return F.cross_entropy(logits, own) + F.cross_entropy(logits.t(), own)

@@ -1,4 +1,4 @@
-"""TS-TCC: contexts know the past alone; what is predicted is the other view's future."""
+"""TS-TCC: contexts depend on earlier frames only, and predict later frames of the other view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""VICReg as a method of melp, in a package of its own."""
+"""VICReg as a method of melp, in a separate package."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class VICRegConfig(ViewsConfig):
     invariance: float = 25.0
     """Weight of the distance between the two views (A, section 4.1)."""
     variance: float = 25.0
-    """Weight of the features' spread (A, section 4.1)."""
+    """Weight of the variance of the features (A, section 4.1)."""
     covariance: float = 1.0
-    """Weight of what different features have in common (A, section 4.1)."""
+    """Weight of the covariance of different features (A, section 4.1)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -36,11 +36,11 @@ class VICRegConfig(ViewsConfig):
 
 
 class VICReg(Method):
-    """Two views of a recording agree, while every feature keeps its spread and says something of its own.
+    """Makes two views of a recording agree, while features keep their variance and are uncorrelated.
 
-    Both views pass the encoder and a wide projection head. Three terms hold each other in balance: the views
-    of a recording are to be near each other; each feature is to have a standard deviation of at least 1 over
-    the batch, so that not all recordings become one point; and no two features are to vary together.
+    Both views pass the encoder and a wide projection head. The loss has three terms: the distance between the
+    two views of a recording; a penalty on features with a standard deviation below 1 over the batch, which
+    prevents collapse to a point; and the covariances of different features.
 
     In words: loss = 25 * mean squared distance + 25 * sum over both views of mean(max(0, 1 - deviation))
     + 1 * sum over both views of (sum over pairs of different features of covariance^2) / features.
@@ -49,7 +49,7 @@ class VICReg(Method):
     Learning", ICLR 2022.
 
     Differences:
-        * Views of ECGs; variances and covariances are those of the batch of all processes.
+        * Views are of ECGs. Variances and covariances are computed over the batch of all processes.
     """
 
     paper: ClassVar[str] = "Bardes, Ponce and LeCun, VICReg, ICLR 2022"
@@ -62,7 +62,7 @@ class VICReg(Method):
         self.projector = mlp((self.encoder.dim, config.dim, config.dim, config.dim))
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
-        """The three terms, and their weighted sum."""
+        """Return the weighted sum of the three terms, and each term."""
         first, second = (
             gather(self.projector(self.encoder.embed(view))).float()
             for view in two_views(batch, self.config, self.inputs)
@@ -70,17 +70,17 @@ class VICReg(Method):
         with torch.autocast(first.device.type, enabled=False):
             terms = {
                 "invariance": F.mse_loss(first, second),
-                "variance": _lacking_spread(first) + _lacking_spread(second),
-                "covariance": _shared(first) + _shared(second),
+                "variance": _variance_penalty(first) + _variance_penalty(second),
+                "covariance": _covariance_penalty(first) + _covariance_penalty(second),
             }
         total = sum(getattr(self.config, name) * value for name, value in terms.items())
         return {"loss": total, **terms}
 
 
-def _lacking_spread(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
+def _variance_penalty(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
     return F.relu(1 - (vectors.var(0) + 1e-4).sqrt()).mean()
 
 
-def _shared(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
+def _covariance_penalty(vectors: Float[Tensor, "batch dim"]) -> Float[Tensor, ""]:
     covariance = vectors.t().cov()
     return (covariance.square().sum() - covariance.diagonal().square().sum()) / len(covariance)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from melp.ecg import LEADS
 from melp.errors import MelpError, check_choices
 from melp.nn import Encoder, build_encoder, list_encoders
-from melp.nn.parameters import decay_groups
+from melp.nn.parameters import weight_decay_groups
 from melp.text.model import LanguageModel
 
 
@@ -146,7 +146,7 @@ class Method(nn.Module, ABC):
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Return the optimiser's parameter groups, with an optional `lr_factor`; only matrices decay."""
-        return decay_groups(parameter for parameter in self.parameters() if parameter.requires_grad)
+        return weight_decay_groups(parameter for parameter in self.parameters() if parameter.requires_grad)
 
     def weighted_sum(self, losses: Mapping[str, Float[Tensor, ""]]) -> dict[str, Float[Tensor, ""]]:
         """Return `loss`, the sum of all losses times their options `NAME_weight`, and each loss."""

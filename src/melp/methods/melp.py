@@ -149,26 +149,24 @@ class MELP(Method):
             config.decoder_dropout,
             config.decoder_tied,
         )
-        self._switch_off()
+        self._freeze_unused()
 
-    def _switch_off(self) -> None:
+    def _freeze_unused(self) -> None:
         """Freeze the parts that only losses of weight 0 would train."""
-        config = self.config
+        config, unused = self.config, list[nn.Module | nn.Parameter]()
         if not config.global_weight:
-            self.text.projection.requires_grad_(False)
-            self.logit_scale.requires_grad_(False)
+            unused += [self.text.projection, self.logit_scale]
         if not config.local_weight:
-            self.statement_projection.requires_grad_(False)
+            unused += [self.statement_projection]
         if not config.caption_weight:
-            for part in (self.token_pooler, self.token_norm, self.decoder):
-                part.requires_grad_(False)
+            unused += [self.token_pooler, self.token_norm, self.decoder]
         if not config.global_weight and not config.local_weight:
-            for beats in (self.beat_pooler, self.beat_norm):
-                beats.requires_grad_(False)
-            self.beat_projection.requires_grad_(False)
+            unused += [self.beat_pooler, self.beat_norm, self.beat_projection]
             if config.text_attention != "causal":
                 # The decoder reads word embeddings only.
-                self.text.bert.layers.requires_grad_(False)
+                unused += [self.text.bert.layers]
+        for part in unused:
+            part.requires_grad_(False)
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Return the weighted sum of the three losses, and each loss."""

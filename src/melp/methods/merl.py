@@ -96,9 +96,9 @@ class MERL(Method):
             for _ in range(2)
         )
         self.reports, self.text = text_of(config, inputs)
-        self._switch_off()
+        self._freeze_unused()
 
-    def _switch_off(self) -> None:
+    def _freeze_unused(self) -> None:
         """Freeze the parts that only losses of weight 0 would train."""
         if not self.config.uni_modal_weight:
             self.copies.requires_grad_(False)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from melp.nn.base import Encoder
-from melp.nn.parameters import decay_groups
+from melp.nn.parameters import weight_decay_groups
 
 
 class Classifier(nn.Module):
@@ -42,5 +42,5 @@ class Classifier(nn.Module):
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Return the optimiser groups of encoder and head; vectors and scalars are not decayed."""
-        encoder = decay_groups(self.encoder.parameters(), lr_factor=self.encoder_rate)
-        return encoder + decay_groups(self.head.parameters(), lr_factor=1.0)
+        encoder = weight_decay_groups(self.encoder.parameters(), lr_factor=self.encoder_rate)
+        return encoder + weight_decay_groups(self.head.parameters(), lr_factor=1.0)

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 
-def decay_groups(parameters: Iterable[nn.Parameter], **options: Any) -> list[dict[str, Any]]:
+def weight_decay_groups(parameters: Iterable[nn.Parameter], **options: Any) -> list[dict[str, Any]]:
     """Return two groups with the same options: matrices; vectors and scalars, which are not decayed."""
     parameters = list(parameters)
     return [

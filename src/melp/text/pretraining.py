@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from melp.augment.random import uniform
 from melp.errors import check_ranges
-from melp.nn.parameters import decay_groups
+from melp.nn.parameters import weight_decay_groups
 from melp.nn.trimming import run_trimmed
 from melp.text.hugging_face import to_hugging_face
 from melp.text.model import LanguageModel
@@ -107,7 +107,7 @@ class MaskedLanguageModel(nn.Module):
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Vectors are not decayed."""
-        return decay_groups(self.parameters())
+        return weight_decay_groups(self.parameters())
 
     def hugging_face_state(self) -> dict[str, Tensor]:
         """Return the weights with the names of Hugging Face's BertForMaskedLM."""
