@@ -41,15 +41,15 @@ def test_lead_names(written: str, standard: str | None) -> None:
     st.sampled_from(["{}", "Lead {}", "MDC_ECG_LEAD_{}", "ECG {}", " {} "]),
     st.booleans(),
 )
-def test_lead_names_whatever_case_and_prefix(lead: str, form: str, upper: bool) -> None:
+def test_lead_names_in_any_case_with_prefix(lead: str, form: str, upper: bool) -> None:
     written = form.format(lead)
     assert normalise_lead_name(written.upper() if upper else written.lower()) == lead
 
 
 def test_ecg_is_frozen() -> None:
-    mine = np.zeros((12, 5))
-    made = ECG(mine, 500, LEADS, {"age": 3})
-    mine[0, 0] = 1
+    array = np.zeros((12, 5))
+    made = ECG(array, 500, LEADS, {"age": 3})
+    array[0, 0] = 1
     assert made.signal[0, 0] == 0 and made.signal.dtype == np.float32
     with pytest.raises(ValueError, match="read-only"):
         made.signal[0, 0] = 1
@@ -60,7 +60,7 @@ def test_ecg_is_frozen() -> None:
     assert made.seconds == 0.01
 
 
-def test_only_what_nobody_can_write_to_is_taken_without_a_copy() -> None:
+def test_only_read_only_arrays_are_not_copied() -> None:
     signal = np.ones((12, 5), dtype=np.float32)
     assert not np.shares_memory(ECG(signal, 500).signal, signal)
     view = signal[:]
@@ -73,7 +73,7 @@ def test_only_what_nobody_can_write_to_is_taken_without_a_copy() -> None:
     assert not ECG(signal.astype(np.float64), 500).signal.flags.writeable
 
 
-def test_ordered_takes_the_rows_by_name() -> None:
+def test_ordered_selects_rows_by_name() -> None:
     signal = np.arange(14)[:, None] * np.ones((1, 3))
     names = ("vx", "V6", "V5", "V4", "V3", "V2", "V1", "AVF", "AVL", "AVR", "iii", "ii", "i", "resp")
     ordered = ECG(signal, 500, names).ordered()
@@ -90,17 +90,17 @@ def test_ordered_takes_the_rows_by_name() -> None:
         ((2, 5), float("nan"), ("I", "II"), "rate nan Hz"),
     ],
 )
-def test_wrong_ecgs(shape: tuple[int, int], rate: float, leads: tuple[str, ...], message: str) -> None:
+def test_invalid_ecgs(shape: tuple[int, int], rate: float, leads: tuple[str, ...], message: str) -> None:
     with pytest.raises(MelpError, match=message):
         ECG(np.zeros(shape), rate, leads)
 
 
-def test_ordered_names_what_is_missing() -> None:
+def test_ordered_names_missing_leads() -> None:
     with pytest.raises(MelpError, match=r"no lead III, aVR, .* among I, II"):
         ECG(np.zeros((2, 5)), 500, ("I", "II")).ordered()
 
 
-def test_millivolts_of_whole_microvolts_are_made_when_asked_for() -> None:
+def test_millivolts_are_computed_on_first_access() -> None:
     microvolt = np.random.default_rng(0).integers(-32767, 32768, (12, 50)).astype(np.int16)
     ecg = ECG.of_microvolt(microvolt, 100, meta={"age": 50})
     plain = ECG(microvolt / np.float32(1000), 100, meta={"age": 50})
@@ -116,11 +116,11 @@ def test_millivolts_of_whole_microvolts_are_made_when_asked_for() -> None:
         ECG.of_microvolt(microvolt[1:].copy(), 100)
 
 
-def test_a_changed_copy_of_whole_microvolts_is_what_was_asked_for() -> None:
+def test_copies_of_whole_microvolts() -> None:
     microvolt = np.arange(24, dtype=np.int16).reshape(12, 2)
     ecg = ECG.of_microvolt(microvolt, 100)
-    told = ecg.with_meta(age=50)
-    assert told.meta == {"age": 50} and not ecg.meta and told.microvolt is ecg.microvolt
+    annotated = ecg.with_meta(age=50)
+    assert annotated.meta == {"age": 50} and not ecg.meta and annotated.microvolt is ecg.microvolt
     doubled = replace(ecg, signal=2 * ecg.signal)
     assert doubled.microvolt is None and np.array_equal(doubled.signal, 2 * ecg.signal)
     assert np.array_equal(copy(ecg).signal, ecg.signal) and ecg.ordered() is ecg
@@ -128,12 +128,12 @@ def test_a_changed_copy_of_whole_microvolts_is_what_was_asked_for() -> None:
     assert np.array_equal(ECG.of_microvolt(microvolt, 100, names).ordered().signal[-1], ecg.signal[0])
 
 
-def test_bad_record_error_keeps_its_reason_between_processes() -> None:
+def test_bad_record_error_is_pickled_with_its_reason() -> None:
     error = pickle.loads(pickle.dumps(BadRecordError("x.hea: no samples", "no samples")))
     assert str(error) == "x.hea: no samples" and error.reason == "no samples"
 
 
-def test_identities_are_zero_by_construction() -> None:
+def test_generated_beats_satisfy_the_identities() -> None:
     assert np.abs(limb_residuals(beats(3)[:6].astype(np.float32))).max() == 0
     assert check_lead_order(ecg()) == []
 
@@ -152,23 +152,23 @@ def test_inverted_limb_leads_are_named(lead: str) -> None:
     assert check_lead_order(ecg(signal)) == [f"{lead} looks inverted"]
 
 
-def test_what_no_swap_mends_is_said_in_millivolt() -> None:
+def test_other_violations_are_given_in_millivolt() -> None:
     signal = ecg().signal.copy()
     signal[ORDER["aVL"]] = signal[ORDER["V2"]] * 3
-    (found,) = check_lead_order(ecg(signal))
-    assert found.startswith("aVL = (I - III)/2 is 0.") and found.endswith("mV off")
+    (violation,) = check_lead_order(ecg(signal))
+    assert violation.startswith("aVL = (I - III)/2 is 0.") and violation.endswith("mV off")
 
 
 @given(st.floats(-2, 2), st.integers(0, 5))
-def test_an_offset_of_one_lead_says_nothing(offset: float, row: int) -> None:
+def test_offsets_are_ignored(offset: float, row: int) -> None:
     signal = ecg().signal.copy()
     signal[row] += offset
     assert check_lead_order(ecg(signal)) == []
 
 
 def swap_electrodes(signal: np.ndarray, one: str, other: str) -> np.ndarray:
-    """What is recorded when two limb electrodes change places: from potentials, without any lead algebra."""
-    # The sum of the three potentials is free; the chest leads do not depend on which limb is which.
+    """Return the signal with two limb electrodes swapped, computed from potentials."""
+    # The sum of the three potentials is arbitrary; the chest leads do not depend on their order.
     potential = {"RA": np.zeros_like(signal[0]), "LA": signal[ORDER["I"]], "LL": signal[ORDER["II"]]}
     potential[one], potential[other] = potential[other], potential[one]
     right, left, foot = potential["RA"], potential["LA"], potential["LL"]
@@ -179,7 +179,7 @@ def swap_electrodes(signal: np.ndarray, one: str, other: str) -> np.ndarray:
     return np.stack(limb + list(signal[6:]))
 
 
-def test_swapped_electrodes_keep_the_identities_and_are_found_by_v6() -> None:
+def test_swapped_electrodes_satisfy_the_identities_and_are_detected_by_v6() -> None:
     arms = ecg(swap_electrodes(ecg().signal, "RA", "LA"))
     assert np.abs(limb_residuals(arms.signal[:6])).max() < 1e-6
     assert check_lead_order(arms) == ["lead I is opposite to V6: the electrodes of both arms may be swapped"]
@@ -189,5 +189,5 @@ def test_swapped_electrodes_keep_the_identities_and_are_found_by_v6() -> None:
     ]
 
 
-def test_a_flat_recording_breaks_nothing() -> None:
+def test_flat_recording() -> None:
     assert check_lead_order(ecg(np.zeros((12, 500)))) == []

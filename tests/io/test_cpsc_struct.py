@@ -48,17 +48,17 @@ def test_round_trip(tmp_path: Path, compress: bool) -> None:
     text=st.text(st.characters(min_codepoint=32, max_codepoint=0x2FFF), min_size=1, max_size=9),
     compress=st.booleans(),
 )
-def test_fields_are_scipys(
+def test_fields_equal_scipy(
     tmp_path_factory: pytest.TempPathFactory, data: np.ndarray, text: str, compress: bool
 ) -> None:
     path = write_struct(tmp_path_factory.mktemp("struct") / "x.mat", {"data": data, "text": text}, compress)
-    theirs = scipy.io.loadmat(path)["ECG"][0, 0]
-    ours = read_struct(path, "ECG")
-    assert np.array_equal(ours["data"], theirs["data"]) and ours["data"].dtype == theirs["data"].dtype
-    assert ours["text"] == text
+    expected = scipy.io.loadmat(path)["ECG"][0, 0]
+    fields = read_struct(path, "ECG")
+    assert np.array_equal(fields["data"], expected["data"]) and fields["data"].dtype == expected["data"].dtype
+    assert fields["text"] == text
 
 
-def test_other_arrays_and_byte_order(tmp_path: Path) -> None:
+def test_other_arrays_and_big_endian_files(tmp_path: Path) -> None:
     path = tmp_path / "x.mat"
     scipy.io.savemat(
         path, {"first": np.eye(3), "ECG": {"data": np.ones((12, 2)), "cell": np.array([[1, "a"]], object)}}
@@ -72,7 +72,7 @@ def test_other_arrays_and_byte_order(tmp_path: Path) -> None:
 
 
 def big_endian(data: np.ndarray) -> bytes:
-    """A file as MATLAB wrote it on a SPARC, element by element."""
+    """Return a big-endian file, built element by element."""
 
     def element(kind: int, content: bytes) -> bytes:
         return struct.pack(">II", kind, len(content)) + content + b"\0" * (-len(content) % 8)
@@ -86,7 +86,7 @@ def big_endian(data: np.ndarray) -> bytes:
     return b"MATLAB 5.0 MAT-file".ljust(124) + b"\x01\x00MI" + array(2, (1, 1), b"ECG", fields)
 
 
-def test_the_two_kinds_of_mat_are_told_apart_by_content(tmp_path: Path) -> None:
+def test_content_decides_the_kind_of_mat_file(tmp_path: Path) -> None:
     microvolt = beats(2, seconds=1)
     matlab4 = struct.pack("<5i", 30, 12, microvolt.shape[1], 0, 4) + b"val\0"
     (tmp_path / "rec.mat").write_bytes(matlab4 + microvolt.T.astype("<i2").tobytes())
@@ -96,7 +96,7 @@ def test_the_two_kinds_of_mat_are_told_apart_by_content(tmp_path: Path) -> None:
     ]
     (tmp_path / "rec.hea").write_text("\n".join(lines))
     assert np.array_equal(np.rint(melp.read(tmp_path / "rec.mat").signal * 1000), microvolt)
-    # A header beside it does not make a WFDB record of the struct form.
+    # With a header in the same folder, a struct is still read as a struct.
     write_struct(tmp_path / "rec.mat", {"data": millivolts()})
     assert np.array_equal(melp.read(tmp_path / "rec.mat").signal, millivolts().astype(np.float32))
     with pytest.raises(BadRecordError, match=r"rec\.mat: a MATLAB 5 file, not the samples of rec\.hea"):
@@ -122,12 +122,12 @@ def refusal(path: Path) -> tuple[str, str]:
         ({"data": np.full((12, 1), 1e300)}, f"12 samples are NaN or infinite (lead {', '.join(LEADS)})"),
     ],
 )
-def test_unusable(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
+def test_unusable_recordings(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
     assert refusal(write_struct(tmp_path / "x.mat", fields))[0] == message
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "meta"),
     [
         ({"age": 52, "sex": "Male"}, {"age": 52.0, "sex": "male"}),
         ({"age": np.nan, "sex": "unknown"}, {}),
@@ -136,15 +136,12 @@ def test_unusable(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
         ({}, {}),
     ],
 )
-def test_age_and_sex_where_they_are_told(
-    tmp_path: Path, fields: dict[str, Any], told: dict[str, Any]
-) -> None:
-    meta = dict(melp.read(write_struct(tmp_path / "x.mat", {"data": millivolts(), **fields})).meta)
-    del meta["path"]
-    assert meta == told
+def test_age_and_sex(tmp_path: Path, fields: dict[str, Any], meta: dict[str, Any]) -> None:
+    path = write_struct(tmp_path / "x.mat", {"data": millivolts(), **fields})
+    assert melp.read(path).meta == {"path": str(path), **meta}
 
 
-def test_damaged(tmp_path: Path) -> None:
+def test_damaged_files(tmp_path: Path) -> None:
     path = tmp_path / "x.mat"
     scipy.io.savemat(path, {"signal": np.eye(3)})
     assert refusal(path) == ("no struct ECG; found 'signal'", "unreadable")
@@ -162,7 +159,7 @@ def test_damaged(tmp_path: Path) -> None:
     assert refusal(path) == ("no struct ECG; found ''", "unreadable")
 
 
-def test_a_small_file_cannot_unpack_to_a_large_one(tmp_path: Path) -> None:
+def test_decompression_is_bounded(tmp_path: Path) -> None:
     bomb = zlib.compress(b"\0" * 10**7, 9)
     path = tmp_path / "x.mat"
     path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\x00\x01IM" + struct.pack("<II", 15, len(bomb)) + bomb)
@@ -170,30 +167,34 @@ def test_a_small_file_cannot_unpack_to_a_large_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-def test_real_files(recordings: Path) -> None:
+def test_real_files_equal_scipy(recordings: Path) -> None:
     files = sorted((recordings / "cpsc2018-original").glob("*.mat"))
     assert len(files) >= 3
     for file in files:
-        ecg, theirs = melp.read(file), scipy.io.loadmat(file)["ECG"][0, 0]
-        assert np.array_equal(ecg.signal, theirs["data"].astype(np.float32))
-        assert ecg.meta["age"] == theirs["age"].item() and ecg.meta["sex"] == theirs["sex"].item().lower()
+        ecg, expected = melp.read(file), scipy.io.loadmat(file)["ECG"][0, 0]
+        assert np.array_equal(ecg.signal, expected["data"].astype(np.float32))
+        assert ecg.meta["age"] == expected["age"].item() and ecg.meta["sex"] == expected["sex"].item().lower()
         assert check_lead_order(ecg) == []
 
 
 @pytest.mark.data
-def test_a_record_of_physionet_in_the_struct_form(recordings: Path, tmp_path: Path) -> None:
+def test_physionet_records_as_structs(recordings: Path, tmp_path: Path) -> None:
     headers = sorted((recordings / "cpsc2018").glob("*.hea"))
     assert len(headers) >= 10
     for header in headers:
         ecg = melp.read(header)
-        told = dict(line.split(": ") for line in ecg.meta["comments"])
-        fields = {"sex": told["Sex"], "age": float(told["Age"]), "data": ecg.signal.astype(np.float64)}
+        comments = dict(line.split(": ") for line in ecg.meta["comments"])
+        fields = {
+            "sex": comments["Sex"],
+            "age": float(comments["Age"]),
+            "data": ecg.signal.astype(np.float64),
+        }
         same = melp.read(write_struct(tmp_path / header.with_suffix(".mat").name, fields, compress=True))
         assert np.array_equal(same.signal, ecg.signal) and same.rate == ecg.rate
-        assert same.meta["sex"] == told["Sex"].lower()
+        assert same.meta["sex"] == comments["Sex"].lower()
 
 
-def test_a_wfdb_record_without_its_header(tmp_path: Path) -> None:
+def test_mat_file_without_header(tmp_path: Path) -> None:
     write_record(tmp_path / "rec", beats(1, seconds=1))
     (tmp_path / "rec.dat").rename(tmp_path / "lonely.mat")
     assert refusal(tmp_path / "lonely.mat") == ("no WFDB header lonely.hea beside it", "missing file")

@@ -1,6 +1,6 @@
-"""Damaged recordings: each is read or refused in one line, soon, and in memory bounded by its size.
+"""Damaged recordings are read or give a one-line error, in little time and memory bounded by their size.
 
-Every case is a function of the form's name and a number, so that one that fails can be run alone.
+Every case is determined by the name of the format and a number, so that a failing case can be repeated.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from small_ptb_xl import beats, write_record
 
 SAMPLES = 300
 RATE = 500
-# float64 of one-byte samples is eight times the file, and there are some copies.
-BYTES_A_BYTE = 60
-BYTES_AT_LEAST = 8 << 20
-SECONDS = 30
+# float64 takes eight times the memory of one-byte samples, and there are several copies.
+MEMORY_PER_BYTE = 60
+MIN_MEMORY = 8 << 20
+TIMEOUT = 30  # s
 
 
 def microvolt() -> np.ndarray:
@@ -66,7 +66,7 @@ def as_two_files(folder: Path) -> Path:
 
 
 def as_bytes_of(kind: str) -> Callable[[Path], Path]:
-    """Any bytes are samples in these formats; those left out are part of what stands for no sample."""
+    """Write random bytes without those of the invalid marker: valid samples in these formats."""
 
     def write(folder: Path) -> Path:
         (folder / "rec.dat").write_bytes(
@@ -150,10 +150,10 @@ def any_of(choices: list[bytes], rng: np.random.Generator) -> bytes:
 
 def replace_one(pattern: bytes, choices: list[bytes]) -> Callable[[bytes, np.random.Generator], bytes]:
     def change(data: bytes, rng: np.random.Generator) -> bytes:
-        found = list(re.finditer(pattern, data))
-        if not found:
+        matches = list(re.finditer(pattern, data))
+        if not matches:
             return data
-        match = found[rng.integers(len(found))]
+        match = matches[rng.integers(len(matches))]
         return data[: match.start()] + any_of(choices, rng) + data[match.end() :]
 
     return change
@@ -186,7 +186,7 @@ DATA_CHANGES = [flip_bits, flip_bits, truncate, extend, insert, lambda data, rng
 
 
 def change_file(file: Path, rng: np.random.Generator) -> None:
-    """Damages what is in `file`, or makes something else of it."""
+    """Damage the content of `file`, or replace it by a pipe or link."""
     if rng.random() < 0.1:
         data = file.read_bytes()
         file.unlink()
@@ -215,7 +215,7 @@ def damage(folder: Path, rng: np.random.Generator) -> None:
 @pytest.fixture(autouse=True)
 def no_hang() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
-        raise AssertionError(f"no answer after {SECONDS} s")
+        raise AssertionError(f"no answer after {TIMEOUT} s")
 
     before = signal.signal(signal.SIGALRM, stop)
     yield
@@ -224,8 +224,8 @@ def no_hang() -> Iterator[None]:
 
 
 def attempt(path: Path, size: int) -> bool:
-    """Whether `path` was read; what it may not do fails."""
-    signal.alarm(SECONDS)
+    """Return whether `path` was read, after checking the error message, the memory and the signal."""
+    signal.alarm(TIMEOUT)
     tracemalloc.reset_peak()
     before = tracemalloc.get_traced_memory()[0]
     try:
@@ -237,22 +237,22 @@ def attempt(path: Path, size: int) -> bool:
     finally:
         signal.alarm(0)
         used = tracemalloc.get_traced_memory()[1] - before
-        assert used < BYTES_AT_LEAST + BYTES_A_BYTE * size, f"{used} bytes for files of {size}"
+        assert used < MIN_MEMORY + MEMORY_PER_BYTE * size, f"{used} bytes for files of {size}"
     assert ecg.leads == LEADS and ecg.signal.shape[0] == 12 and ecg.signal.shape[1] > 0
     assert np.isfinite(ecg.signal).all() and ecg.signal.any() and 1 <= ecg.rate <= 1e6
     return True
 
 
 def run(form: str, cases: range, folder: Path) -> int:
-    """How many of the damaged recordings were still read."""
-    whole = folder / "whole"
-    whole.mkdir()
-    path = FORMS[form](whole)
+    """Return how many of the damaged recordings were still read."""
+    intact = folder / "intact"
+    intact.mkdir()
+    path = FORMS[form](intact)
     assert attempt(path, 1 << 20)
     read = 0
     for case in cases:
         copy = folder / "copy"
-        shutil.copytree(whole, copy)
+        shutil.copytree(intact, copy)
         rng = np.random.default_rng([zlib.crc32(form.encode()), case])
         damage(copy, rng)
         size = sum(file.stat().st_size for file in copy.iterdir() if file.is_file())
@@ -265,7 +265,7 @@ def run(form: str, cases: range, folder: Path) -> int:
 
 
 def check(form: str, cases: range, folder: Path) -> None:
-    melp.read(as_bytes_of("212")(folder))  # what is imported on the way is no growth
+    melp.read(as_bytes_of("212")(folder))  # so that imports do not count as growth
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     tracemalloc.start()
     try:
@@ -287,7 +287,7 @@ def test_damaged_recordings(form: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
-def test_a_thousand_damaged_recordings(form: str, tmp_path: Path) -> None:
+def test_many_damaged_recordings(form: str, tmp_path: Path) -> None:
     check(form, range(15, 90), tmp_path)
 
 
@@ -299,7 +299,7 @@ def edit(header: Path, changes: dict[str, str]) -> None:
     header.write_text(text)
 
 
-BOMBS: dict[str, tuple[str, dict[str, str], str]] = {
+HOSTILE_HEADERS: dict[str, tuple[str, dict[str, str], str]] = {
     "samples": ("ptb-xl", {" 300": " 1000000000000"}, "300 samples, the header says 1000000000000"),
     "offset": ("ptb-xl", {"rec.dat 16": "rec.dat 16+1000000000000"}, "0 samples, the header says 300"),
     "skew": ("16x3:2+7", {"x3:2": "x3:1000000000"}, "a skew of 1000000000 samples in a file of 399"),
@@ -313,15 +313,15 @@ BOMBS: dict[str, tuple[str, dict[str, str], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BOMBS)
-def test_a_header_cannot_ask_for_much(name: str, tmp_path: Path) -> None:
-    form, changes, message = BOMBS[name]
+@pytest.mark.parametrize("name", HOSTILE_HEADERS)
+def test_hostile_headers_take_little_memory(name: str, tmp_path: Path) -> None:
+    form, changes, message = HOSTILE_HEADERS[name]
     path = FORMS[form](tmp_path)
     edit(tmp_path / "rec.hea", changes)
     tracemalloc.start()
     try:
         with pytest.raises(MelpError, match=re.escape(message)):
             melp.read(path)
-        assert tracemalloc.get_traced_memory()[1] < BYTES_AT_LEAST
+        assert tracemalloc.get_traced_memory()[1] < MIN_MEMORY
     finally:
         tracemalloc.stop()

@@ -40,6 +40,6 @@ def test_read_csv_of_a_missing_file(tmp_path: Path) -> None:
         read_csv(tmp_path / "x.csv")
 
 
-def test_packaged_rows_are_padded_and_comments_left_out() -> None:
+def test_read_packaged_tsv_pads_rows_and_skips_comments() -> None:
     rows = read_packaged_tsv("melp.corpora", "challenge", columns=3)
     assert len(rows) == 133 and rows[0] == ["368009", "HVD", ""]

@@ -47,11 +47,11 @@ def test_round_trip(
 
 
 @pytest.mark.parametrize("name", ["rec", "rec.hea", "rec.dat"])
-def test_any_file_of_the_record_names_it(record: Path, name: str) -> None:
+def test_path_of_any_file_of_the_record(record: Path, name: str) -> None:
     assert np.array_equal(np.rint(melp.read(record.parent / name).signal * 1000), beats(1))
 
 
-def test_units_become_millivolt(record: Path) -> None:
+def test_units_are_converted_to_millivolt(record: Path) -> None:
     text = record.read_text().splitlines()
     changes = {1: ("1000.0(0)/mV", "1.0(0)/uV"), 2: ("1000.0(0)/mV", "1000000.0(0)/V")}
     for line, (old, new) in changes.items():
@@ -63,7 +63,7 @@ def test_units_become_millivolt(record: Path) -> None:
 
 
 @pytest.mark.parametrize("sign", ["µ".encode(), "μ".encode(), "µ".encode("latin-1")])
-def test_a_micro_sign_is_not_lost(record: Path, sign: bytes) -> None:
+def test_micro_signs(record: Path, sign: bytes) -> None:
     lines = record.read_bytes().split(b"\n")
     lines[1] = lines[1].replace(b"1000.0(0)/mV", b"1.0(0)/" + sign + b"V")
     record.write_bytes(b"\n".join(lines))
@@ -101,7 +101,7 @@ def test_other_formats_and_segments(tmp_path: Path) -> None:
     assert np.allclose(melp.read(tmp_path / "both").signal, np.tile(physical.T, 2), atol=1e-4)
 
 
-def test_extra_leads_are_left_out(tmp_path: Path) -> None:
+def test_other_leads_are_ignored(tmp_path: Path) -> None:
     write_record(tmp_path / "rec", np.vstack([beats(1), beats(2)[:2]]), leads=(*LEADS, "vx", "resp"))
     assert np.array_equal(np.rint(melp.read(tmp_path / "rec").signal * 1000), beats(1))
 
@@ -141,7 +141,7 @@ def test_unknown_lead(record: Path) -> None:
     assert reason == "missing lead"
 
 
-def test_fewer_leads(tmp_path: Path) -> None:
+def test_missing_leads(tmp_path: Path) -> None:
     write_record(tmp_path / "rec", beats(1)[:2], leads=("I", "II"))
     assert refusal(tmp_path / "rec.hea") == (
         "rec.hea: no lead III, aVR, aVL, aVF, V1, V2, V3, V4, V5, V6; found I, II",
@@ -156,7 +156,7 @@ def test_repeated_lead(tmp_path: Path) -> None:
 
 def test_nan(tmp_path: Path) -> None:
     signal = beats(1)
-    signal[7, 100:103] = -32768  # what WFDB format 16 writes for no value
+    signal[7, 100:103] = -32768  # the invalid marker of WFDB format 16
     write_record(tmp_path / "rec", signal)
     assert refusal(tmp_path / "rec.hea") == ("rec.hea: 3 samples are NaN or infinite (lead V2)", "NaN")
 
@@ -180,7 +180,7 @@ def test_garbage_header(record: Path, content: bytes) -> None:
     assert message.startswith("rec.hea: ") and reason in ("unreadable", "missing lead")
 
 
-def test_what_is_no_recording(tmp_path: Path) -> None:
+def test_paths_that_are_not_recordings(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="a folder, wanted a recording"):
         melp.read(tmp_path)
     with pytest.raises(MelpError, match=r"x\.xyz: no such file"):

@@ -1,4 +1,4 @@
-"""The parser of headers: against headers made from known fields, against wfdb, and against bad lines."""
+"""The parser of headers: against headers case from known fields, against wfdb, and against bad lines."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ def signal_lines(draw: st.DrawFn) -> tuple[str, Signal]:
     line += "" if frame is None else f"x{frame}"
     line += "" if skew is None else f":{skew}"
     line += "" if offset is None else f"+{offset}"
-    told = Signal(file, kind, frame or 1, skew or 0, offset or 0, 200.0, 0, "mV", "")
+    signal = Signal(file, kind, frame or 1, skew or 0, offset or 0, 200.0, 0, "mV", "")
     gain = optional(draw, st.sampled_from(GAINS))
     if gain is None:
-        return line, told
+        return line, signal
     baseline, unit = optional(draw, small), optional(draw, st.sampled_from(UNITS))
     line += f" {gain}"
     line += "" if baseline is None else f"({baseline})"
     line += "" if unit is None else f"/{unit}"
-    told = told._replace(gain=float(gain) or 200.0, baseline=baseline or 0, unit=unit or "mV")
-    # Resolution, ADC zero, first value, checksum, size of a block, name: each only after those before it.
+    signal = signal._replace(gain=float(gain) or 200.0, baseline=baseline or 0, unit=unit or "mV")
+    # Resolution, ADC zero, first value, checksum, size of a block, name: each requires those before it.
     numbers = draw(st.lists(small, max_size=5))
     numbers = [abs(number) if place in (0, 4) else number for place, number in enumerate(numbers)]
     gap = draw(st.sampled_from([" ", "\t", "  "]))
     line += "".join(f"{gap}{number}" for number in numbers)
     if baseline is None and len(numbers) > 1:
-        told = told._replace(baseline=numbers[1])
+        signal = signal._replace(baseline=numbers[1])
     if len(numbers) == 5:
         name = draw(st.sampled_from(["", *NAMES]))
-        line, told = f"{line}{gap}{name}", told._replace(name=name)
-    return line, told
+        line, signal = f"{line}{gap}{name}", signal._replace(name=name)
+    return line, signal
 
 
 @st.composite
@@ -71,43 +71,43 @@ def headers(draw: st.DrawFn) -> tuple[str, Header]:
     lines = ["# before the record line", "", line, *(text for text, _ in signals)]
     lines += [f"#{draw(st.sampled_from(['', ' ']))}{comment}" for comment in comments]
     end = draw(st.sampled_from(["\n", "\r\n"]))
-    told = Header(
-        float(rate), samples or None, tuple(told for _, told in signals), (),
+    header = Header(
+        float(rate), samples or None, tuple(signal for _, signal in signals), (),
         ("before the record line", *comments),
     )  # fmt: skip
-    return end.join(lines) + draw(st.sampled_from(["", end])), told
+    return end.join(lines) + draw(st.sampled_from(["", end])), header
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(made=headers())
-def test_round_trip(made: tuple[str, Header]) -> None:
-    text, told = made
-    assert parse_header(text.encode(), "made") == told
+@given(case=headers())
+def test_round_trip(case: tuple[str, Header]) -> None:
+    text, header = case
+    assert parse_header(text.encode(), "case") == header
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(made=headers())
-def test_wfdb_reads_the_same(tmp_path_factory: pytest.TempPathFactory, made: tuple[str, Header]) -> None:
-    path = tmp_path_factory.mktemp("header") / "made.hea"
-    path.write_bytes(made[0].encode())
-    ours, theirs = read_header(path), wfdb.rdheader(str(path.with_suffix("")))
-    assert (ours.rate, ours.samples) == (theirs.fs, theirs.sig_len or None)
-    assert list(ours.comments) == theirs.comments
-    for channel, signal in enumerate(ours.signals):
+@given(case=headers())
+def test_equal_to_wfdb(tmp_path_factory: pytest.TempPathFactory, case: tuple[str, Header]) -> None:
+    path = tmp_path_factory.mktemp("header") / "case.hea"
+    path.write_bytes(case[0].encode())
+    header, expected = read_header(path), wfdb.rdheader(str(path.with_suffix("")))
+    assert (header.rate, header.samples) == (expected.fs, expected.sig_len or None)
+    assert list(header.comments) == expected.comments
+    for channel, signal in enumerate(header.signals):
         assert signal == Signal(
-            theirs.file_name[channel],
-            theirs.fmt[channel],
-            theirs.samps_per_frame[channel],
-            theirs.skew[channel] or 0,
-            theirs.byte_offset[channel] or 0,
-            theirs.adc_gain[channel],
-            theirs.baseline[channel],
-            theirs.units[channel],
-            theirs.sig_name[channel] or "",
+            expected.file_name[channel],
+            expected.fmt[channel],
+            expected.samps_per_frame[channel],
+            expected.skew[channel] or 0,
+            expected.byte_offset[channel] or 0,
+            expected.adc_gain[channel],
+            expected.baseline[channel],
+            expected.units[channel],
+            expected.sig_name[channel] or "",
         )
 
 
-def test_defaults_of_the_format() -> None:
+def test_defaults() -> None:
     assert parse_header(b"rec 1\nrec.dat 16\n", "rec") == Header(
         250.0, None, (Signal("rec.dat", "16", 1, 0, 0, 200.0, 0, "mV", ""),), (), ()
     )
@@ -130,12 +130,12 @@ def test_gain_and_baseline(field: str, gain: float, baseline: int, unit: str) ->
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
-def test_letters_beyond_ascii(encoding: str) -> None:
+def test_non_ascii_text(encoding: str) -> None:
     header = parse_header("rec 1\nrec.dat 16 1/µV 0 0 0 0 0 Ä\n# größe\n".encode(encoding), "rec")
     assert (header.signals[0].unit, header.signals[0].name, header.comments) == ("µV", "Ä", ("größe",))
 
 
-def test_a_name_ends_at_a_tab_as_for_wfdb() -> None:
+def test_names_end_at_a_tab() -> None:
     assert (
         parse_header(b"rec 1\nrec.dat 16 1/mV 0 0 0 0 0\tlead V1\tC 1\n", "rec").signals[0].name == "lead V1"
     )
@@ -198,8 +198,8 @@ def test_bad_lines(text: str, message: str) -> None:
     ["rec " + "1" * 500_000 + "x", "rec 12 500/" + "1" * 500_000 + "x", "rec" + " " * 500_000 + "x"]
     + [f"rec 1\nf {kind}" for kind in ("1" * 500_000, "16 " + "1" * 500_000 + "x", "16" + " 1" * 250_000)],
 )
-def test_no_line_takes_long(line: str) -> None:
-    """Patterns whose time grows with the square of a line would run for hours here."""
+def test_long_lines_take_little_time(line: str) -> None:
+    """Patterns of quadratic time would run for hours."""
     try:
         parse_header(line.encode(), "rec.hea")
     except BadRecordError as error:

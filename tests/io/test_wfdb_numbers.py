@@ -1,4 +1,4 @@
-"""Millivolts: against wfdb, which must agree to the last bit of float32, and against the formula itself."""
+"""Millivolts are equal to those of wfdb, to the last bit of float32, and to the formula."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MILLIVOLT = {"mV": 1.0, "uV": 0.001, "V": 1000.0, "": 1.0}
 
 
 def of_wfdb(header: Path) -> np.ndarray:
-    """The standard leads as wfdb reads them, [lead, time] float32."""
+    """Read the standard leads with wfdb; float32 [lead, time]."""
     record = wfdb.rdrecord(str(header.with_suffix("")))
     names = [name.upper() for name in record.sig_name]
     rows = [names.index(lead.upper()) for lead in LEADS]
@@ -26,15 +26,15 @@ def of_wfdb(header: Path) -> np.ndarray:
 
 
 def write_layout(folder: Path, draw: st.DrawFn) -> tuple[Path, np.ndarray]:
-    """Any layout that format 16 allows, and what it says in mV, sample by sample."""
+    """Write a random layout of format 16; return the header and the samples in mV."""
     names = draw(st.permutations([*LEADS, *draw(st.sampled_from([[], ["resp"], ["V7", "V8", "ABP"]]))]))
     samples = draw(st.integers(1, 30))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     numbers = rng.integers(-(2**15) + 1, 2**15, (samples, len(names))).astype("<i2")
     cuts = sorted(draw(st.sets(st.integers(1, len(names) - 1), max_size=3)))
-    # Of several files, only the first would tell.
-    told = draw(st.sampled_from(["", f" {samples}", " 0"])) if not cuts else f" {samples}"
-    lines = [f"rec {len(names)} 500{told}"]
+    # With several files, the number of samples may not be omitted.
+    length = draw(st.sampled_from(["", f" {samples}", " 0"])) if not cuts else f" {samples}"
+    lines = [f"rec {len(names)} 500{length}"]
     millivolt = {}
     for part, (start, stop) in enumerate(zip([0, *cuts], [*cuts, len(names)], strict=True)):
         offset = draw(st.sampled_from([0, 1, 24, 512]))
@@ -61,24 +61,24 @@ def test_format_16(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
     header, millivolt = write_layout(tmp_path_factory.mktemp("layout"), data.draw)
     signal = melp.read(header).signal
     assert np.array_equal(signal, millivolt.astype(np.float32))
-    if " 500 0\n" not in header.read_text():  # for wfdb, no samples; for the format, a number not told
+    if " 500 0\n" not in header.read_text():  # wfdb reads no samples; in the format, 0 means unknown
         assert np.array_equal(signal, of_wfdb(header))
 
 
 @pytest.mark.parametrize(
     "kind", ["8", "24", "32", "61", "80", "160", "212", "310", "311", "16x3", "212x2", "24x2:0+3", "16+24"]
 )
-@pytest.mark.parametrize("told", [True, False])
-def test_every_format(tmp_path: Path, kind: str, told: bool) -> None:
-    # Bytes that are no part of what stands for no sample.
+@pytest.mark.parametrize("has_length", [True, False])
+def test_every_format(tmp_path: Path, kind: str, has_length: bool) -> None:
+    # Bytes that do not occur in the invalid marker.
     (tmp_path / "rec.dat").write_bytes(bytes(np.random.default_rng(1).integers(16, 100, 15000).tolist()))
-    lines = [f"rec 12 500{' 120' if told else ''}"]
+    lines = [f"rec 12 500{' 120' if has_length else ''}"]
     lines += [
         f"rec.dat {kind} 204.7(-7)/{'uV' if lead == 'II' else 'mV'} 12 0 5 0 0 {lead}" for lead in LEADS[::-1]
     ]
     (tmp_path / "rec.hea").write_text("\n".join(lines) + "\n")
     signal = melp.read(tmp_path / "rec.hea").signal
-    assert signal.shape[1] == 120 or not told
+    assert signal.shape[1] == 120 or not has_length
     assert np.array_equal(signal, of_wfdb(tmp_path / "rec.hea"))
 
 
@@ -97,7 +97,7 @@ def test_flac(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "number"), [("16", -(2**15)), ("24", -(2**23)), ("80", -(2**7))])
-def test_what_stands_for_no_sample_is_nan(tmp_path: Path, kind: str, number: int) -> None:
+def test_invalid_samples_are_nan(tmp_path: Path, kind: str, number: int) -> None:
     numbers = np.arange(240).reshape(20, 12) % 100 + 1
     numbers[3, 4] = numbers[3:5, 6] = number
     wfdb.wrsamp(
@@ -109,7 +109,7 @@ def test_what_stands_for_no_sample_is_nan(tmp_path: Path, kind: str, number: int
         melp.read(tmp_path / "rec")
 
 
-def test_a_lead_that_comes_too_late_ends_in_nan(tmp_path: Path) -> None:
+def test_skewed_lead_ends_in_nan(tmp_path: Path) -> None:
     (tmp_path / "rec.dat").write_bytes(b"\x11" * 2400)
     lines = [f"rec.dat 16:{3 if lead == 'V2' else 0} 200/mV 12 0 0 0 0 {lead}" for lead in LEADS]
     (tmp_path / "rec.hea").write_text("\n".join(["rec 12 500 100", *lines]) + "\n")
@@ -117,7 +117,7 @@ def test_a_lead_that_comes_too_late_ends_in_nan(tmp_path: Path) -> None:
         melp.read(tmp_path / "rec")
 
 
-def test_a_gain_near_0_is_named_by_what_it_does(tmp_path: Path) -> None:
+def test_gain_near_0(tmp_path: Path) -> None:
     (tmp_path / "rec.dat").write_bytes(b"\x11" * 240)
     lines = [f"rec.dat 16 {'1e-300' if lead == 'V2' else 200}/mV 12 0 0 0 0 {lead}" for lead in LEADS]
     (tmp_path / "rec.hea").write_text("\n".join(["rec 12 500 10", *lines]) + "\n")
@@ -140,7 +140,7 @@ def real_headers(recordings: Path) -> list[Path]:
 
 
 @pytest.mark.data
-def test_real_records(recordings: Path) -> None:
+def test_some_real_records(recordings: Path) -> None:
     headers = real_headers(recordings)
     few = [*headers[:: len(headers) // 25], *(recordings / "cpsc2018").glob("*.hea")]
     compare(few)
