@@ -24,8 +24,8 @@ def describe(store: Store, most: int = 15) -> dict[str, pd.DataFrame]:
     reports, counts = _reports(store.lists("statements"), most)
     return {
         "folds": _folds(store),
-        "labels": _common("label", store.lists("labels"), most),
-        "statements": _common("statement", store.lists("statements"), most),
+        "labels": _most_common("label", store.lists("labels"), most),
+        "statements": _most_common("statement", store.lists("statements"), most),
         "reports": reports,
         "flags": _ranked("flag", store.manifest["flags"]),
         "dropped": _ranked("reason", store.manifest["dropped"]),
@@ -46,7 +46,7 @@ def _folds(store: Store) -> pd.DataFrame:
     return table.fillna(0).astype(int).rename_axis("fold").reset_index()
 
 
-def _common(name: str, lists: Lists, most: int) -> pd.DataFrame:
+def _most_common(name: str, lists: Lists, most: int) -> pd.DataFrame:
     """Return the most common values of a column of lists and the number of records that have each."""
     codes, names = _encode(lists)
     rows = np.repeat(np.arange(len(lists)), lists.lengths)

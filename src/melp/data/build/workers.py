@@ -1,4 +1,4 @@
-"""Writes the shards of a build, in this process or in several."""
+"""Write the shards of a build, in this process or in several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from ctypes import Array, c_longlong
-from multiprocessing.connection import Connection
+from multiprocessing import connection
 from types import FrameType
 
 import numpy as np
@@ -21,6 +21,7 @@ from melp.errors import MelpError
 
 Advance = Callable[[int], object]
 """Called with the number of records read since the last call."""
+
 Write = Callable[[Job, int, Advance], None]
 
 _SECONDS = 0.2  # between two updates of the progress
@@ -43,7 +44,7 @@ def run(job: Job, shards: int, texts: int, workers: int, advance: Advance) -> No
         for write, number in tasks:
             write(job, number, advance)
         return
-    context = multiprocessing.get_context("spawn")  # fork is unsafe: torch has started threads
+    context = multiprocessing.get_context("spawn")  # a fork of a process with torch's threads may deadlock
     # A slot for each task needs no lock, which a killed worker would never release.
     done = context.RawArray(c_longlong, len(tasks))
     receiver, sender = context.Pipe(duplex=False)
@@ -68,21 +69,21 @@ def _wait(futures: list[Future[None]], done: Array[c_longlong], advance: Advance
         future.result()
 
 
-def _start(receiver: Connection, done: Array[c_longlong]) -> None:
+def _start(receiver: connection.Connection, done: Array[c_longlong]) -> None:
     """Set up a worker process."""
     global _done
     _done = done
     # Ctrl-C reaches every process of a terminal; only the build handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if receiver.poll():
+    if connection.wait([receiver], timeout=0):
         os._exit(1)  # the build ended while this worker started
     threading.Thread(target=_exit_with_build, args=(receiver,), daemon=True).start()
     _keep_memory()
 
 
-def _exit_with_build(receiver: Connection) -> None:
+def _exit_with_build(receiver: connection.Connection) -> None:
     """Exit when the build closes its end of the pipe or is killed: another build may use the folder."""
-    receiver.poll(None)
+    connection.wait([receiver])
     os._exit(1)
 
 
