@@ -7,12 +7,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from melp.data.store import Store
 from melp.evaluation.cells import Evaluation, save
 from melp.evaluation.probe import probe
-from melp.evaluation.results import read_results
+from melp.evaluation.results import copy_results
+from melp.evaluation.tables import TIMES
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import load
 from melp.recipes import Recipe
@@ -20,7 +19,7 @@ from melp.tasks import get_task
 from melp.training.pretrain import pretrain
 
 TRAINING, VALIDATION, TEST = tuple(range(1, 8)), (8,), (9, 10)
-SECONDS, TIMES = "seconds.json", "training_time.json"
+SECONDS = "seconds.json"
 CLOCK = "CPU time on one thread"
 
 
@@ -53,18 +52,10 @@ def evaluate_run(run: Path, store: Store, tasks: Mapping[str, int]) -> None:
     save(evaluations, run)
 
 
-def commit_rows(runs: Mapping[Path, str], folder: Path) -> None:
-    """Copy the results of runs and the times of their trainings, by group, to a folder of committed rows."""
-    folder.mkdir(parents=True, exist_ok=True)
+def commit_runs(runs: Mapping[Path, str], folder: Path) -> None:
+    """Copy the results of runs, which map to groups, and the times of their trainings to a folder of rows."""
     times: dict[str, list[float]] = {}
     for run, group in runs.items():
-        results = pd.concat([read_results(run), read_results(run / "reports")]).assign(checkpoint=run.name)
-        results.to_json(folder / f"{run.name}.jsonl", orient="records", lines=True, double_precision=15)
         times.setdefault(group, []).append(seconds_of(run))
+        copy_results([run, run / "reports"], folder / f"{run.name}.jsonl")
     (folder / TIMES).write_text(json.dumps({"clock": CLOCK, "seconds": times}, indent=1) + "\n")
-
-
-def read_times(folder: Path) -> tuple[str, dict[str, list[float]]]:
-    """Return the clock and the seconds of the trainings behind committed rows, by group."""
-    times = json.loads((folder / TIMES).read_text())
-    return times["clock"], times["seconds"]

@@ -12,11 +12,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from _common import RESULTS, parser
-from _ptb_xl import commit_rows, evaluate_run, read_times, train
+from _ptb_xl import commit_runs, evaluate_run, train
 
 from melp.data.store import Store
 from melp.evaluation.results import RESULTS as FILE
-from melp.evaluation.tables import markdown_table, mean_cell, read_runs
+from melp.evaluation.tables import markdown_table, mean_cell, read_runs, read_times
 from melp.recipes import load_recipe
 from melp.training.pretrain_text import pretrain_text, texts_of
 
@@ -74,7 +74,7 @@ def main() -> None:
             if not (run / FILE).exists():
                 evaluate_run(run, store, TASKS)
             runs[run] = losses
-    commit_rows(runs, ROWS)
+    commit_runs(runs, ROWS)
     print(table())
 
 

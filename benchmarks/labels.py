@@ -1,226 +1,284 @@
-"""Writes docs/labels.md: positives of each class and split, as published and by exact code.
+"""Write docs/labels.md: positives of each class and split, as published and by exact code.
 
     python benchmarks/labels.py --published DIR --ptb-xl DIR --cpsc2018 DIR [--counts FILE]
 
-DIR: the label files of MERL or MELP, and the folders of PTB-XL and CPSC 2018 (their tables and a recording).
-FILE: a count of the same files made elsewhere, as JSON, that this one is checked against.
-The words are in labels_page.md; what they say of the labels is asserted here where it is counted.
+The folders are the label files of MERL or MELP, PTB-XL and CPSC 2018 (their tables and a recording). FILE is
+an independent count of the same label files, as JSON, to compare with. The text is in labels_page.md;
+assertions here check its statements about labels.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 
 import pandas as pd
-from label_counts import FOLDS, PTB_XL, Counted, by_fold, check, codes_of, count
+from _common import parser
 
+from melp.corpora import Options, get_corpus
 from melp.evaluation.metrics import auroc
 from melp.evaluation.paper_split import sample_as_published
-from melp.tasks import get_task
-from melp.tasks.published_labels import SPLITS
+from melp.evaluation.tables import markdown_table
+from melp.tasks import Task, get_task
+from melp.tasks.published_labels import SPLITS, LabelFile, read_label_files
 
 PAGE = Path(__file__).parents[1] / "docs" / "labels.md"
-WORDS = Path(__file__).with_name("labels_page.md")
+TEXT = Path(__file__).with_name("labels_page.md")
+PTB_XL = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
+FOLDS = {"train": range(1, 9), "val": (9,), "test": (10,)}
 # Positives of the gold standard as published with it.
 CODE_TEST = {"1dAVb": 28, "RBBB": 34, "LBBB": 30, "SB": 16, "AF": 13, "ST": 37}
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("published", "ptb-xl", "cpsc2018"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--counts", type=Path)
-    options = parser.parse_args()
-    counted, indices = count(options.published, {"ptb-xl": options.ptb_xl, "cpsc2018": options.cpsc2018})
-    agreed = check(counted, json.loads(options.counts.read_text())) if options.counts else 0
-    PAGE.write_text(page(counted, indices, agreed), encoding="utf-8")
+ByFold = dict[str, pd.DataFrame]
 
 
-def page(counted: Mapping[str, Counted], indices: Mapping[str, pd.DataFrame], agreed: int = 0) -> str:
-    """The page; `agreed` is how many numbers are those of another count."""
-    checked = f"{agreed:,} numbers on this page (all counts of the published files) were verified with independent code.\n\n"
+@dataclass(frozen=True)
+class TaskLabels:
+    """The labels of a task by split: in the published files, and by exact code.
+
+    By exact code means, for PTB-XL, all records of the local database; for CPSC 2018 the records of the files
+    by the challenge's reference table; for Chapman-Shaoxing-Ningbo the records of the files by complete
+    acronyms of their column `diagnose`.
+    """
+
+    task: Task
+    files: Mapping[str, LabelFile]
+    exact: Mapping[str, pd.DataFrame]
+
+    def published(self, split: str) -> pd.DataFrame:
+        """Return the labels of a file, with columns in the order of the task."""
+        return self.files[split].labels[list(self.task.classes)]
+
+    def counts(self, name: str) -> tuple[list[int], list[int]]:
+        """Return the positives of a class by split, published and exact."""
+        published = [int(self.published(split)[name].sum()) for split in SPLITS]
+        return published, [int(self.exact[split][name].sum()) for split in SPLITS]
+
+
+def read_labels(
+    published: Path, raw: Mapping[str, Path]
+) -> tuple[dict[str, TaskLabels], dict[str, pd.DataFrame]]:
+    """Return all tasks with label files; and id, fold and labels of the records in each folder of `raw`."""
+    indices = {}
+    for name, folder in raw.items():
+        entries = get_corpus(name).list_entries(folder, Options()).entries
+        rows = [(entry.id, entry.fold, list(entry.labels)) for entry in entries]
+        indices[name] = pd.DataFrame(rows, columns=["id", "fold", "labels"])
+    tasks = {}
+    for name in (*PTB_XL, "cpsc2018", "csn"):
+        task = get_task(name)
+        files = read_label_files(published, task)
+        exact = by_fold(task, indices["ptb-xl"]) if name in PTB_XL else {}
+        for split, file in files.items() if not exact else ():
+            ids = file.labels.index
+            index = pd.DataFrame({"id": ids, "labels": codes_of(file)}) if name == "csn" else indices[name]
+            exact[split] = task.labels(index).reindex(ids, fill_value=False)
+        tasks[name] = TaskLabels(task, files, exact)
+    return tasks, indices
+
+
+def by_fold(task: Task, index: pd.DataFrame) -> ByFold:
+    """Return labels by exact code in folds 1 to 8, 9 and 10."""
+    labels = task.labels(index)
+    fold = index.set_index("id")["fold"].loc[labels.index]
+    return {split: labels[fold.isin(folds)] for split, folds in FOLDS.items()}
+
+
+def codes_of(file: LabelFile) -> list[list[str]]:
+    """Return the acronyms of each record in the column `diagnose`."""
+    return [str(text).split(",") for text in file.about["diagnose"]] if "diagnose" in file.about else []
+
+
+def check(tasks: Mapping[str, TaskLabels], counts: Mapping[str, Any]) -> int:
+    """Compare with an independent count; return how many numbers are equal, or exit at a difference."""
+    numbers = 0
+    for own in tasks.values():
+        assert own.task.published is not None
+        expected = counts[own.task.published.files]
+        for place, split in enumerate(SPLITS):
+            if list(own.files[split].labels.columns) != expected["column_order"][split]:
+                raise SystemExit(f"{own.task.name}, {split}: another order of columns")
+            sides = {"positives": own.published(split), "exact_token_match": own.exact[split]}
+            found, wanted = [len(own.published(split))], [expected["n"][split]]
+            for key in sides.keys() & expected.keys():
+                found += sides[key].sum().tolist()
+                wanted += [expected[key][name][place] for name in own.task.classes]
+            if found != wanted:
+                raise SystemExit(f"{own.task.name}, {split}: found {found}, wanted {wanted}")
+            numbers += len(found)
+    return numbers
+
+
+def page(tasks: Mapping[str, TaskLabels], indices: Mapping[str, pd.DataFrame], agreed: int = 0) -> str:
+    """Return the page; `agreed` is how many numbers equal those of an independent count."""
+    checked = "numbers on this page (all counts of the published files) were verified with independent code."
     parts = {
-        "checked": checked if agreed else "",
-        "sizes": sizes(counted),
-        **ptb_xl(counted, indices["ptb-xl"]),
-        **column_order(counted["ptbxl-sub"]),
-        **cpsc2018(counted["cpsc2018"], indices["cpsc2018"]),
-        **csn(counted["csn"]),
+        "checked": f"{agreed:,} {checked}\n\n" if agreed else "",
+        "sizes": sizes(tasks),
+        **ptb_xl(tasks, indices["ptb-xl"]),
+        **column_order(tasks["ptbxl-sub"]),
+        **cpsc2018(tasks["cpsc2018"], indices["cpsc2018"]),
+        **csn(tasks["csn"]),
         "code_test": code_test(),
-        "subsets": subsets(counted),
+        "subsets": subsets(tasks),
     }
-    return Template(WORDS.read_text(encoding="utf-8")).substitute(parts)
+    parts = {name: text.rstrip("\n") if name != "checked" else text for name, text in parts.items()}
+    return Template(TEXT.read_text(encoding="utf-8")).substitute(parts)
 
 
-def sizes(counted: Mapping[str, Counted]) -> str:
+def sizes(tasks: Mapping[str, TaskLabels]) -> str:
     rows = []
-    for name, each in counted.items():
-        assert each.task.published is not None
-        records = [len(each.files[split].labels) for split in SPLITS]
-        rows.append([f"`{name}`", f"`{each.task.published.files}`", len(each.task.classes), *records])
-    return table(["task", "files", "classes", *SPLITS], rows)
+    for name, own in tasks.items():
+        assert own.task.published is not None
+        records = [len(own.files[split].labels) for split in SPLITS]
+        rows.append([f"`{name}`", f"`{own.task.published.files}`", len(own.task.classes), *records])
+    return markdown_table(["task", "files", "classes", *SPLITS], rows)
 
 
-def ptb_xl(counted: Mapping[str, Counted], index: pd.DataFrame) -> dict[str, str]:
-    """The four tasks of PTB-XL, and the records in which its versions differ."""
-    every = {each for name in PTB_XL for file in counted[name].files.values() for each in file.labels.index}
-    removed = [each for each in index["id"] if each not in every]
-    changes = sorted(_changes(counted, removed), key=lambda change: int(change[0]))
+def ptb_xl(tasks: Mapping[str, TaskLabels], index: pd.DataFrame) -> dict[str, str]:
+    """Return the four tasks of PTB-XL, and the records in which its versions differ."""
+    every = {record for name in PTB_XL for file in tasks[name].files.values() for record in file.labels.index}
+    removed = [record for record in index["id"] if record not in every]
+    changes = sorted(_changes(tasks, removed), key=lambda change: int(change[0]))
     relabelled = {change[0] for change in changes}
     kept = index[~index["id"].isin({*removed, *relabelled})]
     for name in PTB_XL:
-        for split, labels in by_fold(counted[name].task, kept).items():
-            published = counted[name].published(split)
-            assert labels.equals(published.drop(relabelled, errors="ignore"))
+        for split, labels in by_fold(tasks[name].task, kept).items():
+            assert labels.equals(tasks[name].published(split).drop(relabelled, errors="ignore"))
     fold = index.set_index("id")["fold"]
     gone = [
-        [split, ", ".join(each for each in removed if fold[each] in folds)] for split, folds in FOLDS.items()
+        [split, ", ".join(one for one in removed if fold[one] in folds)] for split, folds in FOLDS.items()
     ]
     head = ["record", "split", "task", "classes published", "classes by 1.0.1"]
     return {
-        **{name.replace("-", "_"): class_table(counted[name], "1.0.1") for name in PTB_XL},
+        **{name.replace("-", "_"): class_table(tasks[name], "1.0.1") for name in PTB_XL},
         "records_101": f"{len(index):,}",
         "records_103": f"{len(every):,}",
         "removed": str(len(removed)),
         "relabelled": NUMBERS[len(relabelled)],
-        "gone": table(["split", "records"], gone),
-        "versions": table(head, changes),
+        "gone": markdown_table(["split", "records"], gone),
+        "versions": markdown_table(head, changes),
     }
 
 
-def _changes(counted: Mapping[str, Counted], removed: Sequence[str]) -> list[list[str]]:
-    """Record, split, task and classes of either, where files and database differ."""
+def _changes(tasks: Mapping[str, TaskLabels], removed: Sequence[str]) -> list[list[str]]:
+    """Return record, split, task and the classes of both sides, if files and database differ."""
     changes = []
-    for name in PTB_XL:
-        for split in SPLITS:
-            sides = counted[name].published(split), counted[name].exact[split]
-            every = sides[0].index.union(sides[1].index).difference(removed)
-            # A record that a side lacks has no class there, as those that it has have one at least.
-            whole = [side.reindex(every, fill_value=False) for side in sides]
-            differ = every[(whole[0] != whole[1]).any(axis=1)]
-            changes += [
-                [each, split, f"`{name}`", *(_classes(side, each) for side in sides)] for each in differ
-            ]
+    for name, split in ((name, split) for name in PTB_XL for split in SPLITS):
+        sides = tasks[name].published(split), tasks[name].exact[split]
+        every = sides[0].index.union(sides[1].index).difference(removed)
+        # A record that a side lacks has no class there; all of its other records have at least one.
+        complete = [side.reindex(every, fill_value=False) for side in sides]
+        for record in every[(complete[0] != complete[1]).any(axis=1)]:
+            classes = [", ".join(side.columns[side.loc[record]]) or "-" for side in complete]
+            changes.append([record, split, f"`{name}`", *classes])
     return changes
 
 
-def _classes(labels: pd.DataFrame, record: str) -> str:
-    return ", ".join(labels.columns[labels.loc[record]]) if record in labels.index else "-"
-
-
-def column_order(each: Counted) -> dict[str, str]:
-    """The columns of `ptbxl_sub_class` that change places, and what it costs."""
-    names = {split: list(file.labels.columns) for split, file in each.files.items()}
+def column_order(own: TaskLabels) -> dict[str, str]:
+    """Return the columns of `ptbxl_sub_class` that change places, and the cost."""
+    names = {split: list(file.labels.columns) for split, file in own.files.items()}
     assert names["val"] == names["test"]
-    places = [place for place, name in enumerate(names["train"]) if name != names["test"][place]]
-    test = each.files["test"].labels
+    test = own.files["test"].labels
     areas = auroc(test[names["train"]].to_numpy(dtype=float), test.to_numpy())
     rows = [
-        [place + 1, f"`{names['train'][place]}`", f"`{names['test'][place]}`", f"{areas[place]:.3f}"]
-        for place in places
+        [place + 1, f"`{train}`", f"`{other}`", f"{areas[place]:.3f}"]
+        for place, (train, other) in enumerate(zip(names["train"], names["test"], strict=True))
+        if train != other
     ]
     head = ["column", "in the training file", "in the other two", "AUROC without any error"]
-    return {"moved": NUMBERS[len(places)], "perfect": f"{areas.mean():.4f}", "order": table(head, rows)}
+    return {
+        "moved": NUMBERS[len(rows)],
+        "perfect": f"{areas.mean():.4f}",
+        "order": markdown_table(head, rows),
+    }
 
 
-def cpsc2018(each: Counted, index: pd.DataFrame) -> dict[str, str]:
-    """Both splits of CPSC 2018, whose labels are equal."""
-    for split in SPLITS:
-        assert each.exact[split].equals(each.published(split))
-    splits = [*map(each.published, SPLITS), *by_fold(each.task, index).values()]
-    rows = [
-        [f"`{name}`", each.task.prompts[name][0], *(int(labels[name].sum()) for labels in splits)]
-        for name in each.task.classes
+def cpsc2018(own: TaskLabels, index: pd.DataFrame) -> dict[str, str]:
+    """Return both splits of CPSC 2018, whose labels are equal."""
+    assert all(own.exact[split].equals(own.published(split)) for split in SPLITS)
+    splits = [*map(own.published, SPLITS), *by_fold(own.task, index).values()]
+    rows: list[list[Any]] = [
+        [f"`{name}`", own.task.prompts[name][0], *(int(labels[name].sum()) for labels in splits)]
+        for name in own.task.classes
     ]
     head = ["class", "first prompt", *SPLITS, "folds 1-8", "fold 9", "fold 10"]
-    whole = ["records", "", *map(len, splits)]
-    return {"records_cpsc": f"{len(index):,}", "cpsc2018": table(head, [*rows, whole])}
+    table = markdown_table(head, [*rows, ["records", "", *map(len, splits)]])
+    return {"records_cpsc": f"{len(index):,}", "cpsc2018": table}
 
 
-def csn(each: Counted) -> dict[str, str]:
-    """The classes, with the codes that the surplus comes from, and the codes that have no column."""
-    codes = [set(found) for file in each.files.values() for found in codes_of(file)]
-    known = Counter(code for found in codes for code in found)
-    test, exact = each.published("test"), each.exact["test"]
+def csn(own: TaskLabels) -> dict[str, str]:
+    """Return the classes, with the codes that account for the surplus, and the codes without a column."""
+    codes = [set(codes) for file in own.files.values() for codes in codes_of(file)]
+    records = Counter(code for record in codes for code in record)
+    test, exact = own.published("test"), own.exact["test"]
     areas = dict(zip(test.columns, auroc(exact.to_numpy(dtype=float), test.to_numpy()), strict=True))
-    for split in SPLITS:
-        assert not (each.exact[split] & ~each.published(split)).any(axis=None)
-    assert [int(each.exact[split]["VB"].sum()) for split in SPLITS] == [3, 0, 0]
+    assert not any((own.exact[split] & ~own.published(split)).any(axis=None) for split in SPLITS)
+    assert own.counts("VB")[1] == [3, 0, 0]
 
-    def why(name: str) -> str:
-        if all(each.exact[split][name].equals(each.published(split)[name]) for split in SPLITS):
+    def surplus(name: str) -> str:
+        if all(own.exact[split][name].equals(own.published(split)[name]) for split in SPLITS):
             return ""
-        others = sorted(code for code in known if name in code and code != name)
+        others = sorted(code for code in records if name in code and code != name)
         return f"{', '.join(others)} ({areas[name]:.2f})"
 
-    omitted = [[f"`{code}`", number] for code, number in known.most_common() if code not in each.task.classes]
-    empty = sum(int((~each.published(split).any(axis=1)).sum()) for split in SPLITS)
+    omitted = [[f"`{code}`", count] for code, count in records.most_common() if code not in own.task.classes]
+    empty = sum(int((~own.published(split).any(axis=1)).sum()) for split in SPLITS)
     return {
         "records_csn": f"{len(codes):,}",
-        "wrong": NUMBERS[sum(bool(why(name)) for name in each.task.classes)],
-        "csn": class_table(each, "exact", ("counted as it (AUROC)", why)),
-        "omitted": table(["code", "records"], omitted),
+        "wrong": NUMBERS[sum(bool(surplus(name)) for name in own.task.classes)],
+        "csn": class_table(own, "exact", "counted as it (AUROC)", surplus),
+        "omitted": markdown_table(["code", "records"], omitted),
         "nothing": NUMBERS[empty].capitalize(),
-        "more": str(len(get_task("csn-extended").classes) - len(each.task.classes)),
+        "more": str(len(get_task("csn-extended").classes) - len(own.task.classes)),
     }
 
 
 def code_test() -> str:
     task = get_task("code-test")
     rows = [[f"`{name}`", task.prompts[name][0], CODE_TEST[name]] for name in task.classes]
-    return table(["class", "first prompt", "test"], rows)
+    return markdown_table(["class", "first prompt", "test"], rows)
 
 
-def subsets(counted: Mapping[str, Counted]) -> str:
+def subsets(tasks: Mapping[str, TaskLabels]) -> str:
     rows = []
-    for name, each in counted.items():
-        labels = each.published("train")
-        row: list[Any] = [f"`{name}`"]
+    for name, own in tasks.items():
+        labels, row = own.published("train"), [f"`{name}`"]
         for percent in (1, 10):
             chosen = labels.loc[sample_as_published(labels.index, percent)]
-            row += [len(chosen), ", ".join(f"`{name}`" for name in labels.columns[~chosen.any()]) or "none"]
+            empty = ", ".join(f"`{name}`" for name in labels.columns[~chosen.any()])
+            row += [f"{len(chosen):,}", empty or "none"]
         rows.append(row)
-    return table(["task", "1 %", "without a positive", "10 %", "without a positive"], rows)
+    return markdown_table(["task", "1 %", "without a positive", "10 %", "without a positive"], rows)
 
 
-def class_table(
-    each: Counted, side: str, last: tuple[str, Callable[[str], str]] = ("", lambda name: "")
-) -> str:
-    """Positives in the files, and what is more or less by exact code; `last` is one more column."""
-    published = [each.published(split) for split in SPLITS]
-    exact = [each.exact[split] for split in SPLITS]
+def class_table(own: TaskLabels, side: str, title: str = "", extra: Callable[[str], str] = str) -> str:
+    """Return the positives in the files and the difference by exact code; `extra` fills one more column."""
+    counts = [(f"`{name}`", own.task.prompts[name][0], *own.counts(name)) for name in own.task.classes]
+    lengths = [len(own.published(split)) for split in SPLITS], [len(own.exact[split]) for split in SPLITS]
+    extras = [*map(extra, own.task.classes), ""]
     rows: list[list[Any]] = []
-    for name in each.task.classes:
-        positives = [[int(labels[name].sum()) for labels in side] for side in (published, exact)]
-        row = [f"`{name}`", each.task.prompts[name][0], *positives[0], *_differences(*positives)]
-        rows.append([*row, last[1](name)])
-    records = [[len(labels) for labels in side] for side in (published, exact)]
-    rows.append(["records", "", *records[0], *_differences(*records), ""])
-    head = ["class", "first prompt", *SPLITS, *(f"{side} {split}" for split in SPLITS), last[0]]
-    width = len(head) if last[0] else len(head) - 1
-    return table(head[:width], [row[:width] for row in rows])
+    for cell, (name, prompt, *sides) in zip(extras, [*counts, ("records", "", *lengths)], strict=True):
+        changes = [
+            f"{exact - files:+,}" if exact != files else "" for files, exact in zip(*sides, strict=True)
+        ]
+        rows.append([name, prompt, *sides[0], *changes, *([cell] if title else [])])
+    head = ["class", "first prompt", *SPLITS, *(f"{side} {split}" for split in SPLITS)]
+    return markdown_table([*head, *([title] if title else [])], rows)
 
 
-def _differences(published: Sequence[int], exact: Sequence[int]) -> list[str]:
-    return [
-        f"{ours - theirs:+,}" if ours != theirs else "" for theirs, ours in zip(published, exact, strict=True)
-    ]
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table, numbers to the right."""
-    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    columns = list(zip(*cells, strict=True))
-    numeric = [any(column) and all(not cell.strip("+-,.0123456789") for cell in column) for column in columns]
-    rule = ["---:" if right else "---" for right in numeric]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [list(head), rule, *cells])
+def main() -> None:
+    options = parser(__doc__, published=Path, ptb_xl=Path, cpsc2018=Path, counts=None).parse_args()
+    raw = {"ptb-xl": options.ptb_xl, "cpsc2018": options.cpsc2018}
+    tasks, indices = read_labels(options.published, raw)
+    agreed = check(tasks, json.loads(options.counts.read_text())) if options.counts else 0
+    PAGE.write_text(page(tasks, indices, agreed), encoding="utf-8")
 
 
 if __name__ == "__main__":

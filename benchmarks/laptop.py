@@ -12,12 +12,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from _common import RESULTS, parser
-from _ptb_xl import TEST, commit_rows, evaluate_run, read_times, train
+from _ptb_xl import TEST, commit_runs, evaluate_run, train
 
 from melp.data.store import Store
 from melp.evaluation.generation import TASK, generate, save_generation
 from melp.evaluation.results import RESULTS as FILE
-from melp.evaluation.tables import markdown_table, mean_cell, read_runs
+from melp.evaluation.tables import markdown_table, mean_cell, read_runs, read_times
 from melp.hub import load
 from melp.recipes import load_recipe
 
@@ -66,7 +66,7 @@ def main() -> None:
         if not (run / FILE).exists():
             save_generation(generate(load(run), store, TEST, beams=3, seed=0), run / "reports")
             evaluate_run(run, store, TASKS)
-    commit_rows(dict.fromkeys(runs, "melp"), ROWS)
+    commit_runs(dict.fromkeys(runs, "melp"), ROWS)
     print(table())
 
 

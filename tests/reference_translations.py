@@ -65,7 +65,7 @@ def damages(statements: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]
 
 
 def detected(pairs: list[Pair], seed: int = 0) -> dict[str, tuple[int, int]]:
-    """Return how many damages of each kind are detected, and how many there are, in reports that lose no fact."""
+    """Return the detected and all damages of each kind, in reports that lose no fact."""
     counts: dict[str, list[bool]] = {}
     for pair in random.Random(seed).sample(pairs, len(pairs)):
         if pair.lost:

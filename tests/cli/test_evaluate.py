@@ -184,7 +184,8 @@ def test_shared_records_are_one_line(
     words = ("zero-shot", "model", "--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path)
     code, _, error = run(*words)
     line = (
-        "ptbxl-rhythm: model was trained on 12 of the 24 records evaluated (r018, r038, r058, r078, r098, ...), "
+        "ptbxl-rhythm: model was trained on 12 of the 24 records evaluated "
+        "(r018, r038, r058, r078, r098, ...), "
     )
     assert (code, error) == (0, line + "and on 12 of their patients\n")
     results = pd.read_json(tmp_path / "results.jsonl", lines=True)

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from melp.evaluation.results import Cell, Result, write_results
-from melp.evaluation.tables import change_cell, markdown_table, mean_cell, read_runs
+from melp.evaluation.results import Cell, Result, copy_results, write_results
+from melp.evaluation.tables import (
+    TIMES,
+    change_cell,
+    markdown_table,
+    mean_cell,
+    read_runs,
+    read_times,
+)
 
 
 def test_mean_and_range() -> None:
@@ -27,9 +34,18 @@ def test_columns_of_numbers_are_aligned_to_the_right() -> None:
     assert markdown_table(("a", "b"), []) == "| a | b |\n| --- | --- |\n"
 
 
-def test_runs_are_read_together(tmp_path: Path) -> None:
-    for run, value in (("melp-0", 0.1), ("melp-1", 0.2)):
-        write_results([Result(Cell("melp", run, "ptbxl-super"), "auroc_macro", value, 5)], tmp_path)
-        (tmp_path / "results.jsonl").rename(tmp_path / f"{run}.jsonl")
-    results = read_runs(tmp_path)
-    assert list(zip(results["run"], results["value"], strict=True)) == [("melp-0", 0.1), ("melp-1", 0.2)]
+def test_runs_are_written_and_read_together(tmp_path: Path) -> None:
+    for run, value in (("melp-0", 0.1), ("melp-1", 1 / 3)):
+        write_results(
+            [Result(Cell("melp", "/runs/" + run, "ptbxl-super"), "auroc_macro", value, 5)], tmp_path
+        )
+        copy_results([tmp_path, tmp_path / "reports"], tmp_path / "rows" / f"{run}.jsonl")
+        (tmp_path / "results.jsonl").unlink()
+    results = read_runs(tmp_path / "rows")
+    assert results["run"].tolist() == ["melp-0", "melp-1"] and results["value"].tolist() == [0.1, 1 / 3]
+    assert results["checkpoint"].tolist() == ["melp-0", "melp-1"] and results["lo"].isna().all()
+
+
+def test_training_times(tmp_path: Path) -> None:
+    (tmp_path / TIMES).write_text('{"clock": "CPU time", "seconds": {"all": [1.5, 2]}}')
+    assert read_times(tmp_path) == ("CPU time", {"all": [1.5, 2]})

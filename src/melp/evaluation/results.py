@@ -25,6 +25,7 @@ __all__ = [
     "Cell",
     "Result",
     "config_hash",
+    "copy_results",
     "read_predictions",
     "read_results",
     "write_predictions",
@@ -156,6 +157,13 @@ def write_results(results: Iterable[Result], folder: Path) -> None:
     kept = [line for line in _lines(path) if tuple(line[name] for name in KEY) not in cells]
     with replacing(path) as temporary:
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept + new), encoding="utf-8")
+
+
+def copy_results(folders: Iterable[Path], file: Path) -> None:
+    """Copy the results in a run's folders to one file, without the paths of this machine."""
+    lines = [line | {"checkpoint": file.stem} for folder in folders for line in _lines(folder / RESULTS)]
+    with replacing(file) as temporary:
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
 def write_predictions(tables: Iterable[tuple[Cell, pd.DataFrame, pd.DataFrame]], folder: Path) -> None:

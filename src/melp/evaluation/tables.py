@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,13 +11,21 @@ import pandas as pd
 
 from melp.evaluation.results import read_results
 
-__all__ = ["change_cell", "markdown_table", "mean_cell", "read_runs"]
+__all__ = ["TIMES", "change_cell", "markdown_table", "mean_cell", "read_runs", "read_times"]
+
+TIMES = "training_time.json"
 
 
 def read_runs(folder: Path) -> pd.DataFrame:
     """Return the results of all runs in a folder, one `RUN.jsonl` each, with the column `run`."""
     files = sorted(folder.glob("*.jsonl"))
     return pd.concat([read_results(folder, file.name).assign(run=file.stem) for file in files])
+
+
+def read_times(folder: Path) -> tuple[str, dict[str, list[float]]]:
+    """Return the clock and the seconds of the trainings in a folder of runs, by group."""
+    times = json.loads((folder / TIMES).read_text())
+    return times["clock"], times["seconds"]
 
 
 def mean_cell(values: Sequence[float] | pd.Series[float]) -> str:
