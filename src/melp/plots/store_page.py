@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from melp.data.describe import describe
 from melp.data.store import Store
@@ -22,7 +23,7 @@ _LONGEST = 12  # statements
 
 def plot_store(store: Store) -> Figure:
     """Plot flags, records left out, labels, ages, statements and folds in six panels."""
-    figure = Figure(figsize=(13, 7.2), layout="constrained")
+    figure = Figure(figsize=(13, 7.2), layout=ConstrainedLayoutEngine(hspace=0.08, wspace=0.04))
     tables = describe(store, _MOST)
     panels = figure.subplots(2, 3)
     _bars(panels[0, 0], "flagged records", tables["flags"], len(store), ORANGE)
@@ -86,7 +87,8 @@ def _ages(axes: Axes, store: Store) -> None:
         color=[_SEXES[sex] for sex in groups],
         label=[f"{sex or 'unknown'} ({len(group):,})" for sex, group in groups.items()],
     )
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, ncols=3)
+    axes.margins(y=0.15)
     axes.set_xlabel(f"years (unknown: {int((~known).sum()):,})")
     axes.set_ylabel("records")
 
