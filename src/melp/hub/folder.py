@@ -234,13 +234,13 @@ def check_tensors(file: Path, state: Mapping[str, Tensor], method: nn.Module) ->
     if found == wanted:
         return
     names = [name for name in sorted(found | wanted) if found.get(name) != wanted.get(name)]
-    here, there = (
+    found_tensors, wanted_tensors = (
         shorten([f"{name} of shape {shapes[name]}" for name in names if name in shapes]) or f"no {names[0]}"
         for shapes in (found, wanted)
     )
     raise MelpError(
-        f"{file}: {here} found, wanted {there}; the weights are not those of {type(method).__name__} "
-        "as configured, or come from another version of melp"
+        f"{file}: {found_tensors} found, wanted {wanted_tensors}; the weights are not those of "
+        f"{type(method).__name__} as configured, or come from another version of melp"
     )
 
 
