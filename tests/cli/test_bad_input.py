@@ -221,14 +221,20 @@ def _no_network(*_: object, **__: object) -> None:
 
 EVALUATION = [
     ("zero-shot {model} --task ptbxl --data {store}", "ptbxl"),
-    ("zero-shot {model} --task ptbxl-super --data {store}", "found synthetic, wanted ptb-xl for task ptbxl-super"),
+    (
+        "zero-shot {model} --task ptbxl-super --data {store}",
+        "found synthetic, wanted ptb-xl for task ptbxl-super",
+    ),
     ("zero-shot {model} --task synthetic --data {store} --prompts {tmp}/absent.json", "absent.json"),
     ("zero-shot {model} --task synthetic --data {store} --prompts {tmp}/prompts.json", "prompts.json"),
     ("zero-shot {model} --task synthetic --data {store} --folds ten", "ten"),
     ("zero-shot {model} --task synthetic --data {store} --folds 77", "in folds 77"),
     ("zero-shot {model} --task synthetic --data {store} --device tpu", "device: found 'tpu'"),
     ("probe {model} --task synthetic --data {store} --fraction 0", "fraction: found '0'"),
-    ("probe {model} --task synthetic --data {store} --folds 3 --train-folds 3", "both evaluated and trained on"),
+    (
+        "probe {model} --task synthetic --data {store} --folds 3 --train-folds 3",
+        "both evaluated and trained on",
+    ),
     ("generate {model} --data {store} --folds 77", "77"),
     ("embed {model} --data {store} --space words", "space: found 'words'"),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import pandas as pd
 import pytest
 
 from melp.cli.tables import print_table
@@ -35,3 +36,14 @@ def test_long_texts_wrap_in_a_terminal(
     # The first column is whole, and nothing is cut off.
     assert [line[:5].strip() for line in lines[2:] if line[:5].strip()] == ["melp", "clocs"]
     assert " ".join(" ".join(line[5:].split()) for line in lines[2:-1]) == LONG.strip()
+
+
+def test_numbers_are_aligned_to_the_right_in_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")
+    print_table(
+        ("label", "records"), pd.DataFrame({"label": ["SR", "AFIB"], "n": [120, 7]}).itertuples(index=False)
+    )
+    assert capsys.readouterr().out.splitlines() == ["label  records", "SR         120", "AFIB         7"]
