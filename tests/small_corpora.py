@@ -1,4 +1,4 @@
-"""Small corpora in their published layouts, written by the tests that read them."""
+"""Write small corpora in their published layouts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from small_ptb_xl import beats
 
 MIMIC_LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 REPORTS = tuple(f"report_{number}" for number in range(18))
-# What stands before the samples of a MATLAB 4 file: kind, rows, columns, no imaginary part, length of name.
+# A MATLAB 4 file begins with kind, rows, columns, no imaginary part, length of name.
 _MATLAB4 = ("val", 30)
 
 
 def write_mimic(stem: Path, digital: np.ndarray) -> None:
-    """A record as MIMIC-IV-ECG has it: 200 steps a mV, aVF before aVL; int16 [12 leads as there, time]."""
+    """Write a record of MIMIC-IV-ECG: 200 steps per mV, aVF before aVL; int16 [12 leads, time]."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{stem.name} 12 500 {digital.shape[1]} 10:15:00 27/06/2123"]
     for lead, row in zip(MIMIC_LEADS, digital, strict=True):
@@ -30,7 +30,7 @@ def write_mimic(stem: Path, digital: np.ndarray) -> None:
 def write_challenge(
     stem: Path, microvolt: np.ndarray, codes: str, age: str = "61", sex: str = "Female", rate: float = 500
 ) -> None:
-    """A record as the Challenge of 2021 has it: MATLAB 4, 1000 steps a mV, diagnoses in the header."""
+    """Write a record of the Challenge of 2021: MATLAB 4, 1000 steps per mV, diagnoses in the header."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     samples = microvolt.shape[1]
     lines = [f"{stem.name} 12 {rate:g} {samples}"]
@@ -46,8 +46,8 @@ def write_challenge(
 def make_mimic(
     folder: Path, signals: Sequence[np.ndarray | None], reports: Sequence[Sequence[str]], a_patient: int = 3
 ) -> Path:
-    """MIMIC-IV-ECG with one record a signal (None: listed, not there); the reports in another order."""
-    listed, said = [], []
+    """Write MIMIC-IV-ECG with a record for each signal (None: not on disk); reports have another order."""
+    listed, measurements = [], []
     for number, (signal, report) in enumerate(zip(signals, reports, strict=True)):
         subject, study = 10000000 + number // a_patient, 40000000 + number
         path = f"files/p{subject // 10000}/p{subject}/s{study}/{study}"
@@ -55,18 +55,18 @@ def make_mimic(
             write_mimic(folder / path, signal)
         listed.append([subject, study, study, "2180-07-23 08:44:00", path])
         texts = [*report, *[""] * (len(REPORTS) - len(report))]
-        said.append([subject, study, 6848296, "2180-07-23 08:44:00", *texts, "0.005-150 Hz", "", 659])
+        measurements.append([subject, study, 6848296, "2180-07-23 08:44:00", *texts, "0.005-150 Hz", "", 659])
     folder.mkdir(parents=True, exist_ok=True)
     _write_table(
         folder / "record_list.csv", ["subject_id", "study_id", "file_name", "ecg_time", "path"], listed
     )
     columns = ["subject_id", "study_id", "cart_id", "ecg_time", *REPORTS, "bandwidth", "filtering"]
-    _write_table(folder / "machine_measurements.csv", [*columns, "rr_interval"], said[::-1])
+    _write_table(folder / "machine_measurements.csv", [*columns, "rr_interval"], measurements[::-1])
     return folder
 
 
 def mimic_signal(seed: int) -> np.ndarray:
-    """Twelve leads that keep the identities exactly, in the order of MIMIC-IV-ECG; int16 steps of 5 µV."""
+    """Return twelve leads that satisfy the identities, in the order of MIMIC-IV-ECG; int16 steps of 5 µV."""
     return beats(seed)[[LEADS.index(lead) for lead in MIMIC_LEADS]]
 
 

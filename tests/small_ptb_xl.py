@@ -1,4 +1,4 @@
-"""A small corpus in PTB-XL's published layout, written by the tests that read it."""
+"""Write a small corpus in PTB-XL's published layout."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _CHEST = ((0.1, -0.4), (0.3, -0.2), (0.5, 0.2), (0.7, 0.4), (0.8, 0.3), (0.7, 0.
 
 
 def beats(seed: int, rate: float = 500, seconds: float = 10) -> np.ndarray:
-    """Twelve leads in microvolt that keep the identities exactly; int16 [12, time]."""
+    """Return twelve leads in microvolts that satisfy the identities exactly; int16 [12, time]."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(rate * seconds)) / rate
     phase = time % rng.uniform(0.7, 1.1)
     waves = ((0.15, 0.15, 0.025), (0.3, 1.0, 0.012), (0.5, 0.3, 0.05))
     beat = sum(height * np.exp(-(((phase - centre) / width) ** 2) / 2) for centre, height, width in waves)
-    # Multiples of four, so that the halves of Goldberger's leads are whole numbers.
+    # Multiples of four, so that Goldberger's leads are whole numbers.
     one = 4 * np.rint(125 * (beat + 0.05 * rng.standard_normal(len(time)))).astype(int)
     two = 4 * np.rint(200 * (beat + 0.05 * rng.standard_normal(len(time)))).astype(int)
     limb = [one, two, two - one, -(one + two) // 2, one - two // 2, two - one // 2]
@@ -31,7 +31,7 @@ def beats(seed: int, rate: float = 500, seconds: float = 10) -> np.ndarray:
 def write_record(
     stem: Path, microvolt: np.ndarray, rate: float = 500, leads: tuple[str, ...] = LEADS
 ) -> None:
-    """A WFDB record of format 16 with 1000 steps a mV."""
+    """Write a WFDB record of format 16 with 1000 steps per mV."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     count = len(leads)
     wfdb.wrsamp(
@@ -50,7 +50,7 @@ def write_record(
 def make_tree(
     folder: Path, records: int = 12, rates: tuple[int, ...] = (500,), listed: int | None = None
 ) -> Path:
-    """PTB-XL with `listed` rows in its table, the first `records` of them with a recording."""
+    """Write PTB-XL with `listed` rows in its table, of which the first `records` have a recording."""
     rows = []
     for number in range(1, (listed or records) + 1):
         high, low = f"records500/00000/{number:05d}_hr", f"records100/00000/{number:05d}_lr"

@@ -1,4 +1,4 @@
-"""Label files in the form that MERL and MELP publish, for the records of `small_judging.write_store`."""
+"""Write label files in the form of MERL and MELP for the records of `small_judging.write_store`."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def write_files(
     absent: int = 0,
     task: str = "ptbxl-rhythm",
 ) -> Path:
-    """`ptbxl_rhythm_{train,val,test}.csv` of folds 1 to 8, 9 and 10, by the published columns.
+    """Write `ptbxl_rhythm_{train,val,test}.csv` of folds 1 to 8, 9 and 10, with the published columns.
 
     Args:
-        folder: where to.
-        index: of the store.
-        swapped: two classes whose columns change places in the files for validation and tests.
-        absent: how many records each file names that the store lacks.
-        task: whose classes and names.
+        folder: folder to write to.
+        index: index of the store.
+        swapped: two classes whose columns are swapped in the files for validation and tests.
+        absent: number of records in each file that are not in the store.
+        task: name of the task.
     """
-    known = get_task(task)
-    assert known.published is not None
+    benchmark = get_task(task)
+    assert benchmark.published is not None
     folder.mkdir(parents=True, exist_ok=True)
-    labels = known.labels(index)
+    labels = benchmark.labels(index)
     fold = index.set_index("id")["fold"].loc[labels.index]
     for split, folds in {"train": range(1, 9), "val": (9,), "test": (10,)}.items():
         part = labels[fold.isin(folds)]
@@ -44,5 +44,5 @@ def write_files(
             values[:, [one, two]] = values[:, [two, one]]
         about = {"ecg_id": ids, **{f"about{number}": 0 for number in range(5)}}
         table = pd.concat([pd.DataFrame(about), pd.DataFrame(values, columns=columns)], axis=1)
-        table.to_csv(folder / f"{known.published.files}_{split}.csv", index=False)
+        table.to_csv(folder / f"{benchmark.published.files}_{split}.csv", index=False)
     return folder

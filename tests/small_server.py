@@ -1,4 +1,4 @@
-"""A local HTTP server with PhysioNet's layout, and the faults of real ones."""
+"""A local HTTP server with PhysioNet's layout and the faults of real servers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pathlib import Path
 
 @dataclass
 class Site:
-    """What the server does.
+    """Content and behaviour of the server.
 
     Attributes:
         files: content by path from the root.
-        cuts: bytes after which the next connections to a path are dropped, one number a connection.
-        busy: how many of the next answers to a path are 503.
-        account: name and password that are asked for.
-        closed: whether all are refused, whoever asks.
-        ranges: whether ranges are served.
-        slow: seconds between two blocks of 1,000 bytes.
-        requests: path and range of every request, as they came.
+        cuts: bytes after which the next connections to a path are dropped, one number for each connection.
+        busy: number of the next responses for a path that are 503.
+        account: required user name and password.
+        closed: whether every request is denied.
+        ranges: whether ranges are supported.
+        slow: seconds between blocks of 1,000 bytes.
+        requests: path and range of every request, in order.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -38,12 +38,12 @@ class Site:
     address: str = ""
     requests: list[tuple[str, str]] = field(default_factory=list)
 
-    def asked(self, name: str) -> list[str]:
-        """The ranges asked of the files whose paths end in `name`; "" is the whole file."""
-        return [wanted for path, wanted in self.requests if path.endswith(name)]
+    def requested(self, name: str) -> list[str]:
+        """Return the ranges requested of files whose paths end in `name`; "" is the whole file."""
+        return [requested for path, requested in self.requests if path.endswith(name)]
 
     def publish(self, root: str, folder: Path) -> None:
-        """Serves a folder below `root`, with its SHA256SUMS.txt as PhysioNet writes it."""
+        """Add the files of a folder below `root`, with a SHA256SUMS.txt like PhysioNet's."""
         files = {
             str(file.relative_to(folder)): file.read_bytes()
             for file in sorted(folder.rglob("*"))
@@ -56,7 +56,7 @@ class Site:
 
 @contextmanager
 def serving(site: Site) -> Iterator[Site]:
-    """Serves `site` at `site.address`, in threads of this process."""
+    """Serve `site` at `site.address`, in threads of this process."""
     handler = type("Handler", (_Handler,), {"site": site})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         site.address = f"http://127.0.0.1:{server.server_port}"
@@ -74,14 +74,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
-        """Nothing: the tests look at `site.requests`."""
+        """Log nothing; requests are in `site.requests`."""
 
     def do_GET(self) -> None:
-        site, path, wanted = self.site, self.path.lstrip("/"), self.headers.get("Range", "")
-        site.requests.append((path, wanted))
-        status = self._refused(path)
+        site, path, range_header = self.site, self.path.lstrip("/"), self.headers.get("Range", "")
+        site.requests.append((path, range_header))
+        status = self._error_status(path)
         content = site.files.get(path, b"")
-        start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and site.ranges else 0
+        start = (
+            int(range_header.removeprefix("bytes=").removesuffix("-")) if range_header and site.ranges else 0
+        )
         if not status and start >= len(content) > 0:
             status = 416
         headers = {}
@@ -89,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = f"bytes */{len(content)}"
         elif status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="files"'
-        elif wanted and site.ranges and not status:
+        elif resumes and not status:
             headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         body = b"" if status else content[start:]
         self.send_response(status or (206 if "Content-Range" in headers else 200))
@@ -98,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self._send(path, body)
 
-    def _refused(self, path: str) -> int:
+    def _error_status(self, path: str) -> int:
         site = self.site
         if site.closed:
             return 403

@@ -26,7 +26,7 @@ FOLDERS = {
 
 @pytest.fixture(scope="module")
 def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One record of each collection, as the challenge publishes them together."""
+    """Write one record of each collection in the layout of the challenge."""
     folder = tmp_path_factory.mktemp("challenge") / "training"
     for number, (place, name, rate) in enumerate(FOLDERS.values()):
         microvolt = beats(number, rate)
@@ -35,7 +35,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("corpus", FOLDERS)
-def test_each_collection_is_found_among_the_others(corpus: str, training: Path) -> None:
+def test_collections_are_distinguished_by_name(corpus: str, training: Path) -> None:
     place, name, rate = FOLDERS[corpus]
     module = get_corpus(corpus)
     for raw in (training, training / place.split("/")[0]):
@@ -50,7 +50,7 @@ def test_each_collection_is_found_among_the_others(corpus: str, training: Path) 
     assert module.SOURCE.recordings == f"training/{place.split('/')[0]}/"
 
 
-def test_a_store_of_them(training: Path, tmp_path: Path) -> None:
+def test_store(training: Path, tmp_path: Path) -> None:
     write_challenge(training / "georgia/g2/E00002", beats(40), "Unknown", age="NaN", sex="Unknown")
     (training / "georgia/g2/RECORDS").write_text("E00002\nE00003\n")
     summary = build("georgia", training, tmp_path / "store", allow_missing=True)
@@ -62,7 +62,7 @@ def test_a_store_of_them(training: Path, tmp_path: Path) -> None:
     assert (index["statements"].map(len) == 0).all()
 
 
-def test_a_folder_of_something_else(training: Path, tmp_path: Path) -> None:
+def test_wrong_folders(training: Path, tmp_path: Path) -> None:
     module = get_corpus("georgia")
     with pytest.raises(MelpError, match="georgia: no folder given, wanted --raw"):
         module.list_entries(None, Options())

@@ -30,7 +30,7 @@ AUGMENTED = ("aVR", "aVL", "aVF")
 
 
 def tracing(seed: int, samples: int, order: tuple[str, ...] = AUGMENTED) -> np.ndarray:
-    """A recording in mV between zeros, its augmented leads in `order`; [4096, 12]."""
+    """Return a recording in mV padded with zeros, its augmented leads in `order`; [4096, 12]."""
     signal = beats(seed, 400, samples / 400)
     rows = [0, 1, 2, *(LEADS.index(lead) for lead in order), *range(6, 12)]
     padded = np.zeros((SAMPLES, 12), dtype=np.float32)
@@ -42,7 +42,7 @@ def tracing(seed: int, samples: int, order: tuple[str, ...] = AUGMENTED) -> np.n
 def write_part(file: Path, exams: dict[int, np.ndarray]) -> None:
     with h5py.File(file, "w") as opened:
         opened["exam_id"] = np.array([*exams, 0])
-        # The published files end in a row of zeros without an exam.
+        # As in the published files, the last row is zeros and belongs to no exam.
         opened["tracings"] = np.stack([*exams.values(), np.zeros((SAMPLES, 12), dtype=np.float32)])
 
 
@@ -86,7 +86,7 @@ def test_code_15(tmp_path: Path) -> None:
     assert (summary.records, summary.missing, summary.dropped) == (3, 2, {"all zero": 1})
     store = Store(summary.path)
     index = store.index.set_index("id")
-    # By place in the files, not as in the table.
+    # Sorted by position in the files, not as in the table.
     assert index.index.tolist() == ["12", "11", "21"]
     assert index["labels"].tolist() == [["1dAVb", "SB"], ["RBBB", "AF"], ["normal_ecg"]]
     assert index["length"].tolist() == [2934, 4096, 4000]
@@ -99,7 +99,7 @@ def test_code_15(tmp_path: Path) -> None:
         assert check_lead_order(ecg) == []
 
 
-def test_code_15_of_one_part(tmp_path: Path) -> None:
+def test_code_15_with_missing_parts(tmp_path: Path) -> None:
     tree = make_code_15(tmp_path / "code")
     (tree / "exams_part0.hdf5").unlink()
     entries = list(code_15.list_entries(tree, Options()).entries)
@@ -119,8 +119,8 @@ def test_code_test(tmp_path: Path) -> None:
     assert index["age"].tolist() == [60, 31, 47] and index["sex"].tolist() == ["male", "female", "female"]
     assert index["length"].tolist() == [2800, 3400, 4000]
     for seed, name in enumerate(index["id"]):
-        wanted = beats(seed, 400, (2800 + 600 * seed) / 400) / 1000
-        np.testing.assert_allclose(store.ecg(name).signal, wanted, atol=1e-6)
+        expected = beats(seed, 400, (2800 + 600 * seed) / 400) / 1000
+        np.testing.assert_allclose(store.ecg(name).signal, expected, atol=1e-6)
     assert list(code_test.list_entries(tree / "data", Options()).entries) == list(
         code_test.list_entries(tree, Options()).entries
     )
@@ -128,14 +128,14 @@ def test_code_test(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("published", permutations(AUGMENTED))
 @pytest.mark.parametrize("usual", [("aVR", "aVL", "aVF"), ("aVL", "aVF", "aVR")])
-def test_the_order_that_fits_is_found(published: tuple[str, ...], usual: tuple[str, ...]) -> None:
+def test_order_of_leads_satisfies_the_identities(published: tuple[str, ...], usual: tuple[str, ...]) -> None:
     signal = tracing(5, SAMPLES, published).T.astype(np.float64)
-    # An offset of a lead and a tenth of the noise of a record say nothing of its name.
+    # Offsets and a tenth of the noise of a record do not change the result.
     noise = np.random.default_rng(0).normal(scale=0.005, size=signal.shape)
     assert augmented_order(signal + noise + np.arange(12)[:, None], usual) == published
 
 
-def test_where_none_fits_the_usual_order_stays() -> None:
+def test_usual_order_if_none_satisfies_the_identities() -> None:
     noise = np.random.default_rng(1).normal(size=(12, 4000))
     assert augmented_order(noise, ("aVL", "aVF", "aVR")) == ("aVL", "aVF", "aVR")
     assert augmented_order(np.zeros((12, 4000)), ("aVL", "aVF", "aVR")) == ("aVL", "aVF", "aVR")
@@ -143,11 +143,11 @@ def test_where_none_fits_the_usual_order_stays() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 11))
-def test_padding(said: list[bool], lead: int) -> None:
-    signal = np.zeros((12, len(said)))
-    signal[lead] = said
+def test_without_padding(nonzero: list[bool], lead: int) -> None:
+    signal = np.zeros((12, len(nonzero)))
+    signal[lead] = nonzero
     kept = without_padding(signal)
-    text = "".join("1" if each else "0" for each in said)
+    text = "".join("1" if flag else "0" for flag in nonzero)
     assert "".join(f"{value:.0f}" for value in kept[lead]) == (text.strip("0") or text)
 
 
@@ -164,7 +164,7 @@ def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         code_test.list_entries(tree, Options())
 
 
-def test_what_is_not_code_15(tmp_path: Path) -> None:
+def test_errors_of_code_15(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="code-15: no folder given"):
         code_15.list_entries(None, Options())
     with pytest.raises(MelpError, match=r"no exams.csv found, wanted the folder of code-15"):
@@ -189,7 +189,7 @@ def test_what_is_not_code_15(tmp_path: Path) -> None:
         code_15.load(Entry("77", "1", 1, source=source))
 
 
-def test_what_is_not_code_test(tmp_path: Path) -> None:
+def test_errors_of_code_test(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match=r"no ecg_tracings.hdf5 found, wanted the folder of code-test"):
         code_test.list_entries(tmp_path, Options())
     tree = make_code_test(tmp_path / "code")

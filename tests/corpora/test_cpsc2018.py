@@ -15,8 +15,8 @@ from melp.errors import MelpError
 from small_corpora import write_challenge
 from small_ptb_xl import beats
 
-# By hand, from the headers.
-BY_HAND = {"A0001": ["CRBBB"], "A0002": ["NORM"], "A0008": ["STD"], "A1041": ["CLBBB", "AFIB"]}
+# Determined by hand from the headers.
+EXPECTED = {"A0001": ["CRBBB"], "A0002": ["NORM"], "A0008": ["STD"], "A1041": ["CLBBB", "AFIB"]}
 
 
 def write_struct(file: Path, microvolt: np.ndarray, sex: str = "Female", age: float = 26) -> None:
@@ -24,7 +24,7 @@ def write_struct(file: Path, microvolt: np.ndarray, sex: str = "Female", age: fl
     scipy.io.savemat(file, {"ECG": {"sex": sex, "age": age, "data": microvolt / 1000}})
 
 
-def test_both_forms_and_the_reference_table(tmp_path: Path) -> None:
+def test_both_forms_with_reference_table(tmp_path: Path) -> None:
     raw = tmp_path / "cpsc"
     write_challenge(raw / "g1/A0001", beats(1, seconds=12), "426783006")
     write_struct(raw / "TrainingSet2/A0002.mat", beats(2, seconds=6))
@@ -39,7 +39,7 @@ def test_both_forms_and_the_reference_table(tmp_path: Path) -> None:
     assert [entry.source is None for entry in entries] == [False, False, False, True]
     store = Store(build("cpsc2018", raw, tmp_path / "store", allow_missing=True).path)
     index = store.index.set_index("id")
-    # The table stands for the header's codes; where it is silent they are taken.
+    # Labels of the table replace the header's codes, which are used for records without any.
     assert index["labels"].tolist() == [["PAC"], ["CRBBB", "AFIB"], ["VPC", "99999"]]
     assert index["length"].tolist() == [5000, 3000, 5000]
     assert index["sex"].tolist() == ["female"] * 3 and index["age"].tolist() == [61, 26, 61]
@@ -47,7 +47,7 @@ def test_both_forms_and_the_reference_table(tmp_path: Path) -> None:
     assert index["fold"].tolist() == [hashed_fold(name) for name in index.index]
 
 
-def test_what_is_not_the_corpus(tmp_path: Path) -> None:
+def test_errors(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="cpsc2018: no folder given"):
         list_entries(None, Options())
     with pytest.raises(MelpError, match="no recording of cpsc2018 found"):
@@ -60,11 +60,11 @@ def test_what_is_not_the_corpus(tmp_path: Path) -> None:
         list_entries(tmp_path, Options())
 
 
-def test_real_recordings_in_the_form_of_physionet(recordings: Path, tmp_path: Path) -> None:
+def test_real_recordings_of_physionet(recordings: Path, tmp_path: Path) -> None:
     summary = build("cpsc2018", recordings / "cpsc2018", tmp_path / "store", allow_missing=True)
     assert (summary.records, summary.missing, summary.dropped) == (11, 6866, {})
     index = Store(summary.path).index.set_index("id")
-    assert {name: index.loc[name, "labels"] for name in BY_HAND} == BY_HAND
+    assert {name: index.loc[name, "labels"] for name in EXPECTED} == EXPECTED
     for entry in list_entries(recordings / "cpsc2018", Options()).entries:
         if entry.source is not None:
             from_header = load(type(entry)(entry.id, entry.patient, entry.fold, source=entry.source))

@@ -23,8 +23,8 @@ TABLE = (
     "IDC,Interior differences conduction,698252002\r\n"
     "IVB,Intraventricular block,698252002\r\n"
 )
-# By hand, from the headers and the corpus's table.
-BY_HAND = {
+# Determined by hand from the headers and the corpus's table.
+EXPECTED = {
     "JS20001": ["APB", "ST", "IDC"],
     "JS06908": ["ST", "STTC"],
     "JS05282": ["SB"],
@@ -40,20 +40,20 @@ def make_csn(folder: Path, codes: dict[str, str]) -> Path:
     return folder
 
 
-def test_labels_are_whole_codes(tmp_path: Path) -> None:
+def test_labels_match_whole_codes(tmp_path: Path) -> None:
     tree = make_csn(
         tmp_path / "csn", {"JS00002": "164889003,426177001", "JS00001": "698252002,55827005,164890007"}
     )
     summary = build("csn", tree, tmp_path / "store")
     index = Store(summary.path).index
     assert index["id"].tolist() == ["JS00001", "JS00002"]
-    # The first of two acronyms of a code; AF is not in AFIB; a code without acronym stays.
+    # The first of two acronyms of a code; AF is not in AFIB; a code without an acronym remains.
     assert index["labels"].tolist() == [["IDC", "55827005", "AF"], ["AFIB", "SB"]]
     assert index["sex"].tolist() == ["male", "male"] and index["age"].tolist() == [61, 61]
     assert index["fold"].tolist() == [hashed_fold("JS00001"), hashed_fold("JS00002")]
 
 
-def test_what_is_not_the_corpus(tmp_path: Path) -> None:
+def test_errors(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="csn: no folder given"):
         list_entries(None, Options())
     with pytest.raises(MelpError, match=f"no {NAMES} found, wanted the folder of csn"):
@@ -71,13 +71,13 @@ def test_real_recordings(recordings: Path, tmp_path: Path) -> None:
     assert (summary.records, summary.missing, summary.dropped) == (40, 0, {})
     store = Store(summary.path)
     index = store.index.set_index("id")
-    assert {name: index.loc[name, "labels"] for name in BY_HAND} == BY_HAND
+    assert {name: index.loc[name, "labels"] for name in EXPECTED} == EXPECTED
     for header in sorted((recordings / "csn").rglob("*.hea"))[::8]:
         published = wfdb.rdrecord(str(header.with_suffix(""))).p_signal.T
         np.testing.assert_allclose(store.ecg(header.stem).signal, published[:, :5000], atol=6e-4)
 
 
-def test_real_labels_agree_with_the_published_files(recordings: Path) -> None:
+def test_real_labels_equal_the_published_ones(recordings: Path) -> None:
     published = {}
     for file in sorted((recordings / "published-splits/chapman").glob("*.csv")):
         lines = [line for line in file.read_text().splitlines() if line.strip()]
@@ -91,7 +91,7 @@ def test_real_labels_agree_with_the_published_files(recordings: Path) -> None:
         assert load(entry).meta["labels"] == published[entry.id]
 
 
-def test_the_real_table_gives_each_code_its_first_acronym(recordings: Path) -> None:
+def test_first_acronym_of_each_code_in_the_real_table(recordings: Path) -> None:
     names = acronyms(str(recordings / "csn" / NAMES))
     assert {code: names[code] for code in ("164865005", "164909002", "195101003", "698252002")} == {
         "164865005": "MI", "164909002": "LBBB", "195101003": "WAVN", "698252002": "IDC",

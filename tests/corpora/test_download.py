@@ -1,4 +1,4 @@
-"""Downloads from a local server with PhysioNet's layout: whole, cut, wrong, refused, gone on with."""
+"""Downloads from a local server with PhysioNet's layout: complete, interrupted, wrong, denied, resumed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FIRST = "records500/00000/00001_hr.dat"
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """PTB-XL as PhysioNet has it: six recordings at both rates, tables, licence."""
+    """Write PTB-XL in the layout of PhysioNet: six recordings at both rates, tables, licence."""
     folder = make_tree(tmp_path_factory.mktemp("published") / "ptb-xl", 6, rates=(500, 100))
     (folder / "scp_statements.csv").write_text("code,description\nNORM,normal ECG\n")
     (folder / "LICENSE.txt").write_text("CC BY 4.0\n")
@@ -62,17 +62,17 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def test_what_the_corpus_needs_is_fetched_once(site: Site, published: Path, tmp_path: Path) -> None:
+def test_files_of_the_corpus_are_fetched_once(site: Site, published: Path, tmp_path: Path) -> None:
     done = get(site, tmp_path / "raw")
-    wanted = {
+    expected = {
         name: data
         for name, data in content(published).items()
         if not name.startswith(("records100/", "example"))
     }
-    found = content(tmp_path / "raw")
-    assert found.pop("SHA256SUMS.txt") == site.files[f"{ROOT}/SHA256SUMS.txt"]
-    assert found == wanted and len(wanted) == 4 + 2 * 6
-    size = sum(map(len, wanted.values())) + len(site.files[f"{ROOT}/SHA256SUMS.txt"])
+    fetched = content(tmp_path / "raw")
+    assert fetched.pop("SHA256SUMS.txt") == site.files[f"{ROOT}/SHA256SUMS.txt"]
+    assert fetched == expected and len(expected) == 4 + 2 * 6
+    size = sum(map(len, expected.values())) + len(site.files[f"{ROOT}/SHA256SUMS.txt"])
     assert done == Downloaded(tmp_path / "raw", files=16, fetched=16, bytes=size)
     assert len(list(ptb_xl.list_entries(tmp_path / "raw", Options()).entries)) == 6
     site.requests.clear()
@@ -80,34 +80,32 @@ def test_what_the_corpus_needs_is_fetched_once(site: Site, published: Path, tmp_
     assert site.requests == []
 
 
-def test_the_first_records_and_the_tables(site: Site, tmp_path: Path) -> None:
+def test_first_records_and_tables(site: Site, tmp_path: Path) -> None:
     done = get(site, tmp_path / "raw", records=2)
     recordings = [name for name in content(tmp_path / "raw") if name.startswith("records")]
     stems = [f"records500/00000/0000{number}_hr" for number in (1, 2)]
     assert recordings == [stem + ending for stem in stems for ending in (".dat", ".hea")]
     assert (done.files, done.fetched) == (8, 8)
-    # More of them later: those that are there stay.
+    # A later download of more records fetches only the missing ones.
     assert get(site, tmp_path / "raw", records=3).fetched == 2
 
 
-def test_a_file_that_was_damaged_on_disk_is_fetched_again(
-    site: Site, published: Path, tmp_path: Path
-) -> None:
+def test_damaged_files_are_fetched_again(site: Site, published: Path, tmp_path: Path) -> None:
     get(site, tmp_path / "raw")
     (tmp_path / "raw" / FIRST).write_bytes(b"damaged")
     assert get(site, tmp_path / "raw").fetched == 1
     assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes()
 
 
-def test_a_dropped_connection_goes_on_with_the_rest(site: Site, published: Path, tmp_path: Path) -> None:
+def test_dropped_connections_are_resumed(site: Site, published: Path, tmp_path: Path) -> None:
     size = len((published / FIRST).read_bytes())
     site.cuts[f"{ROOT}/{FIRST}"] = [50_000, 30_000]
     get(site, tmp_path / "raw")
-    assert size == 120_000 and site.asked(FIRST) == ["", "bytes=50000-", "bytes=80000-"]
+    assert size == 120_000 and site.requested(FIRST) == ["", "bytes=50000-", "bytes=80000-"]
     assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes()
 
 
-def test_connections_dropped_at_random_places(site: Site, published: Path, tmp_path: Path) -> None:
+def test_connections_dropped_at_random(site: Site, published: Path, tmp_path: Path) -> None:
     rng = random.Random(0)
     for path, data in site.files.items():
         site.cuts[path] = [rng.randrange(len(data)) for _ in range(rng.randrange(4))]
@@ -117,23 +115,21 @@ def test_connections_dropped_at_random_places(site: Site, published: Path, tmp_p
     assert any(site.cuts) and len(site.requests) > 20
 
 
-def test_a_server_without_ranges_begins_anew(site: Site, published: Path, tmp_path: Path) -> None:
+def test_server_without_ranges(site: Site, published: Path, tmp_path: Path) -> None:
     site.ranges = False
     site.cuts[f"{ROOT}/{FIRST}"] = [50_000, 60_000]
     get(site, tmp_path / "raw")
     assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes()
-    assert site.asked(FIRST) == ["", "bytes=50000-", "bytes=60000-"]
+    assert site.requested(FIRST) == ["", "bytes=50000-", "bytes=60000-"]
 
 
-def test_a_busy_server_is_asked_again(site: Site, tmp_path: Path) -> None:
+def test_busy_servers_are_retried(site: Site, tmp_path: Path) -> None:
     site.busy[f"{ROOT}/{FIRST}"] = 3
     assert get(site, tmp_path / "raw").fetched == 16
-    assert site.asked(FIRST) == [""] * 4
+    assert site.requested(FIRST) == [""] * 4
 
 
-def test_a_connection_that_is_lost_for_good_leaves_its_part(
-    site: Site, published: Path, tmp_path: Path
-) -> None:
+def test_lost_connections_leave_a_part(site: Site, published: Path, tmp_path: Path) -> None:
     site.cuts[f"{ROOT}/{FIRST}"] = [50_000] + [0] * 100
     with pytest.raises(MelpError, match=r"00001_hr\.dat: connection lost \(.*\); the same command resumes"):
         get(site, tmp_path / "raw")
@@ -143,30 +139,31 @@ def test_a_connection_that_is_lost_for_good_leaves_its_part(
     del site.cuts[f"{ROOT}/{FIRST}"]
     site.requests.clear()
     done = get(site, tmp_path / "raw")
-    assert site.asked(FIRST) == ["bytes=50000-"] and not part.exists()
+    assert site.requested(FIRST) == ["bytes=50000-"] and not part.exists()
     assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes()
     assert done.files == 16
 
 
 @pytest.mark.parametrize("extra", [0, 7])
-def test_a_part_that_is_whole_or_too_long(site: Site, published: Path, tmp_path: Path, extra: int) -> None:
+def test_parts_that_are_complete_or_too_long(site: Site, published: Path, tmp_path: Path, extra: int) -> None:
     part = tmp_path / "raw" / (FIRST + ".part")
     part.parent.mkdir(parents=True)
     part.write_bytes((published / FIRST).read_bytes() + b"x" * extra)
     get(site, tmp_path / "raw")
     assert (tmp_path / "raw" / FIRST).read_bytes() == (published / FIRST).read_bytes() and not part.exists()
-    assert site.asked(FIRST) == ["bytes=120000-"] if not extra else ["bytes=120007-", ""]
+    assert site.requested(FIRST) == ["bytes=120000-"] if not extra else ["bytes=120007-", ""]
 
 
-def test_wrong_bytes_are_removed_and_refused(site: Site, published: Path, tmp_path: Path) -> None:
+def test_wrong_files_are_removed(site: Site, published: Path, tmp_path: Path) -> None:
     right = site.files[f"{ROOT}/{FIRST}"]
     wrong = bytes([right[0] ^ 1]) + right[1:]
     site.files[f"{ROOT}/{FIRST}"] = wrong
     with pytest.raises(MelpError) as caught:
         get(site, tmp_path / "raw")
-    found, wanted = (hashlib.sha256(data).hexdigest() for data in (wrong, right))
-    assert str(caught.value) == f"{tmp_path / 'raw' / FIRST}: sha256 {found} found, wanted {wanted}; removed"
-    # The others have come; the wrong one has left nothing.
+    digests = [hashlib.sha256(data).hexdigest() for data in (wrong, right)]
+    message = f"sha256 {digests[0]} found, wanted {digests[1]}; removed"
+    assert str(caught.value) == f"{tmp_path / 'raw' / FIRST}: {message}"
+    # The other files are fetched; nothing of the wrong one is kept.
     assert sorted(content(tmp_path / "raw")) == sorted(
         {"SHA256SUMS.txt", *content(published)} - {FIRST, "example_physionet.py"}
         - {name for name in content(published) if name.startswith("records100/")}
@@ -175,16 +172,16 @@ def test_wrong_bytes_are_removed_and_refused(site: Site, published: Path, tmp_pa
     assert get(site, tmp_path / "raw").fetched == 1
 
 
-def test_a_part_with_wrong_bytes_is_refused_too(site: Site, tmp_path: Path) -> None:
+def test_wrong_parts_are_removed(site: Site, tmp_path: Path) -> None:
     part = tmp_path / "raw" / (FIRST + ".part")
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 60_000)
     with pytest.raises(MelpError, match=r"00001_hr\.dat: sha256 \w{64} found, wanted \w{64}; removed"):
         get(site, tmp_path / "raw")
-    assert site.asked(FIRST) == ["bytes=60000-"] and not part.exists()
+    assert site.requested(FIRST) == ["bytes=60000-"] and not part.exists()
 
 
-def test_a_server_that_is_wrong_throughout_is_left(site: Site, tmp_path: Path) -> None:
+def test_download_ends_after_ten_wrong_files(site: Site, tmp_path: Path) -> None:
     for name in site.files:
         if name.startswith(f"{ROOT}/records500"):
             site.files[name] = b"<html>please log in</html>"
@@ -192,7 +189,7 @@ def test_a_server_that_is_wrong_throughout_is_left(site: Site, tmp_path: Path) -
         get(site, tmp_path / "raw", workers=1)
 
 
-def test_files_that_the_server_does_not_have(site: Site, tmp_path: Path) -> None:
+def test_files_missing_on_the_server(site: Site, tmp_path: Path) -> None:
     del site.files[f"{ROOT}/{FIRST}"]
     with pytest.raises(MelpError, match=r"00001_hr\.dat: not on the server \(404\)$"):
         get(site, tmp_path / "raw")
@@ -202,7 +199,7 @@ def test_files_that_the_server_does_not_have(site: Site, tmp_path: Path) -> None
     assert not (tmp_path / "other").exists()
 
 
-def test_a_list_that_lacks_a_table(site: Site, tmp_path: Path) -> None:
+def test_list_without_a_table(site: Site, tmp_path: Path) -> None:
     sums = site.files[f"{ROOT}/SHA256SUMS.txt"].decode().splitlines(keepends=True)
     site.files[f"{ROOT}/SHA256SUMS.txt"] = "".join(line for line in sums if "scp_" not in line).encode()
     with pytest.raises(MelpError, match=r"SHA256SUMS\.txt: no scp_statements\.csv found, wanted all tables"):
@@ -212,14 +209,14 @@ def test_a_list_that_lacks_a_table(site: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["../outside.hea", "/etc/outside.hea", "records500/../../o.hea", "C:o.hea", "a\\..\\o.hea"]
 )
-def test_names_that_lead_out_of_the_folder(site: Site, tmp_path: Path, name: str) -> None:
+def test_paths_outside_the_folder(site: Site, tmp_path: Path, name: str) -> None:
     site.files[f"{ROOT}/SHA256SUMS.txt"] += f"{'0' * 64} {name}\n".encode()
     with pytest.raises(MelpError, match=r"SHA256SUMS\.txt:30: .* found, wanted a name within the folder"):
         get(site, tmp_path / "raw")
     assert list(tmp_path.rglob("*")) == [tmp_path / "raw"]
 
 
-def test_what_is_no_list_of_sums(site: Site, tmp_path: Path) -> None:
+def test_malformed_list_is_removed(site: Site, tmp_path: Path) -> None:
     right = site.files[f"{ROOT}/SHA256SUMS.txt"]
     site.files[f"{ROOT}/SHA256SUMS.txt"] = b"<!doctype html>\n<title>Log in</title>\n"
     with pytest.raises(MelpError, match=r"SHA256SUMS\.txt:1: '<!doctype html>\\n' found, wanted a SHA-256"):
@@ -228,7 +225,7 @@ def test_what_is_no_list_of_sums(site: Site, tmp_path: Path) -> None:
     assert get(site, tmp_path / "raw").fetched == 16
 
 
-def test_an_account(site: Site, tmp_path: Path) -> None:
+def test_accounts(site: Site, tmp_path: Path) -> None:
     site.account = ("ann", "secret")
     assert get(site, tmp_path / "raw", account=("ann", "secret")).fetched == 16
     with pytest.raises(MelpError, match=r"the server requires an account \(401\), wanted --user NAME"):
@@ -243,7 +240,7 @@ def test_an_account(site: Site, tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
-def test_numbers_that_are_none(site: Site, tmp_path: Path) -> None:
+def test_invalid_options(site: Site, tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="--records: 0, wanted 1 or more"):
         get(site, tmp_path, records=0)
     with pytest.raises(MelpError, match="--workers: 0, wanted 1 or more"):
@@ -252,7 +249,7 @@ def test_numbers_that_are_none(site: Site, tmp_path: Path) -> None:
         download("synthetic", tmp_path)
 
 
-def test_ctrl_c_leaves_parts_that_go_on(site: Site, published: Path, tmp_path: Path) -> None:
+def test_interrupted_downloads_are_resumed(site: Site, published: Path, tmp_path: Path) -> None:
     site.slow = 0.01
     words = ["data", "download", "ptb-xl", "--out", str(tmp_path / "raw"), "--mirror", site.address]
     command = [sys.executable, "-c", "from melp.cli import main; main()", *words]
@@ -269,17 +266,17 @@ def test_ctrl_c_leaves_parts_that_go_on(site: Site, published: Path, tmp_path: P
     get(site, tmp_path / "raw")
     for part, size in parts.items():
         name = str(part.relative_to(tmp_path / "raw")).removesuffix(".part")
-        assert site.asked(name) == ([f"bytes={size}-"] if size else [""])
+        assert site.requested(name) == ([f"bytes={size}-"] if size else [""])
         assert (tmp_path / "raw" / name).read_bytes() == (published / name).read_bytes()
 
 
-def test_all_of_a_project_where_no_folder_is_named(site: Site, tmp_path: Path) -> None:
+def test_all_files_of_a_project(site: Site, tmp_path: Path) -> None:
     listing = PhysioNet("ptb-xl", "1.0.3").list_files(tmp_path, Fetcher(), site.address, None)
     assert len(list(listing.files)) == listing.count == 2 + 4 * 6
 
 
 def test_zenodo(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Archives with MD5 in a record's JSON, the first of them by number of recordings, unpacked."""
+    """The archives with the first recordings are fetched, compared with their MD5 and unpacked."""
     record = code_15.SOURCE.record
     files = {name: name.encode() * 50 for name in code_15.SOURCE.tables}
     for name in code_15.SOURCE.archives:
@@ -292,8 +289,8 @@ def test_zenodo(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     site.files |= {f"records/{record}/files/{name}/content": data for name, data in files.items()}
     first, second = code_15.SOURCE.archives[:2]
     site.cuts[f"records/{record}/files/{first}/content"] = [10]
-    each = code_15.SOURCE.records_each
-    done = download("code-15", tmp_path, mirror=site.address, records=each + 1)
+    count = code_15.SOURCE.records_each
+    done = download("code-15", tmp_path, mirror=site.address, records=count + 1)
     assert (done.files, done.fetched) == (len(code_15.SOURCE.tables) + 2, len(code_15.SOURCE.tables) + 2)
     unpacked = {name: (tmp_path / name.replace(".zip", ".hdf5")).read_text() for name in (first, second)}
     assert unpacked == {first: first * 1000, second: second * 1000}
@@ -301,15 +298,15 @@ def test_zenodo(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         name.replace(".zip", ".hdf5") for name in (first, second)
     )
     site.requests.clear()
-    assert download("code-15", tmp_path, mirror=site.address, records=each).fetched == 0
+    assert download("code-15", tmp_path, mirror=site.address, records=count).fetched == 0
     assert site.requests == []
     site.files[f"records/{record}"] = b"{}"
     with pytest.raises(MelpError, match="not a record of Zenodo"):
         download("code-15", tmp_path / "other", mirror=site.address)
 
 
-def test_a_file_is_put_in_place_in_one_step(site: Site, tmp_path: Path) -> None:
-    """Whoever looks meanwhile sees no file, or all of it."""
+def test_files_appear_complete(site: Site, tmp_path: Path) -> None:
+    """The file does not exist until it is complete."""
     site.slow = 0.002
     file = RemoteFile(f"{site.address}/{ROOT}/{FIRST}", tmp_path / "file.dat")
     seen = []

@@ -21,10 +21,10 @@ CELLS = st.one_of(st.integers(1, 9).map(str), st.sampled_from(["", " "]))
 
 
 @pytest.mark.parametrize("lead", ["#Dx: ", "# Dx: ", "Dx: ", "#DX:", "Dx :"])
-def test_every_spelling_of_a_comment(lead: str) -> None:
-    told = patient_info(["Age: 61", "#Sex: Female", f"{lead}284470004,427084000,284470004", "Rx: Unknown"])
-    assert told.codes == ("284470004", "427084000")
-    assert (told.age, told.sex) == (61.0, "female")
+def test_spellings_of_comments(lead: str) -> None:
+    info = patient_info(["Age: 61", "#Sex: Female", f"{lead}284470004,427084000,284470004", "Rx: Unknown"])
+    assert info.codes == ("284470004", "427084000")
+    assert (info.age, info.sex) == (61.0, "female")
 
 
 @pytest.mark.parametrize(
@@ -32,41 +32,40 @@ def test_every_spelling_of_a_comment(lead: str) -> None:
                        ("300", None), ("", None), ("1e3", None), ("٣", None)]
 )  # fmt: skip
 def test_ages(age: str, years: float | None) -> None:
-    found = patient_info([f"Age: {age}"]).age
-    assert math.isnan(found) if years is None else found == years
+    parsed = patient_info([f"Age: {age}"]).age
+    assert math.isnan(parsed) if years is None else parsed == years
 
 
-def test_what_is_unknown() -> None:
-    told = patient_info(["Sex: Unknown", "Dx: Unknown"])
-    assert told.sex == "" and told.codes == () and math.isnan(told.age)
+def test_unknown_values() -> None:
+    info = patient_info(["Sex: Unknown", "Dx: Unknown"])
+    assert info.sex == "" and info.codes == () and math.isnan(info.age)
     assert patient_info([]).codes == ()
     assert patient_info(["Sex: M"]).sex == "male"
 
 
 @given(CODES, st.sampled_from(["", " ", "  "]))
-def test_codes_come_back(codes: list[str], space: str) -> None:
-    told = patient_info(["Age: 1", f"#{space}Dx:{space}" + f",{space}".join(codes)])
-    assert told.codes == tuple(dict.fromkeys(codes))
+def test_codes(codes: list[str], space: str) -> None:
+    info = patient_info(["Age: 1", f"#{space}Dx:{space}" + f",{space}".join(codes)])
+    assert info.codes == tuple(dict.fromkeys(codes))
 
 
 @given(st.lists(st.text(max_size=40), max_size=6))
-def test_any_comments_are_understood_or_nothing_is_said(comments: list[str]) -> None:
-    told = patient_info(comments)
-    assert math.isnan(told.age) or 0 <= told.age <= 120
-    assert told.sex in ("", "female", "male")
-    assert len(set(told.codes)) == len(told.codes) and all(code.strip() == code for code in told.codes)
+def test_any_comments(comments: list[str]) -> None:
+    info = patient_info(comments)
+    assert math.isnan(info.age) or 0 <= info.age <= 120
+    assert info.sex in ("", "female", "male")
+    assert len(set(info.codes)) == len(info.codes) and all(code.strip() == code for code in info.codes)
 
 
 @given(st.text(alphabet="A0123456789", min_size=1, max_size=5), st.lists(CELLS, max_size=3))
-def test_rows_of_a_reference_table(name: str, cells: list[str]) -> None:
+def test_reference_rows(name: str, cells: list[str]) -> None:
     line = ",".join([name, *cells])
     numbers = [int(cell) for cell in cells if cell.strip()]
-    found = labels(next(csv.reader([line])))
-    assert found == tuple(dict.fromkeys(CLASSES[number - 1] for number in numbers))
+    assert labels(next(csv.reader([line]))) == tuple(dict.fromkeys(CLASSES[number - 1] for number in numbers))
 
 
 @given(st.text(min_size=1).filter(lambda text: text.strip() not in set("123456789") | {""}))
-def test_a_reference_with_any_other_label_is_refused(cell: str) -> None:
+def test_reference_rows_with_unknown_labels(cell: str) -> None:
     with pytest.raises(MelpError, match=r"record A0001: label .*, wanted 1 to 9"):
         labels(["A0001", cell])
 
@@ -74,7 +73,7 @@ def test_a_reference_with_any_other_label_is_refused(cell: str) -> None:
 @given(
     st.dictionaries(st.text(alphabet="ABCDEFG()/_", min_size=1, max_size=6), st.floats(0, 100), max_size=6)
 )
-def test_cells_of_ptb_xl(codes: dict[str, float]) -> None:
+def test_ptb_xl_labels(codes: dict[str, float]) -> None:
     assert ptb_xl.labels(str(codes)) == tuple(code.rstrip("_") for code in codes)
     assert list(ast.literal_eval(str(codes))) == list(codes)
 
@@ -84,26 +83,26 @@ def test_cells_of_ptb_xl(codes: dict[str, float]) -> None:
 @example("'NORM'")
 @example("-" * 20000 + "1")
 @example("(" * 500)
-def test_any_cell_of_ptb_xl_is_understood_or_refused(cell: str) -> None:
+def test_ptb_xl_labels_of_any_cell(cell: str) -> None:
     try:
-        found = ptb_xl.labels(cell)
+        codes = ptb_xl.labels(cell)
     except ValueError as error:
         assert not isinstance(error, SyntaxError)
     else:
-        assert all(code == code.rstrip("_") for code in found)
+        assert all(code == code.rstrip("_") for code in codes)
 
 
-def test_abbreviations_tell_codes_apart() -> None:
+def test_abbreviations_are_distinct() -> None:
     names = abbreviations()
     assert len(names) == len(set(names.values())) == 133
     assert all(code.isdecimal() for code in names)
-    # Scored and unscored diagnoses, by hand from the challenge's tables.
+    # Scored and unscored diagnoses, determined by hand from the challenge's tables.
     assert {code: names[code] for code in ("164889003", "426783006", "164884008", "67741000119109")} == {
         "164889003": "AF", "426783006": "NSR", "164884008": "VEB", "67741000119109": "LAE",
     }  # fmt: skip
 
 
-def test_records_of_a_tree(tmp_path: Path) -> None:
+def test_find_wfdb_records(tmp_path: Path) -> None:
     for name in ("b/X2.hea", "b/X2.mat", "b/X1.hea", "a/X3.hea", "a/X3.dat", "a/X9.mat"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")

@@ -18,7 +18,7 @@ from melp.errors import MelpError
 from small_corpora import MIMIC_LEADS, make_mimic, mimic_signal
 
 RECORDS = 240
-# What is wrong with the records of a number in each 40, six times over.
+# Positions, in every 40 records, of those with a defect.
 SHORT, NAN, ZERO, MISSING, FLAT, BARE = 7, 11, 13, 17, 19, 23
 REPORTS = (
     (["Sinus rhythm", "Normal ECG"], ("sinus rhythm", "normal ecg")),
@@ -34,7 +34,7 @@ REPORTS = (
 
 
 def report_of(number: int) -> tuple[list[str], tuple[str, ...]]:
-    """Lines and statements of a record."""
+    """Return lines and statements of a record."""
     if number % 40 == SHORT:
         return ["Sinus rhythm", "---"], ("sinus rhythm",)
     if number % 40 == BARE:
@@ -78,19 +78,24 @@ def store(built: Summary) -> Store:
     return Store(built.path)
 
 
-def test_counts_of_what_is_left_out(built: Summary) -> None:
-    each = RECORDS // 40
-    assert built.dropped == {"report under 4 words": 2 * each, "NaN": each, "all zero": each, "flat": each}
-    assert built.missing == each
-    assert built.records == RECORDS - 6 * each
+def test_counts_of_excluded_records(built: Summary) -> None:
+    count = RECORDS // 40
+    assert built.dropped == {
+        "report under 4 words": 2 * count,
+        "NaN": count,
+        "all zero": count,
+        "flat": count,
+    }
+    assert built.missing == count
+    assert built.records == RECORDS - 6 * count
 
 
-def test_order_is_restored(store: Store, good: list[np.ndarray]) -> None:
+def test_leads_are_reordered(store: Store, good: list[np.ndarray]) -> None:
     standard = [MIMIC_LEADS.index(lead) for lead in LEADS]
     assert standard != list(range(12))
     for row, name in enumerate(store.index["id"]):
         digital = good[(int(name) - 40000000) % len(good)]
-        # A step is 5 microvolt.
+        # A step is 5 microvolts.
         np.testing.assert_array_equal(store.signals(np.array([row]))[0], 5 * digital[standard])
     for name in store.index["id"][::20]:
         ecg = store.ecg(name)
@@ -102,11 +107,11 @@ def test_order_is_restored(store: Store, good: list[np.ndarray]) -> None:
 
 
 def test_statements(store: Store) -> None:
-    wanted = {str(40000000 + number): list(report_of(number)[1]) for number in range(RECORDS)}
+    expected = {str(40000000 + number): list(report_of(number)[1]) for number in range(RECORDS)}
     assert {row.id: row.statements for row in store.index.itertuples()} == {
-        name: wanted[name] for name in store.index["id"]
+        name: expected[name] for name in store.index["id"]
     }
-    # Of each 120 records in turn: 34 with two statements, 34 with four, 34 with one.
+    # Of every 120 records, 34 have two statements, 34 have four and 34 have one.
     counts = Counter(len(statements) for statements in store.index["statements"])
     assert counts == {2: 68, 4: 68, 1: 68}
 
@@ -120,24 +125,22 @@ def test_patients_stay_in_one_fold(store: Store) -> None:
 
 def test_reports_of_missing_training_recordings_are_kept(tree: Path, store: Store) -> None:
     missing = [number for number in range(RECORDS) if number % 40 == MISSING]
-    wanted = {
+    expected = {
         str(40000000 + number): list(report_of(number)[1])
         for number in missing
         if held_out_fold(str(10000000 + number // 3)) < 9
     }
-    assert wanted and dict(zip(store.texts["id"], store.texts["statements"], strict=True)) == wanted
+    assert expected and dict(zip(store.texts["id"], store.texts["statements"], strict=True)) == expected
 
 
-def test_the_order_is_that_of_the_list_and_batches_do_not_matter(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_order_of_entries_does_not_depend_on_batches(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = list(list_entries(tree, Options()).entries)
     assert [entry.id for entry in whole] == [str(40000000 + number) for number in range(RECORDS)]
     monkeypatch.setattr(mimic_iv_ecg, "_BATCH", 7)
     assert repr(list(list_entries(tree, Options()).entries)) == repr(whole)
 
 
-def test_a_study_without_measurements_has_no_report(tmp_path: Path, good: list[np.ndarray]) -> None:
+def test_study_without_measurements(tmp_path: Path, good: list[np.ndarray]) -> None:
     tree = make_mimic(tmp_path, good[:3], [["Sinus rhythm", "Normal ECG"]] * 3)
     file = tree / "machine_measurements.csv"
     lines = file.read_text().splitlines()
@@ -151,7 +154,7 @@ def test_a_study_without_measurements_has_no_report(tmp_path: Path, good: list[n
     assert [entry.refused for entry in entries] == ["", "report under 4 words", ""]
 
 
-def test_a_flat_recording(tmp_path: Path, good: list[np.ndarray]) -> None:
+def test_flat_recording(tmp_path: Path, good: list[np.ndarray]) -> None:
     flat = np.repeat(good[0][:, :1], 5000, axis=1)
     entry = next(iter(list_entries(make_mimic(tmp_path, [flat], [["a b c d"]]), Options()).entries))
     with pytest.raises(BadRecordError, match="every lead is constant") as error:
@@ -159,7 +162,7 @@ def test_a_flat_recording(tmp_path: Path, good: list[np.ndarray]) -> None:
     assert error.value.reason == "flat"
 
 
-def test_what_is_not_mimic(tmp_path: Path, good: list[np.ndarray]) -> None:
+def test_wrong_folders(tmp_path: Path, good: list[np.ndarray]) -> None:
     with pytest.raises(MelpError, match="mimic-iv-ecg: no folder given, wanted --raw"):
         list_entries(None, Options())
     with pytest.raises(MelpError, match=r"no record_list.csv found, wanted the folder of mimic-iv-ecg"):
@@ -181,7 +184,7 @@ def test_what_is_not_mimic(tmp_path: Path, good: list[np.ndarray]) -> None:
         ("", "record_list.csv: not a CSV table"),
     ],
 )
-def test_tables_that_are_not_as_published(tmp_path: Path, content: str, message: str) -> None:
+def test_malformed_tables(tmp_path: Path, content: str, message: str) -> None:
     tree = make_mimic(tmp_path, [None], [["Sinus rhythm"]])
     (tree / "record_list.csv").write_text(content)
     with pytest.raises(MelpError, match=message):
@@ -201,10 +204,10 @@ print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 102
 
 
 @pytest.mark.slow
-def test_a_row_takes_less_than_a_kilobyte_of_memory(tmp_path: Path, good: list[np.ndarray]) -> None:
+def test_memory_per_row(tmp_path: Path, good: list[np.ndarray]) -> None:
     count = 200_000
     signals = [good[0], *[None] * (count - 1)]
-    # Some thousand wordings, most of them rare, as machines have them.
+    # Some thousand wordings, most of them rare, as in real reports.
     reports = [
         ["Sinus rhythm", f"Statement {(number * number) % 9973}", "Normal ECG"] for number in range(count)
     ]

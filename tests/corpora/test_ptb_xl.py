@@ -13,13 +13,13 @@ from melp.errors import MelpError
 from small_ptb_xl import make_tree
 
 
-def test_corpora_are_found_by_their_files() -> None:
+def test_corpora_are_files() -> None:
     assert "ptb-xl" in list_corpora()
     with pytest.raises(MelpError, match=r"corpus: 'mimic', wanted one of .*ptb-xl"):
         get_corpus("mimic")
 
 
-def test_labels_drop_the_underscore_and_keep_every_likelihood() -> None:
+def test_labels_of_any_likelihood_without_underscore() -> None:
     cell = "{'NST_': 100.0, 'ISC_': 0.0, 'STD_': 15.0, 'STE_': 1.0, 'NT_': 2.0, 'PRC(S)': 0.0, 'SR': 0.0}"
     assert labels(cell) == ("NST", "ISC", "STD", "STE", "NT", "PRC(S)", "SR")
 
@@ -28,21 +28,21 @@ def test_entries(tmp_path: Path) -> None:
     listing = list_entries(make_tree(tmp_path, 3, listed=5), Options())
     first, second, third, *rest = listing.entries
     assert (first.id, first.patient, first.fold, first.sex, first.age) == ("1", "101", 1, "female", 41.0)
-    assert second.age == 90 and second.sex == "male"  # 300 hides every age over 89
+    assert second.age == 90 and second.sex == "male"  # 300 means over 89
     assert third.report == ""
     assert [(entry.id, entry.source) for entry in rest] == [("4", None), ("5", None)]
     assert listing.text_folds == (1, 2, 3, 4, 5, 6, 7, 8)
     assert load(first).rate == 500
 
 
-def test_unknown_age_stays_unknown(tmp_path: Path) -> None:
+def test_unknown_age(tmp_path: Path) -> None:
     table = pd.read_csv(make_tree(tmp_path, 1) / "ptbxl_database.csv")
     table["age"] = float("nan")
     table.to_csv(tmp_path / "ptbxl_database.csv", index=False)
     assert math.isnan(next(iter(list_entries(tmp_path, Options()).entries)).age)
 
 
-def test_the_100_hz_recording_only_where_it_is_enough(tmp_path: Path) -> None:
+def test_100_hz_recordings_only_for_low_rates(tmp_path: Path) -> None:
     both = make_tree(tmp_path / "both", 2, rates=(500, 100))
     assert load(next(iter(list_entries(both, Options(rate=100)).entries))).rate == 500
     low = make_tree(tmp_path / "low", 2, rates=(100,))
@@ -51,14 +51,14 @@ def test_the_100_hz_recording_only_where_it_is_enough(tmp_path: Path) -> None:
         list(list_entries(low, Options(rate=500)).entries)
 
 
-def test_a_record_without_its_signal_file_is_missing(tmp_path: Path) -> None:
+def test_record_without_signal_file(tmp_path: Path) -> None:
     tree = make_tree(tmp_path, 2)
     (tree / "records500/00000/00002_hr.dat").unlink()
     entries = list_entries(tree, Options()).entries
     assert [entry.id for entry in entries if entry.source is None] == ["2"]
 
 
-def test_what_is_not_ptb_xl(tmp_path: Path) -> None:
+def test_errors(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="ptb-xl: no folder given, wanted --raw"):
         list_entries(None, Options())
     with pytest.raises(MelpError, match=r"no ptbxl_database.csv found, wanted the folder of ptb-xl"):
@@ -77,7 +77,7 @@ def test_what_is_not_ptb_xl(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-def test_the_real_table(ptb_xl: Path) -> None:
+def test_real_table(ptb_xl: Path) -> None:
     entries = list(list_entries(ptb_xl, Options()).entries)
     present = [entry for entry in entries if entry.source is not None]
     table = pd.read_csv(ptb_xl / "ptbxl_database.csv", index_col="ecg_id")

@@ -1,4 +1,4 @@
-"""The synthetic corpus: determinism, patients, codes, reports, and real recordings beside it."""
+"""The synthetic corpus: determinism, patients, codes and reports, and comparison with real recordings."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from melp.simulator.report import write_report
 from melp.tasks import get_task
 
 
-def test_beats_are_where_the_qrs_is() -> None:
+def test_beats_are_at_the_qrs() -> None:
     for code in ("NORM", "CLBBB", "PACE"):
-        made = clean(code, seed=2)
-        size = np.linalg.norm(made.signal, axis=0)
-        for beat in made.beats[1:-1]:
+        recording = clean(code, seed=2)
+        size = np.linalg.norm(recording.signal, axis=0)
+        for beat in recording.beats[1:-1]:
             around = size[beat - 60 : beat + 61]
             assert size[beat - 2 : beat + 3].max() > 0.75 * around.max()
 
 
-def test_same_seed_same_bytes_whatever_is_built_beside_it() -> None:
+def test_records_depend_only_on_seed_and_index() -> None:
     few, many = list(simulate_records(4, 11, 100)), list(simulate_records(9, 11, 100))
     alone = [simulate_record(index, 11, 100) for index in (3, 2, 1, 0)][::-1]
     for one, other, third in zip(few, many, alone, strict=False):
@@ -46,28 +46,32 @@ def test_same_seed_same_bytes_whatever_is_built_beside_it() -> None:
     assert simulate_record(0, 12, 100).ecg.signal.tobytes() != few[0].ecg.signal.tobytes()
 
 
-def test_entries_are_the_records() -> None:
+def test_entries_equal_the_records() -> None:
     entries = list(list_entries(None, Options(rate=100, seconds=10, records=12, seed=4)).entries)
     assert len({entry.id for entry in entries}) == 12
     for index, entry in enumerate(entries):
-        made, ecg = simulate_record(index, 4, 100), load(entry)
-        assert isinstance(ecg, ECG) and ecg.signal.tobytes() == made.ecg.signal.tobytes()
-        assert ecg.meta["statements"] == list(made.statements)
-        assert ecg.meta["beats"] == made.beats.tolist()
-        assert (entry.labels, entry.patient, entry.fold) == (made.codes, made.patient, made.fold)
-        assert (entry.age, entry.sex) == (made.age, made.sex)
+        record, ecg = simulate_record(index, 4, 100), load(entry)
+        assert isinstance(ecg, ECG) and ecg.signal.tobytes() == record.ecg.signal.tobytes()
+        assert ecg.meta["statements"] == list(record.statements)
+        assert ecg.meta["beats"] == record.beats.tolist()
+        assert (entry.labels, entry.patient, entry.fold) == (
+            record.codes,
+            record.patient,
+            record.fold,
+        )
+        assert (entry.age, entry.sex) == (record.age, record.sex)
 
 
-def test_store_keeps_beats_and_their_kinds(synthetic_store: Path) -> None:
+def test_store_contains_beats_and_kinds(synthetic_store: Path) -> None:
     index = Store(synthetic_store).index
     for row in range(0, 120, 17):
-        made = simulate_record(row, 0, 100)
-        assert index["beats"][row] == made.beats.tolist() and len(made.beats) > 2
-        assert index["beat_kinds"][row] == list(made.kinds)
+        recording = simulate_record(row, 0, 100)
+        assert index["beats"][row] == recording.beats.tolist() and len(recording.beats) > 2
+        assert index["beat_kinds"][row] == list(recording.kinds)
     assert {kind for kinds in index["beat_kinds"] for kind in kinds} >= {"N", "V"}
 
 
-def test_what_is_shown_does_not_depend_on_the_rate() -> None:
+def test_content_does_not_depend_on_the_rate() -> None:
     for code in ("NORM", "AFIB", "CRBBB", "PVC"):
         fine, coarse = clean(code, seed=3), clean(code, seed=3, rate=100)
         np.testing.assert_allclose(fine.signal[:, ::5], coarse.signal, atol=1e-5)
@@ -76,7 +80,7 @@ def test_what_is_shown_does_not_depend_on_the_rate() -> None:
     assert simulate_record(5, 2, 257).ecg.signal.shape == (12, 2570)
 
 
-def test_patients_stay_in_one_fold_and_some_come_again() -> None:
+def test_patients_have_one_fold_and_several_records() -> None:
     folds, counts = defaultdict(set), defaultdict(int)
     for index in range(500):
         patient = patient_of(index, 1)
@@ -90,7 +94,7 @@ def test_patients_stay_in_one_fold_and_some_come_again() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**40), st.integers(18, 94))
-def test_drawn_conditions_go_together(seed: int, age: int) -> None:
+def test_drawn_conditions_are_compatible(seed: int, age: int) -> None:
     drawn = draw_conditions(np.random.default_rng(seed), age)
     assert drawn
     assert all(
@@ -100,7 +104,7 @@ def test_drawn_conditions_go_together(seed: int, age: int) -> None:
     )
 
 
-def test_every_class_of_the_task_is_drawn_and_every_condition_has_words() -> None:
+def test_classes_are_drawn_and_conditions_have_phrases() -> None:
     entries = list(list_entries(None, Options(records=1500, seed=0)).entries)
     counts = {name: sum(name in entry.labels for entry in entries) for name in get_task("synthetic").classes}
     assert min(counts.values()) > 25 and len(counts) >= 20
@@ -108,17 +112,17 @@ def test_every_class_of_the_task_is_drawn_and_every_condition_has_words() -> Non
     assert all(len({*machine, *doctor}) >= 2 for machine, doctor in FINDINGS.values())
 
 
-def test_statements_are_controlled_and_say_what_is_there() -> None:
-    said = defaultdict(set)
+def test_statements_are_controlled_and_describe_the_condition() -> None:
+    reports_of = defaultdict(set)
     for code in CONDITIONS:
         for seed in range(15):
-            made = clean(code, seed=seed, rate=100)
-            report = write_report(frozenset({code}), made, np.random.default_rng([seed, 1]))
+            recording = clean(code, seed=seed, rate=100)
+            report = write_report(frozenset({code}), recording, np.random.default_rng([seed, 1]))
             for statement in report:
                 assert statement == statement.lower().strip() and statement
                 assert not statement.endswith(".") and "{" not in statement
             own = (
-                T_INVERSION[made.territory]
+                T_INVERSION[recording.territory]
                 if code == "INVT"
                 else FINDINGS.get(code, (("normal", "no definite"),))
             )
@@ -130,19 +134,19 @@ def test_statements_are_controlled_and_say_what_is_there() -> None:
             )
             assert ("fibrillation" in " ".join(report)) <= (code == "AFIB")
             assert (re.search(r"infarct|scar|injury", " ".join(report)) is not None) <= ("MI" in code)
-            said[code].add(tuple(report))
-    assert min(len(reports) for reports in said.values()) >= 6, "varied wording"
+            reports_of[code].add(tuple(report))
+    assert min(len(reports) for reports in reports_of.values()) >= 6, "too few wordings"
 
 
-def test_heart_rate_alone_does_not_tell_the_classes() -> None:
+def test_heart_rate_does_not_separate_the_classes() -> None:
     from sklearn.metrics import roc_auc_score
     from sklearn.neighbors import KNeighborsClassifier
 
-    made = list(simulate_records(900, 2, 50))
-    rate = np.array([[60 * 50 / np.diff(one.beats).mean()] for one in made])
+    recording = list(simulate_records(900, 2, 50))
+    rate = np.array([[60 * 50 / np.diff(one.beats).mean()] for one in recording])
     classes = get_task("synthetic").classes
-    labels = np.array([[name in one.codes for name in classes] for one in made])
-    test = np.array([one.fold > 6 for one in made])
+    labels = np.array([[name in one.codes for name in classes] for one in recording])
+    test = np.array([one.fold > 6 for one in recording])
     scores = KNeighborsClassifier(40).fit(rate[~test], labels[~test]).predict_proba(rate[test])
     areas = [
         roc_auc_score(labels[test, k], scores[k][:, 1]) for k in range(len(classes)) if labels[test, k].any()
@@ -152,8 +156,8 @@ def test_heart_rate_alone_does_not_tell_the_classes() -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize(("code", "few"), [("NORM", 5), ("CLBBB", 8), ("CRBBB", 4), ("LAFB", 4)])
-def test_leads_have_the_sign_of_real_recordings_of_the_code(ptb_xl: Path, code: str, few: int) -> None:
-    """Where the greatest deflection of a lead is clearly up or down in real recordings, so it is in ours."""
+def test_leads_have_the_sign_of_real_recordings(ptb_xl: Path, code: str, few: int) -> None:
+    """The main deflection of a lead has the same sign if it is clear in real recordings."""
     table = pd.read_csv(ptb_xl / "ptbxl_database.csv")
     chosen = table[table.scp_codes.str.contains(f"'{code}': 100")].filename_hr
     files = [ptb_xl / name for name in chosen if (ptb_xl / f"{name}.dat").is_file()][:25]

@@ -1,4 +1,4 @@
-"""One's own recordings from a CSV: every column, every fault, and a task on them."""
+"""Your own recordings from a CSV table: columns, errors, and a task."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def entries(raw: Path, text: str, encoding: str = "utf-8") -> list[Entry]:
     return list(table.list_entries(raw, Options(table=file)).entries)
 
 
-def test_every_column(raw: Path) -> None:
+def test_all_columns(raw: Path) -> None:
     found = entries(
         raw,
         "path,id,patient,fold,report,age,sex,labels,AFIB,LBBB,device\n"
@@ -48,17 +48,17 @@ def test_every_column(raw: Path) -> None:
     assert found[1].labels == ("AFIB", "CD", "LBBB") and found[1].source == str(raw / "a/r2")
     assert (found[1].fold, found[1].sex, found[1].statements) == (10, "male", ())
     assert np.isnan(found[1].age)
-    # Not on disk; without a patient, the recording is a patient's own.
+    # Not on disk; without a patient, the id is the patient.
     assert (found[2].source, found[2].patient, found[2].labels) == (None, "x3", ("LBBB",))
 
 
-def test_a_path_alone(raw: Path) -> None:
+def test_only_paths(raw: Path) -> None:
     one, two = entries(raw, "path\na/r1.hea\n\na/r2.hea\n")
     assert (one.id, one.patient, one.labels, one.statements) == ("a/r1.hea", "a/r1.hea", (), ())
     assert (one.fold, two.fold) == (hashed_fold("a/r1.hea"), hashed_fold("a/r2.hea"))
 
 
-def test_folds_are_of_patients(raw: Path) -> None:
+def test_folds_are_by_patient(raw: Path) -> None:
     rows = "".join(f"r{number},p{number % 40}\n" for number in range(400))
     found = entries(raw, "path,patient\n" + rows)
     assert {entry.fold for entry in found} == set(range(1, 11))
@@ -89,13 +89,13 @@ def test_statements_and_separators(raw: Path) -> None:
         ("path,age\n,3\n", "row 2: column path: nothing found, wanted a recording"),
     ],
 )
-def test_faults_are_named_by_row_and_column(raw: Path, text: str, message: str) -> None:
+def test_errors_name_row_and_column(raw: Path, text: str, message: str) -> None:
     with pytest.raises(MelpError) as caught:
         entries(raw, text)
     assert str(caught.value) == f"{raw.parent / 'own.csv'}: {message}"
 
 
-def test_what_must_be_given(raw: Path, tmp_path: Path) -> None:
+def test_missing_table_or_folder(raw: Path, tmp_path: Path) -> None:
     with pytest.raises(MelpError, match="table: no table given, wanted --csv"):
         table.list_entries(raw, Options())
     with pytest.raises(MelpError, match="table: no folder given, wanted --raw"):
@@ -116,25 +116,25 @@ WORD = st.text(
 @given(
     st.lists(st.tuples(WORD, st.lists(WORD), st.lists(WORD), st.booleans(), st.floats(0, 150)), min_size=1)
 )
-def test_what_is_written_is_read(rows: list[tuple[str, list[str], list[str], bool, float]]) -> None:
-    """Whatever is in the cells, commas, quotes and letters of any script among it."""
+def test_round_trip(rows: list[tuple[str, list[str], list[str], bool, float]]) -> None:
+    """Cells may contain commas, quotes and letters of any script."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "own.csv")
         with file.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(["path", "id", "labels", "statements", "AFIB", "age"])
-            for number, (path, labels, said, afib, age) in enumerate(rows):
-                writer.writerow([path, number, ";".join(labels), "|".join(said), int(afib), age])
-        found = list(table.list_entries(Path(folder), Options(table=file)).entries)
-    for (_, labels, said, afib, age), entry in zip(rows, found, strict=True):
+            for number, (path, labels, statements, afib, age) in enumerate(rows):
+                writer.writerow([path, number, ";".join(labels), "|".join(statements), int(afib), age])
+        listed = list(table.list_entries(Path(folder), Options(table=file)).entries)
+    for (_, labels, statements, afib, age), entry in zip(rows, listed, strict=True):
         assert entry.labels == tuple(dict.fromkeys([*labels, *(["AFIB"] if afib else [])]))
-        assert (entry.statements, entry.age) == (tuple(said), age)
+        assert (entry.statements, entry.age) == (tuple(statements), age)
 
 
 @given(
     st.binary(max_size=60) | st.text(st.sampled_from('path,age\n01"; \x00;')).map(str.encode), st.booleans()
 )
-def test_any_bytes_are_a_table_or_one_line(content: bytes, headed: bool) -> None:
+def test_any_bytes_are_a_table_or_an_error(content: bytes, headed: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "own.csv")
         file.write_bytes((b"path,age,fold\n" if headed else b"") + content)
@@ -144,7 +144,7 @@ def test_any_bytes_are_a_table_or_one_line(content: bytes, headed: bool) -> None
             assert str(error).startswith(str(file)) and len(str(error).splitlines()) == 1
 
 
-def test_a_store_and_a_task_of_it(raw: Path, tmp_path: Path) -> None:
+def test_store_and_task(raw: Path, tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text(
         "path,patient,fold,report,AFIB,LBBB\na/r1,1,1,sinus rhythm. normal ecg,0,0\n"
         "a/r2,2,9,atrial fibrillation,1,0\na/r3,3,10,,1,1\n"

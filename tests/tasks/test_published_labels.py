@@ -1,4 +1,4 @@
-"""Label files as published: found, read as they are, refused where they are something else."""
+"""Published label files: search, content, and errors for other formats."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SIZES = {
 
 @pytest.fixture
 def index() -> pd.DataFrame:
-    """Forty records, each with one of three rhythms."""
+    """Return forty records with one of three rhythms each."""
     codes = [["AFIB"], ["SR", "SBRAD"], ["STACH"], ["PACE", "AFIB"]]
     return pd.DataFrame(
         {
@@ -38,7 +38,7 @@ def index() -> pd.DataFrame:
     )
 
 
-def test_files_are_found_at_any_depth_and_read_in_their_order(tmp_path: Path, index: pd.DataFrame) -> None:
+def test_files_at_any_depth_are_read_in_their_order(tmp_path: Path, index: pd.DataFrame) -> None:
     task = get_task("ptbxl-rhythm")
     write_files(tmp_path / "src" / "rhythm", index, swapped=("AFIB", "SR"))
     files = read_label_files(tmp_path, task)
@@ -48,13 +48,13 @@ def test_files_are_found_at_any_depth_and_read_in_their_order(tmp_path: Path, in
     assert [order.index(name) for name in files["test"].labels.columns][6:8] == [7, 6]
     labels = task.labels(index)
     for split in SPLITS:
-        found = files[split].labels
-        pd.testing.assert_frame_equal(found[order], labels.loc[found.index])
+        published = files[split].labels
+        pd.testing.assert_frame_equal(published[order], labels.loc[published.index])
         assert list(files[split].about.columns) == ["ecg_id", *(f"about{number}" for number in range(5))]
     assert [len(files[split].labels) for split in SPLITS] == [32, 4, 4]
 
 
-def test_ids_are_those_of_the_stores(tmp_path: Path) -> None:
+def test_ids_equal_those_of_stores(tmp_path: Path) -> None:
     classes = {name: [0, 1] for name in get_task("csn").classes}
     paths = ["/chapman/WFDBRecords/08/089/JS08246.mat", "/chapman/WFDBRecords/10/109/JS10387.mat"]
     for split in SPLITS:
@@ -77,7 +77,7 @@ def test_ids_are_those_of_the_stores(tmp_path: Path) -> None:
     ]
 
 
-def test_the_same_file_twice_is_one_and_two_files_are_refused(tmp_path: Path, index: pd.DataFrame) -> None:
+def test_copies_of_a_file_must_be_equal(tmp_path: Path, index: pd.DataFrame) -> None:
     task = get_task("ptbxl-rhythm")
     write_files(tmp_path / "melp", index)
     shutil.copytree(tmp_path / "melp", tmp_path / "merl")
@@ -99,16 +99,14 @@ def test_the_same_file_twice_is_one_and_two_files_are_refused(tmp_path: Path, in
         ("ecg_id", '"', "not a CSV table"),
     ],
 )
-def test_a_file_of_another_form_is_named(
-    tmp_path: Path, index: pd.DataFrame, before: str, after: str, message: str
-) -> None:
+def test_malformed_files(tmp_path: Path, index: pd.DataFrame, before: str, after: str, message: str) -> None:
     file = write_files(tmp_path, index) / "ptbxl_rhythm_test.csv"
     file.write_text(file.read_text().replace(before, after))
     with pytest.raises(MelpError, match=rf"ptbxl_rhythm_test\.csv: {message}"):
         read_label_files(tmp_path, get_task("ptbxl-rhythm"))
 
 
-def test_absent_files_are_named(tmp_path: Path) -> None:
+def test_missing_files(tmp_path: Path) -> None:
     with pytest.raises(MelpError, match=r"no ptbxl_form_train\.csv found, wanted the label files of MERL"):
         read_label_files(tmp_path, get_task("ptbxl-form"))
     with pytest.raises(MelpError, match="nowhere: no such folder"):
@@ -119,7 +117,7 @@ def test_absent_files_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", list(SIZES))
-def test_published_sizes_to_the_record(name: str, recordings: Path) -> None:
+def test_published_sizes(name: str, recordings: Path) -> None:
     task = get_task(name)
     files = read_label_files(recordings / "published-splits", task)
     assert tuple(len(files[split].labels) for split in SPLITS) == SIZES[name]
@@ -129,8 +127,8 @@ def test_published_sizes_to_the_record(name: str, recordings: Path) -> None:
 
 
 @pytest.mark.data
-def test_a_perfect_probe_gets_0_934_of_the_published_subclasses(recordings: Path) -> None:
-    """Columns of three classes change places between training and tests, and the loader goes by position."""
+def test_auroc_of_a_perfect_probe_on_the_published_subclasses(recordings: Path) -> None:
+    """The published loader reads columns by position, but three classes have other positions in the tests."""
     files = read_label_files(recordings / "published-splits", get_task("ptbxl-sub"))
     test, names = files["test"].labels, files["train"].labels.columns
     areas = pd.Series(auroc(test[names].to_numpy(dtype=float), test.to_numpy()), index=names)
@@ -140,8 +138,8 @@ def test_a_perfect_probe_gets_0_934_of_the_published_subclasses(recordings: Path
 
 
 @pytest.mark.data
-def test_exact_codes_against_the_published_columns_of_csn(recordings: Path) -> None:
-    """Areas of a perfect model on the published test file, where a column holds substrings."""
+def test_exact_codes_and_the_published_columns_of_csn(recordings: Path) -> None:
+    """AUROC of a perfect model on the published test file, whose columns are derived from substrings."""
     task = get_task("csn")
     file = read_label_files(recordings / "published-splits", task)["test"]
     codes = file.about["diagnose"].str.split(",")
@@ -150,7 +148,7 @@ def test_exact_codes_against_the_published_columns_of_csn(recordings: Path) -> N
     areas = pd.Series(auroc(exact.to_numpy(dtype=float), file.labels.to_numpy()), index=task.classes)
     wrong = areas[areas < 1].round(2).to_dict()
     assert wrong == {"VB": 0.5, "2AVB": 0.88, "SA": 0.87, "CR": 0.62, "AF": 0.85, "AVB": 0.62, "ST": 0.9}
-    assert not (exact & ~file.labels).any(axis=None), "a substring is found wherever the code is"
+    assert not (exact & ~file.labels).any(axis=None), "a code also matches as a substring"
     assert int(file.labels["VB"].sum()) == 169 and int(exact["VB"].sum()) == 0
 
 

@@ -26,7 +26,7 @@ PTBXL = {
 }
 SPLITS = {"train": "train_folds", "val": "validation_folds", "test": "test_folds"}
 OTHERS = ("cpsc2018", "csn", "csn-extended", "code-test")
-# Records of PTB-XL 1.0.1 that 1.0.3 has no longer, and those with other codes.
+# Records of PTB-XL 1.0.1 that were removed in 1.0.3, and those with other codes.
 REMOVED = {
     137, 139, 140, 141, 142, 143, 145, 456, 458, 459, 461, 462, 2506, 2511, 3795, 3798, 3800, 3801, 3832,
     5817, 7777, 7779, 7782, 9821, 9825, 9888, 11810, 11814, 11815, 11817, 11838, 13791, 13793, 13796, 13797,
@@ -60,7 +60,7 @@ def test_number_of_classes(name: str, classes: int) -> None:
 
 
 @pytest.mark.parametrize("name", [*PTBXL, *OTHERS])
-def test_prompts_are_single_statements_in_the_wording_of_reports(name: str) -> None:
+def test_prompts_are_single_controlled_statements(name: str) -> None:
     task = get_task(name)
     for label, prompts in task.prompts.items():
         assert 3 <= len(prompts) <= 8, label
@@ -71,7 +71,7 @@ def test_prompts_are_single_statements_in_the_wording_of_reports(name: str) -> N
     assert max(counts.values()) == 1, [prompt for prompt, count in counts.items() if count > 1]
 
 
-def test_known_defects_of_the_published_prompts_are_absent() -> None:
+def test_prompts_have_no_known_defects_of_the_published_ones() -> None:
     def words(task: str, label: str) -> str:
         return " | ".join(get_task(task).prompts[label])
 
@@ -89,7 +89,7 @@ def test_known_defects_of_the_published_prompts_are_absent() -> None:
     assert "fascicular" not in words("cpsc2018", "CLBBB") and "flutter" not in words("code-test", "AF")
 
 
-def test_the_folds_of_every_task_fit_its_corpus() -> None:
+def test_folds_fit_the_corpus() -> None:
     for name in (*PTBXL, *OTHERS):
         task = get_task(name)
         assert task.train_folds == (1, 2, 3, 4, 5, 6, 7, 8)
@@ -98,7 +98,7 @@ def test_the_folds_of_every_task_fit_its_corpus() -> None:
     assert get_task("code-test").train_corpus == "code-15"
 
 
-def test_an_extended_task_has_the_classes_of_the_other_first() -> None:
+def test_extended_task_begins_with_the_classes_of_its_base() -> None:
     plain, extended = get_task("csn"), get_task("csn-extended")
     assert extended.classes[:38] == plain.classes and "SB" in extended.classes[38:]
     assert extended.corpus == "csn" and extended.published is None
@@ -109,7 +109,7 @@ def test_an_extended_task_has_the_classes_of_the_other_first() -> None:
     assert all(plain.codes[name] == (name,) for name in plain.classes), "by exact acronym"
 
 
-def test_csn_counts_codes_and_not_parts_of_them() -> None:
+def test_csn_matches_whole_codes() -> None:
     index = pd.DataFrame({"id": ["a", "b", "c", "d"], "labels": [["AFIB"], ["STTC", "1AVB"], ["SB"], ["AF"]]})
     table = get_task("csn").labels(index)
     assert list(table.columns[table.loc["a"]]) == ["AFIB"]
@@ -124,8 +124,8 @@ def test_csn_counts_codes_and_not_parts_of_them() -> None:
     seed=st.integers(0, 1000),
     strange=st.lists(st.text(max_size=5), max_size=3),
 )
-def test_labels_equal_the_slow_twin(name: str, seed: int, strange: list[str]) -> None:
-    """Whole codes, whatever else a record says."""
+def test_labels_equal_a_slow_version(name: str, seed: int, strange: list[str]) -> None:
+    """Codes match as a whole, whatever other labels a record has."""
     task, draw = get_task(name), random.Random(seed)
     known = [code for codes in task.codes.values() for code in codes]
     parts = [code[:-1] for code in known] + [code + "1" for code in known]
@@ -139,13 +139,13 @@ def test_labels_equal_the_slow_twin(name: str, seed: int, strange: list[str]) ->
             assert set(table.columns[table.loc[row]]) == cases
 
 
-def test_records_without_a_class_are_negatives_where_every_record_was_read() -> None:
+def test_every_record_includes_negatives_of_all_classes() -> None:
     index = pd.DataFrame({"id": ["0", "1"], "labels": [[], ["1dAVb", "normal_ecg"]]})
     table = get_task("code-test").labels(index)
     assert table.loc["0"].tolist() == [False] * 6 and table.loc["1", "1dAVb"]
 
 
-def test_a_task_of_ones_own_is_a_file(tmp_path: Path) -> None:
+def test_task_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text(
         "classes:\n  A: {prompts: first finding}\n  B: {codes: [C, 7], prompts: [second, third]}\n"
@@ -157,7 +157,7 @@ def test_a_task_of_ones_own_is_a_file(tmp_path: Path) -> None:
     assert task.train_folds == (1, 2, 3, 4, 5, 6, 7, 8) and task.test_folds == (10,)
 
 
-def test_labels_count_any_code_and_leave_uncovered_records_out() -> None:
+def test_labels_match_any_code_and_exclude_other_records() -> None:
     index = pd.DataFrame(
         {
             "id": ["a", "b", "c", "d"],
@@ -181,7 +181,7 @@ def test_parse_folds() -> None:
             parse_folds(text)
 
 
-def test_errors_name_the_task_and_the_field() -> None:
+def test_errors_name_task_and_field() -> None:
     with pytest.raises(MelpError, match=r"'ptbxl-supper'.*ptbxl-super"):
         get_task("ptbxl-supper")
     content = {"name": "x", "corpus": "y", "train_folds": [1], "validation_folds": [2], "test_folds": [3]}
@@ -208,14 +208,14 @@ def test_errors_name_the_task_and_the_field() -> None:
 
 @pytest.fixture(scope="module")
 def ptb_xl_index(ptb_xl: Path) -> pd.DataFrame:
-    """Codes and folds of the whole database."""
+    """Return codes and folds of the whole database."""
     table = pd.read_csv(ptb_xl / "ptbxl_database.csv")
     codes = [[code.strip("_") for code in ast.literal_eval(text)] for text in table["scp_codes"]]
     return pd.DataFrame({"id": table["ecg_id"], "fold": table["strat_fold"], "labels": codes})
 
 
 @pytest.mark.data
-def test_classes_hold_the_codes_of_the_corpus(ptb_xl: Path) -> None:
+def test_codes_of_classes_equal_those_of_the_corpus(ptb_xl: Path) -> None:
     columns = {"ptbxl-super": "diagnostic_class", "ptbxl-sub": "diagnostic_subclass"}
     with (ptb_xl / "scp_statements.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -231,8 +231,8 @@ def test_classes_hold_the_codes_of_the_corpus(ptb_xl: Path) -> None:
 
 
 @pytest.mark.data
-def test_labels_equal_the_published_ones_by_name(ptb_xl_index: pd.DataFrame, recordings: Path) -> None:
-    """The published files follow PTB-XL 1.0.3: 38 records fewer than 1.0.1, ten with other codes."""
+def test_labels_equal_the_published_ones(ptb_xl_index: pd.DataFrame, recordings: Path) -> None:
+    """The published files follow PTB-XL 1.0.3: 38 records less than 1.0.1, ten with other codes."""
     folds = ptb_xl_index.set_index("id")["fold"]
     extra: set[int] = set()
     changed: set[int] = set()
@@ -256,10 +256,8 @@ def test_labels_equal_the_published_ones_by_name(ptb_xl_index: pd.DataFrame, rec
 
 @pytest.mark.data
 @pytest.mark.parametrize(("name", "published"), [("csn", 20), ("cpsc2018", 11)])
-def test_labels_of_real_recordings_equal_the_published_ones(
-    name: str, published: int, recordings: Path
-) -> None:
-    """Those of CSN that are not published have a code without an acronym, or SB alone."""
+def test_labels_of_real_recordings_equal_the_published(name: str, published: int, recordings: Path) -> None:
+    """Recordings of CSN that are not published have a code without an acronym, or only SB."""
     corpus, task = get_corpus(name), get_task(name)
     entries = corpus.list_entries(recordings / name, Options()).entries
     found = [(entry.id, corpus.load(entry).meta["labels"]) for entry in entries if entry.source is not None]
@@ -268,7 +266,7 @@ def test_labels_of_real_recordings_equal_the_published_ones(
     theirs = pd.concat([file.labels for file in files.values()])
     both = ours.index[ours.index.isin(theirs.index)]
     assert len(both) == published
-    # No substring of a code happens to be another in these.
+    # In these recordings, no code is a substring of another.
     pd.testing.assert_frame_equal(ours.loc[both], theirs.loc[both, list(task.classes)])
     for codes in index.set_index("id")["labels"].drop(both):
         assert codes == ["SB"] or any(code.isdigit() for code in codes)
