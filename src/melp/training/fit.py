@@ -6,6 +6,7 @@ import logging
 import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -173,14 +174,26 @@ def fit(
         callbacks.append(ProgressBar(title, module.steps))
     trainer = _trainer(config, module.optimiser_config.clip, interval, validation is not None, callbacks)
     data = PretrainingData(train, validation, config, module.steps)
-    file = folder / CHECKPOINT
-    if checkpoint := read_checkpoint(folder):
-        tensors = checkpoint["state_dict"].items()
-        check_tensors(file, {name.removeprefix("method."): value for name, value in tensors}, module.method)
+    with _keyboard_interrupt():
+        trainer.fit(module, data, ckpt_path=_checkpoint_of(folder, module), weights_only=True)
+
+
+def _checkpoint_of(folder: Path, module: PretrainingModule) -> str | None:
+    """Return the checkpoint to resume from, after checking that it fits the module."""
+    file, checkpoint = folder / CHECKPOINT, read_checkpoint(folder)
+    if not checkpoint:
+        return None
+    tensors = checkpoint["state_dict"].items()
+    check_tensors(file, {name.removeprefix("method."): value for name, value in tensors}, module.method)
+    return str(file)
+
+
+@contextmanager
+def _keyboard_interrupt() -> Iterator[None]:
+    """Raise KeyboardInterrupt on Ctrl-C; Lightning exits with code 1 instead, and ignores the next Ctrl-C."""
     try:
-        trainer.fit(module, data, ckpt_path=str(file) if checkpoint else None, weights_only=True)
+        yield
     except SystemExit as stopped:
-        # Lightning turns Ctrl-C into exit code 1, and the process ignores Ctrl-C from then on.
         if not isinstance(stopped.__context__, KeyboardInterrupt):
             raise
         signal.signal(signal.SIGINT, signal.default_int_handler)
