@@ -24,17 +24,18 @@ class ViewsConfig(EncoderConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choices("method", self, {"augmentation": sorted(AUGMENTATIONS)})
-        augmentation_of(self.augmentation, self.augmentation_options)
+        augmentation_of(self, "augmentation")
 
 
-def augmentation_of(name: str, options: dict[str, Any]) -> Augmentation:
-    """Return a named set of augmentations with some fields changed.
+def augmentation_of(config: EncoderConfig, option: str) -> Augmentation:
+    """Return the augmentations that an option names, with the changes of `OPTION_options`.
 
     Raises:
-        MelpError: an option is unknown or out of range.
+        MelpError: the name or a field is unknown, or a value is out of range.
     """
-    return Augmentation.from_dict({**vars(AUGMENTATIONS[name]), **options})
+    check_choices("method", config, {option: sorted(AUGMENTATIONS)})
+    fields = vars(AUGMENTATIONS[getattr(config, option)]) | getattr(config, f"{option}_options")
+    return Augmentation.from_dict(fields)
 
 
 def halves_of(ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch*2 lead half"]:
@@ -47,21 +48,22 @@ def two_views(
     batch: Batch, config: ViewsConfig, inputs: Inputs
 ) -> tuple[Float[Tensor, "batch lead time"], Float[Tensor, "batch lead time"]]:
     """Return two views of each recording, a function of its key."""
-    name, options = config.augmentation, config.augmentation_options
-    return view_of(batch, name, options, inputs, 0), view_of(batch, name, options, inputs, 1)
+    return view_of(batch, config, "augmentation", inputs, 0), view_of(
+        batch, config, "augmentation", inputs, 1
+    )
 
 
 def view_of(
-    batch: Batch, name: str, options: dict[str, Any], inputs: Inputs, stream: int
+    batch: Batch, config: EncoderConfig, option: str, inputs: Inputs, stream: int
 ) -> Float[Tensor, "batch lead time"]:
-    """Return a view of each recording under a named set of augmentations.
+    """Return a view of each recording.
 
     Args:
         batch: ECGs and keys.
-        name: name of the augmentations.
-        options: fields that differ.
+        config: options of the method.
+        option: name of the option with the augmentations.
         inputs: sampling rate and leads.
         stream: number of the view; views with different numbers are drawn independently.
     """
-    augmentation = augmentation_of(name, options)
+    augmentation = augmentation_of(config, option)
     return make_view(batch["ecg"], batch["key"], augmentation, inputs.rate, stream, inputs.names)

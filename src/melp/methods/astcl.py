@@ -10,10 +10,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from melp.augment import AUGMENTATIONS
 from melp.augment.leads import mask_leads
 from melp.augment.random import combine
-from melp.errors import MelpError, check_choices, check_ranges
+from melp.errors import MelpError, check_ranges
 from melp.losses.gather import gather, share_of_mean
 from melp.losses.gradient_reversal import reverse_gradient
 from melp.losses.negative_cosine import negative_cosine
@@ -56,8 +55,7 @@ class ASTCLConfig(EncoderConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choices("method", self, {"noise": sorted(AUGMENTATIONS)})
-        augmentation_of(self.noise, self.noise_options)
+        augmentation_of(self, "noise")
         weights = tuple(f"{name}_weight" for name in ("adversarial", "spatiotemporal", "patient"))
         sizes = ("lowest", "highest", "dim", "hidden", "discriminator")
         check_ranges("method", self, {"hidden_leads": (0, 0.99)}, above=sizes + weights)
@@ -130,7 +128,7 @@ class ASTCL(Method):
     def _pieces(self, batch: Batch) -> Float[Tensor, "2 2 batch lead half"]:
         """Return both halves of the noisy and the denoised view, with some leads of each masked."""
         ecg, keys, config = batch["ecg"], batch["key"], self.config
-        noisy = view_of(batch, config.noise, config.noise_options, self.inputs, 0)
+        noisy = view_of(batch, config, "noise", self.inputs, 0)
         denoised = band_pass(ecg, self.inputs.rate, config.lowest, config.highest)
         half = ecg.shape[-1] // 2
         halves = [view[..., start : start + half] for view in (noisy, denoised) for start in (0, half)]

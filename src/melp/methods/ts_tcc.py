@@ -10,9 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from melp.augment import AUGMENTATIONS
 from melp.augment.random import combine, uniform
-from melp.errors import MelpError, check_choices, check_ranges
+from melp.errors import MelpError, check_ranges
 from melp.losses.gather import gather
 from melp.losses.nt_xent import nt_xent
 from melp.losses.temporal_contrast import temporal_contrast
@@ -60,12 +59,11 @@ class TSTCCConfig(EncoderConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choices("method", self, dict.fromkeys(("weak", "strong"), sorted(AUGMENTATIONS)))
         sizes = ("dim", "layers", "heads", "feedforward", "temperature", "temporal_weight", "horizon")
         limits = dict.fromkeys(("horizon", "dropout"), (0.0, 1.0)) | {"contextual_weight": (0, float("inf"))}
         check_ranges("method", self, limits, above=sizes)
         for view in ("weak", "strong"):
-            augmentation_of(getattr(self, view), getattr(self, f"{view}_options"))
+            augmentation_of(self, view)
 
 
 class TSTCC(Method):
@@ -140,9 +138,8 @@ class TSTCC(Method):
         return self._context(frames, torch.full((len(frames),), frames.shape[1] - 1, device=frames.device))
 
     def _views(self, batch: Batch) -> list[Float[Tensor, "batch lead time"]]:
-        config = self.config
-        views = ((config.weak, config.weak_options), (config.strong, config.strong_options))
-        return [view_of(batch, *view, self.inputs, stream) for stream, view in enumerate(views)]
+        options = ("weak", "strong")
+        return [view_of(batch, self.config, option, self.inputs, i) for i, option in enumerate(options)]
 
     def _frames(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch frame width"]:
         return F.normalize(self.encoder(ecg), dim=2)
