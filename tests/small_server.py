@@ -81,9 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
         site.requests.append((path, range_header))
         status = self._error_status(path)
         content = site.files.get(path, b"")
-        start = (
-            int(range_header.removeprefix("bytes=").removesuffix("-")) if range_header and site.ranges else 0
-        )
+        resumes = bool(range_header) and site.ranges
+        start = int(range_header.removeprefix("bytes=").removesuffix("-")) if resumes else 0
         if not status and start >= len(content) > 0:
             status = 416
         headers = {}

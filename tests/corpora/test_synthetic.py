@@ -54,11 +54,7 @@ def test_entries_equal_the_records() -> None:
         assert isinstance(ecg, ECG) and ecg.signal.tobytes() == record.ecg.signal.tobytes()
         assert ecg.meta["statements"] == list(record.statements)
         assert ecg.meta["beats"] == record.beats.tolist()
-        assert (entry.labels, entry.patient, entry.fold) == (
-            record.codes,
-            record.patient,
-            record.fold,
-        )
+        assert (entry.labels, entry.patient, entry.fold) == (record.codes, record.patient, record.fold)
         assert (entry.age, entry.sex) == (record.age, record.sex)
 
 
