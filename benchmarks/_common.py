@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from melp.evaluation.tables import markdown_table
-
 RESULTS = Path(__file__).parent / "results"
 """The committed results."""
 # Small corpora and reference translations are helpers of the tests.
@@ -56,14 +54,6 @@ def in_turns(sides: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
     """Time every side once per round, so that all share the load of the machine."""
     seconds = [[processor_time(work) for work in sides.values()] for _ in range(rounds)]
     return dict(zip(sides, np.array(seconds).T, strict=True))
-
-
-def speed_table(records: int, seconds: Seconds, statistic: Callable[..., float] = np.median) -> str:
-    """Return records per second of each side, and how many times as fast as the first it is."""
-    spent = {name: float(statistic(values)) for name, values in seconds.items()}
-    first = next(iter(spent.values()))
-    rows = [(name, f"{records / own:,.0f}", f"{first / own:.1f}") for name, own in spent.items()]
-    return markdown_table(("reader", "records/s", "ratio"), rows)
 
 
 def memory_of(process: int | str = "self") -> dict[str, float]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from _common import parser, publish
@@ -23,20 +24,11 @@ from melp.evaluation.tables import markdown_table
 TABLES = ("record_list.csv", "machine_measurements.csv")
 
 
-def peak(process: int) -> int:
+def peak(process: int | str) -> int:
     """Return the peak resident kilobytes of a process; 0 if it has ended."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
-
-
-def children(process: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-    except OSError:
-        return []
+    with suppress(OSError, IndexError):
+        return int(Path(f"/proc/{process}/status").read_text().partition("VmHWM:")[2].split()[0])
+    return 0
 
 
 def build(raw: Path, out: Path, workers: int) -> tuple[float, float]:
@@ -45,9 +37,11 @@ def build(raw: Path, out: Path, workers: int) -> tuple[float, float]:
     words = ["data", "build", "mimic-iv-ecg", "--raw", str(raw), "--out", str(out), "--seconds", "1"]
     kilobytes, largest = 0, 0
     with subprocess.Popen([*program, *words, "--workers", str(workers)]) as process:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         while process.poll() is None:
             kilobytes = max(kilobytes, peak(process.pid))
-            largest = max([largest, *map(peak, children(process.pid))])
+            with suppress(OSError):
+                largest = max([largest, *map(peak, children.read_text().split())])
             time.sleep(0.05)
     if process.returncode:
         sys.exit(process.returncode)

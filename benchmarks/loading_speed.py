@@ -35,13 +35,14 @@ from melp.evaluation.tables import markdown_table
 from melp.signal.preprocessing import Preprocessing
 from melp.training.fit import loader
 
-BATCH, WORKERS = 256, 2
+BATCH, WORKERS, PREPROCESSING = 256, 2, Preprocessing()
 
 
 class WFDBBatches(Dataset[dict[str, Tensor]]):
     """The records of a store, each read from its WFDB file; `ecg` is in mV."""
 
     def __init__(self, store: Store, folder: Path) -> None:
+        folder.mkdir()
         self.names = [str(folder / name) for name in store.column("id")]
         # 1,000 steps per mV: nothing is rounded.
         form = {"fmt": ["16"] * 12, "adc_gain": [1000.0] * 12, "baseline": [0] * 12}
@@ -64,7 +65,6 @@ class Side:
 
     def __init__(self, dataset: Dataset, records: int) -> None:
         self.loader = loader(dataset, Steps(records, BATCH, seed=0, last=records // BATCH), WORKERS)
-        self.preprocessing = Preprocessing()
         self.seconds: list[tuple[float, float]] = []
 
     def epoch(self) -> Tensor:
@@ -72,7 +72,7 @@ class Side:
         start, used = time.perf_counter(), self.used()
         for batch in self.loader:
             ecg = batch["ecg"] if "ecg" in batch else batch["signal"].float() / 1000
-            ecg = self.preprocessing(ecg, 500)
+            ecg = PREPROCESSING(ecg, 500)
         self.seconds.append((time.perf_counter() - start, self.used() - used))
         return ecg
 
@@ -84,13 +84,11 @@ class Side:
 
 def measure(folder: Path, records: int, rounds: int) -> dict[str, np.ndarray]:
     """Return the wall and processor seconds of each round of each side."""
-    stores = {}
+    datasets: dict[str, Dataset] = {}
     for name in ("plain", "compressed"):
         build("synthetic", None, folder / name, rate=500, records=records, compress=name == "compressed")
-        stores[f"store, {name}"] = Store(folder / name)
-    (folder / "wfdb").mkdir()
-    datasets: dict[str, Dataset] = {"wfdb.rdsamp": WFDBBatches(stores["store, plain"], folder / "wfdb")}
-    datasets |= {name: StoreBatches(store) for name, store in stores.items()}
+        datasets[f"store, {name}"] = StoreBatches(Store(folder / name))
+    datasets = {"wfdb.rdsamp": WFDBBatches(Store(folder / "plain"), folder / "wfdb"), **datasets}
     sides = {name: Side(dataset, records) for name, dataset in datasets.items()}
     for _ in range(rounds + 1):
         slow, *fast = (side.epoch() for side in sides.values())

@@ -95,7 +95,7 @@ def row_of(run: Path, supervised: dict[str, float]) -> dict[str, Any]:
     areas = macro(run)
     bare = areas.index.map(is_untrained)
     return {
-        "method": run.name.rpartition("-")[0],
+        "method": method_of(run),
         "seconds": seconds_of(run),
         "probe": areas[~bare].mean(),
         "untrained": areas[bare].mean(),
@@ -108,12 +108,15 @@ def row_of(run: Path, supervised: dict[str, float]) -> dict[str, Any]:
 def macro(folder: Path) -> pd.Series[float]:
     """Return macro AUROCs by checkpoint."""
     results = read_results(folder)
-    chosen = results[(results["metric"] == "auroc_macro") & (results["task"] == TASK)]
-    return chosen.set_index("checkpoint")["value"]
+    return results[results["metric"] == "auroc_macro"].set_index("checkpoint")["value"]
 
 
 def is_untrained(checkpoint: str) -> bool:
     return Path(checkpoint).name.startswith(UNTRAINED)
+
+
+def method_of(run: Path) -> str:
+    return run.name.rpartition("-")[0]
 
 
 def network(run: Path) -> str:
@@ -130,7 +133,7 @@ def gains(store: Store, runs: list[Path]) -> dict[str, dict[str, Any]]:
     tables: dict[str, tuple[list[pd.DataFrame], list[pd.DataFrame]]] = defaultdict(lambda: ([], []))
     for run in runs:
         for cell, scores, _ in read_predictions(run):
-            tables[run.name.rpartition("-")[0]][is_untrained(cell.checkpoint)].append(scores)
+            tables[method_of(run)][is_untrained(cell.checkpoint)].append(scores)
     return {name: asdict(compare(*both, labels, patients)) for name, both in tables.items()}
 
 

@@ -92,8 +92,8 @@ def index_of(records: int, seed: int) -> pa.Table:
     row = np.arange(records)
     empty = np.zeros(records + 1, dtype=np.int32)
     values = {
-        "id": pa.array(40_000_000 + row).cast(pa.string()),
-        "patient": pa.array(patient).cast(pa.string()),
+        "id": 40_000_000 + row,
+        "patient": patient,
         "corpus": pa.repeat("mimic-iv-ecg", records),
         "fold": patient % 10 + 1,
         "statements": statements,

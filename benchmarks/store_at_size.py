@@ -1,11 +1,12 @@
-"""Start-up of a store of 800,000 records: from opening it to the first batch of a training.
+"""A store of 800,000 records: time from opening it to the first batch, and memory of a loader's workers.
 
     python benchmarks/store_at_size.py [--records 800000] [--out benchmarks/results/store_at_size.md]
 
 Each round is a new process on one core that has imported its modules; times are processor times. Shards are
 holes in sparse files; index and manifest are as large as those of MIMIC-IV-ECG. Then a `DataLoader` with one
-worker makes that batch: once forked, the default on Linux, and once spawned, so that the worker opens the
-store again.
+worker makes the first batch: once forked, the default on Linux, and once spawned, so that the worker opens
+the store again. Last, two workers read every record of a store of 100,000; their memory is measured after
+every twentieth batch.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from melp.evaluation.tables import markdown_table
 from melp.text.tokenizer import ReportEncoder, load_tokenizer, train_tokenizer
 
 BATCH, FOLDS = 64, [1, 2, 3, 4, 5, 6, 7, 8]
+EPOCH, WORKERS, EVERY = 256, 2, 20
+"""Batch size and workers of the epoch, and batches between two measurements."""
 PARTS = (
     "open the store",
     "find its training records with a report, and their patients",
@@ -76,14 +79,31 @@ def rounds(folder: Path, method: str, count: int) -> list[np.ndarray]:
     return [np.median(values, axis=0) for values in zip(*measured, strict=True)]
 
 
+def largest_worker(store: Store) -> np.ndarray:
+    """Return the maximum memory (MB) of a worker in an epoch."""
+    # Imported here, as the processes that `measure` runs in need not load it.
+    from melp.training.fit import loader
+
+    batches = StoreBatches(store, None, ReportEncoder(train_tokenizer(phrases())))
+    steps = Steps(len(batches), EPOCH, seed=0, last=len(batches) // EPOCH)
+    epoch, measured = loader(batches, steps, WORKERS), []
+    for number, batch in enumerate(epoch):
+        assert batch["signal"].shape == (EPOCH, 12, 5000)
+        if number % EVERY == 0 or number == len(steps) - 1:
+            memories = [memory_of(worker.pid) for worker in epoch._iterator._workers]  # type: ignore[union-attr]
+            measured += [[memory[name] for name in MEMORY] for memory in memories]
+    return np.max(measured, axis=0)
+
+
 def main() -> None:
-    options = parser(__doc__, records=800_000, rounds=5, out=None).parse_args()
+    options = parser(__doc__, records=800_000, epoch=100_000, rounds=5, out=None).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_store(folder / "store", options.records)
         train_tokenizer(phrases()).save_pretrained(folder / "tokenizer")
         index = (folder / "store/index.parquet").stat().st_size / 1e6
         forked, spawned = (rounds(folder, method, options.rounds) for method in ("fork", "spawn"))
+        largest = largest_worker(Store(make_store(folder / "epoch", options.epoch)))
     parts = [*zip(PARTS, forked[0], strict=False), ("together", forked[0][:-1].sum())]
     workers = {"forked": forked, "spawned: imports torch, opens the store again": spawned}
     memory = {
@@ -91,6 +111,7 @@ def main() -> None:
         "process, before the first batch": forked[2],
         "forked worker, after its first batch": forked[3],
         "spawned worker, after its first batch": spawned[3],
+        f"forked worker, maximum over an epoch of {options.epoch:,} records": largest,
     }
     publish(
         options.out,
@@ -98,7 +119,7 @@ def main() -> None:
         f"Index of {index:.0f} MB, 1 to 6 statements per record out of 1,500 phrases, folds 1-8, batches of "
         f"{BATCH}. One core, processor time, medians of {options.rounds} new processes in one run of "
         f"`benchmarks/store_at_size.py`, torch {torch.__version__}, pyarrow {pyarrow.__version__}; files in "
-        "the page cache.",
+        f"the page cache. The epoch: {WORKERS} workers, batch {EPOCH}, signals with text.",
         markdown_table(
             ("from opening the store to the samples of the first batch", "seconds"),
             [(part, f"{seconds:.2f}") for part, seconds in parts],

@@ -32,7 +32,6 @@ from melp.nn.bert import BertConfig
 from melp.recipes import load_recipe
 from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
-from melp.text.sources import ReportSentences
 from melp.text.tokenizer import ReportEncoder
 from melp.training.pretrain_text import reports_of
 
@@ -54,12 +53,10 @@ def build(store: Store, tower: tuple[str, ...]) -> tuple[Method, Preprocessing, 
     """Return the method at laptop sizes, without dropout, so that the losses can be compared."""
     recipe = load_recipe("melp", "melp/laptop", [*OPTIONS, *tower, "method.text_length=127"])
     sizes, reports = recipe.stage1.model, reports_of(store, recipe.data.train_folds)
-    bert = BertConfig(
-        dim=sizes.dim, layers=sizes.layers, heads=sizes.heads, feedforward=4 * sizes.dim,
-        positions=sizes.positions, dropout=0, attention_dropout=0,
-    )  # fmt: skip
+    shape = {"dim": sizes.dim, "layers": sizes.layers, "heads": sizes.heads, "positions": sizes.positions}
     torch.manual_seed(0)
-    language = LanguageModel.from_scratch(ReportSentences(reports), sizes.vocabulary, bert)
+    bert = BertConfig(**shape, feedforward=4 * sizes.dim, dropout=0, attention_dropout=0)
+    language = LanguageModel.from_scratch(Sentences(reports), sizes.vocabulary, bert)
     preprocessing = Preprocessing.from_dict(recipe.preprocessing)
     inputs = Inputs(len(preprocessing.leads), preprocessing.samples, preprocessing.rate, language)
     method = MELP(recipe.method, inputs)
