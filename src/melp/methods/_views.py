@@ -48,9 +48,8 @@ def two_views(
     batch: Batch, config: ViewsConfig, inputs: Inputs
 ) -> tuple[Float[Tensor, "batch lead time"], Float[Tensor, "batch lead time"]]:
     """Return two views of each recording, a function of its key."""
-    return view_of(batch, config, "augmentation", inputs, 0), view_of(
-        batch, config, "augmentation", inputs, 1
-    )
+    first, second = (view_of(batch, config, "augmentation", inputs, stream) for stream in (0, 1))
+    return first, second
 
 
 def view_of(
