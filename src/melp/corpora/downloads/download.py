@@ -53,14 +53,13 @@ def download(
         corpus: a name of `list_corpora()`.
         out: the folder of the corpus; created if it does not exist.
         records: number of recordings to download, in published order; None for all.
-        mirror: address used instead of https://physionet.org/files (or https://zenodo.org/api).
-        account: user name and password, if the server requires them.
+        mirror: address used instead of https://physionet.org/files or https://zenodo.org/api.
+        account: user name and password, if required.
         workers: number of files fetched at a time.
         progress: show a bar on stderr.
 
     Raises:
-        MelpError: the corpus cannot be downloaded, access is denied, a file is wrong (the others are
-            fetched), or the connection was lost repeatedly.
+        MelpError: the corpus cannot be downloaded, access is denied, a file is wrong, or the server is lost.
     """
     for name, value in (("records", records), ("workers", workers)):
         if value is not None and value < 1:

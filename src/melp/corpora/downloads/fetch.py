@@ -89,11 +89,11 @@ class Fetcher:
             return False
         part = file.target.with_name(file.target.name + PART)
         self._receive_all(file, part)
-        found = _digest(part, file)
-        if file.digest and found != file.digest:
+        digest = _digest(part, file)
+        if file.digest and digest != file.digest:
             part.unlink()
             raise WrongFileError(
-                f"{file.target}: {file.algorithm} {found} found, wanted {file.digest}; removed"
+                f"{file.target}: {file.algorithm} {digest} found, wanted {file.digest}; removed"
             )
         part.replace(file.target)
         return True

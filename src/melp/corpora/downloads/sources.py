@@ -149,15 +149,15 @@ class Zenodo:
             listing.unlink()
             raise MelpError(f"{root}: not a record of Zenodo") from error
         count = None if records is None else -(-records // self.records_each)
-        wanted = (*self.tables, *self.archives[:count])
-        missing = [name for name in wanted if name not in digests]
+        names = (*self.tables, *self.archives[:count])
+        missing = [name for name in names if name not in digests]
         if missing:
             raise MelpError(f"{root}: no {', '.join(missing)} found, wanted all files of the corpus")
         files = (
             RemoteFile(f"{root}/files/{quote(name)}/content", out / name, digests[name], "md5")
-            for name in wanted
+            for name in names
         )
-        return FileList(len(wanted), files)
+        return FileList(len(names), files)
 
 
 Source = PhysioNet | Zenodo
