@@ -99,7 +99,7 @@ def test_comparison_has_four_systems_and_their_labels(page: Path) -> None:
     assert len({table.loc["synthetic", "value"] for table in areas.values()}) == 4, "four different systems"
     rows = comparison_rows(page.parent / "results")[1]
     value, low, high = areas["probe"].loc["synthetic", ["value", "lo", "hi"]]
-    assert rows[1] == ["MELP, linear probe", "for the probe", f"{value:.3f} {low:.3f}-{high:.3f}"]
+    assert rows[1] == ["MELP, linear probe", "for the probe", f"{value:.3f} ({low:.3f} to {high:.3f})"]
 
 
 def test_test_records_are_in_no_training(page: Path) -> None:

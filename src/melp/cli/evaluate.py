@@ -46,12 +46,12 @@ def zero_shot_command(
     files = _published(protocol, published, {"folds": folds, "min-positives": min_positives > 1})
     store, loaded = Store(data), _load(model, device)
     if files:
-        judged = paper_zero_shot(loaded, store, tasks, files, file=_PUBLISHED_FILES[split], prompts=wordings)
+        cells = paper_zero_shot(loaded, store, tasks, files, file=_PUBLISHED_FILES[split], prompts=wordings)
     else:
-        judged = zero_shot(
+        cells = zero_shot(
             loaded, store, tasks, folds=test_folds, prompts=wordings, min_positives=min_positives
         )
-    _finish(judged, out)
+    _finish(cells, out)
 
 
 @app.command("probe")
@@ -82,9 +82,9 @@ def probe_command(
     test, train = options.parse_optional_folds(folds), options.parse_optional_folds(train_folds)
     store, loaded = Store(data), _load(model, device)
     if files:
-        judged = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_PUBLISHED_FILES[split])
+        cells = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_PUBLISHED_FILES[split])
     else:
-        judged = probe(
+        cells = probe(
             loaded,
             store,
             tasks,
@@ -95,7 +95,7 @@ def probe_command(
             train_store=Store(train_data) if train_data else None,
             min_positives=min_positives,
         )
-    _finish(judged, out)
+    _finish(cells, out)
 
 
 @app.command("generate")
@@ -111,15 +111,13 @@ def generate_command(
     from melp.data.store import Store
     from melp.evaluation.classify import DISCLAIMER
     from melp.evaluation.generation import generate, save_generation
+    from melp.evaluation.tables import score_cell
     from melp.tasks import parse_folds
 
     generation = generate(_load(model, device), Store(data), parse_folds(folds), beams=beams)
     save_generation(generation, out)
-    names = ("report", "BLEU-4", "ROUGE-L")
-    rows = [
-        (str(row.Index), f"{row.bleu4:.3f}", f"{row.rouge_l:.3f}") for row in generation.scores.itertuples()
-    ]
-    print_table(names, rows)
+    scores = generation.scores[["bleu4", "rouge_l"]].map(score_cell)
+    print_table(("report", "BLEU-4", "ROUGE-L"), scores.itertuples())
     typer.echo(f"{len(generation.table)} reports in {out / 'reports.txt'}. {DISCLAIMER}")
 
 
@@ -135,19 +133,12 @@ def embed_command(
     device: str = options.DEVICE,
 ) -> None:
     """Write the embeddings of the records of a store."""
-    import numpy as np
-
     from melp.data.store import Store
-    from melp.evaluation.embed import embed_rows, write_embeddings
+    from melp.evaluation.embed import embed_folds, write_embeddings
 
-    if space not in ("features", "text"):
-        raise MelpError(f"space: found {space!r}, wanted features or text")
     store, chosen = Store(data), options.parse_optional_folds(folds)
-    rows = np.flatnonzero(store.index["fold"].isin(chosen)) if chosen else np.arange(len(store))
-    if not len(rows):
-        raise MelpError(f"{data}: no record in folds {folds}")
-    vectors = embed_rows(_load(model, device), store, rows, space=space)
-    write_embeddings(vectors, store.index.iloc[rows], out)
+    vectors, records = embed_folds(_load(model, device), store, chosen, space=space)
+    write_embeddings(vectors, records, out)
     typer.echo(f"{out}: {vectors.shape[0]} embeddings of dimension {vectors.shape[1]}")
 
 
@@ -164,15 +155,9 @@ def _tasks(text: str, split: str) -> list[Task]:
 
 
 def _load(folder: Path, device: str) -> Model:
-    import torch
+    from melp.hub import find_device, load
 
-    from melp.hub import load
-
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device.partition(":")[0] not in ("cpu", "cuda"):
-        raise MelpError(f"device: found {device!r}, wanted auto, cpu or cuda")
-    return load(folder, device)
+    return load(folder, find_device(device))
 
 
 def _fractions(text: str) -> list[float]:
@@ -206,44 +191,31 @@ def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object])
     return folder
 
 
-def _finish(judged: Sequence[Evaluation], out: Path) -> None:
+def _finish(evaluations: Sequence[Evaluation], out: Path) -> None:
     from melp.evaluation.cells import save
 
-    save(judged, out)
-    print_judged(judged)
+    save(evaluations, out)
+    print_evaluations(evaluations)
 
 
-def print_judged(judged: Sequence[Evaluation]) -> None:
-    """Print a table with one row per cell, then notes on stderr."""
-    names = ("task", "labels", "seed", "macro AUROC", "95 %", "records", "left out")
-    rows = []
-    for each in judged:
-        low, high = each.auroc.intervals["auroc_macro"]
-        labels = f"{each.cell.fraction:g} %" if each.cell.fraction else "none"
-        rows.append(
-            (
-                each.cell.task,
-                labels,
-                str(each.cell.seed),
-                f"{each.auroc.macro:.3f}",
-                f"{low:.3f}-{high:.3f}",
-                str(each.auroc.n),
-                ", ".join(each.auroc.left_out),
-            )
+def print_evaluations(evaluations: Sequence[Evaluation]) -> None:
+    """Print a table with one row per cell, then messages on stderr."""
+    from melp.evaluation.metrics import MACRO
+    from melp.evaluation.tables import interval_cell, score_cell
+
+    rows = [
+        (
+            one.cell.task,
+            f"{one.cell.fraction:g} %" if one.cell.fraction else "none",
+            one.cell.seed,
+            score_cell(one.auroc.macro),
+            interval_cell(*one.auroc.intervals[MACRO]),
+            one.auroc.n,
+            ", ".join(one.auroc.left_out),
         )
-    print_table(names, rows)
-    # The cells of a task have the same notes.
-    for line in dict.fromkeys(line for each in judged for line in _notes(each)):
+        for one in evaluations
+    ]
+    print_table(("task", "labels", "seed", "macro AUROC", "95 % interval", "records", "left out"), rows)
+    # The cells of a task have the same messages.
+    for line in dict.fromkeys(line for one in evaluations for line in one.messages()):
         typer.echo(line, err=True)
-
-
-def _notes(judged: Evaluation) -> list[str]:
-    shared = judged.shared
-    if not shared:
-        return list(judged.notes)
-    more = ", ..." if len(shared.named) < (shared.records or 0) else ""
-    named = f" ({', '.join(shared.named)}{more})" if shared.named else ""
-    seen = (
-        f"{judged.cell.checkpoint} was trained on {shared.records} of the {judged.auroc.n} records evaluated"
-    )
-    return [*judged.notes, f"{judged.cell.task}: {seen}{named}, and on {shared.patients} of their patients"]

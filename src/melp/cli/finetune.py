@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from melp.cli import app, options
-from melp.cli.evaluate import print_judged
+from melp.cli.evaluate import print_evaluations
 
 
 @app.command("finetune")
@@ -33,7 +33,7 @@ def finetune_command(
     from melp.recipes import load_finetune_recipe
     from melp.tasks import get_task
 
-    judged = finetune(
+    evaluation = finetune(
         load(model),
         Store(data),
         get_task(task),
@@ -47,6 +47,6 @@ def finetune_command(
         validation_folds=options.parse_optional_folds(validation_folds),
         min_positives=min_positives,
     )
-    save([judged], out)
-    print_judged([judged])
+    save([evaluation], out)
+    print_evaluations([evaluation])
     typer.echo(f"{out}: classifier; use it with `melp classify {out} RECORD.hea`")

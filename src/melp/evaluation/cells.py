@@ -41,6 +41,19 @@ class Evaluation:
         """Return one result per metric: the macro mean, then each class."""
         return [self._result(metric, value) for metric, value in self.auroc.values.items()]
 
+    def messages(self) -> list[str]:
+        """Return the notes, and a line about the evaluated records that the model was trained on, if any."""
+        shared = self.shared
+        if not shared:
+            return list(self.notes)
+        more = ", ..." if len(shared.named) < (shared.records or 0) else ""
+        named = f" ({', '.join(shared.named)}{more})" if shared.named else ""
+        return [
+            *self.notes,
+            f"{self.cell.task}: {self.cell.checkpoint} was trained on {shared.records} of the {self.auroc.n} "
+            f"records evaluated{named}, and on {shared.patients} of their patients",
+        ]
+
     def _result(self, metric: str, value: float) -> Result:
         low, high = self.auroc.intervals.get(metric, (None, None))
         left_out = self.auroc.left_out if metric == MACRO else ()

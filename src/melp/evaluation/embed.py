@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from melp.errors import MelpError
 from melp.evaluation.files import replacing
 from melp.hub import Model
 
-__all__ = ["embed_rows", "map_rows", "rows_of", "write_embeddings"]
+__all__ = ["embed_folds", "embed_rows", "map_rows", "rows_of", "write_embeddings"]
 
 ABILITIES = {
     "project_ecg": ("space shared with text", "a MELP or MERL model"),
@@ -67,6 +67,20 @@ def _signals(
     return signals
 
 
+def embed_folds(
+    model: Model, store: Store, folds: Collection[int] | None = None, *, space: str = "features"
+) -> tuple[Float[np.ndarray, "record dimension"], pd.DataFrame]:
+    """Return the embeddings of the records in some folds (default: all), and the index of these records.
+
+    Raises:
+        MelpError: no records in the folds, or see `embed_rows`.
+    """
+    records = store.index if folds is None else store.index[store.index["fold"].isin(folds)]
+    if records.empty:
+        raise MelpError(f"{store.path}: no record in folds {', '.join(map(str, folds or ()))}")
+    return embed_rows(model, store, records.index.to_numpy(), space=space), records
+
+
 def embed_rows(
     model: Model,
     store: Store,
@@ -88,8 +102,10 @@ def embed_rows(
         batch_size: records per batch.
 
     Raises:
-        MelpError: the method has no space shared with text, or an embedding is not finite.
+        MelpError: unknown space, no space shared with text, or an embedding is not finite.
     """
+    if space not in ("features", "text"):
+        raise MelpError(f"space: found {space!r}, wanted features or text")
     function = model.method.embed
     if space == "text":
         require(model, "project_ecg")

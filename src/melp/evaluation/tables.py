@@ -28,12 +28,22 @@ def read_times(folder: Path) -> tuple[str, dict[str, list[float]]]:
     return times["clock"], times["seconds"]
 
 
+def score_cell(score: float) -> str:
+    """Return a score, such as an AUROC: "0.850"."""
+    return f"{score:.3f}"
+
+
+def interval_cell(low: float, high: float) -> str:
+    """Return an interval of scores: "0.840 to 0.860"."""
+    return f"{low:.3f} to {high:.3f}"
+
+
 def mean_cell(values: Sequence[float] | pd.Series[float]) -> str:
     """Return the mean, with the range if there are several values: "0.850 (0.840 to 0.860)"."""
     if not len(values):
         return "-"
-    mean = f"{np.mean(values):.3f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.3f} to {max(values):.3f})"
+    mean = score_cell(float(np.mean(values)))
+    return mean if len(values) == 1 else f"{mean} ({interval_cell(min(values), max(values))})"
 
 
 def change_cell(change: float, low: float, high: float) -> str:

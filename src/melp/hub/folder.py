@@ -198,6 +198,19 @@ def load(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     return Model(method.to(device).eval(), preprocessing, config, folder)
 
 
+def find_device(name: str) -> torch.device:
+    """Return the device "cpu", "cuda", "cuda:1" ...; "auto" is a GPU if there is one, otherwise the CPU.
+
+    Raises:
+        MelpError: another name.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise MelpError(f"device: found {name!r}, wanted auto, cpu or cuda")
+    return torch.device(name)
+
+
 def read_weights(file: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file.
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from melp import __version__
 from melp.data.store import Store
 from melp.evaluation.classify import DISCLAIMER
+from melp.evaluation.tables import interval_cell, score_cell
 from melp.hub import Model
 from melp.hub.folder import write_text
 from melp.plots.attention import shading
@@ -56,6 +57,8 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["score"] = score_cell
+    environment.globals["interval_cell"] = interval_cell
     text = environment.get_template("page.html").render(
         synthetic=store.manifest["corpus"] == "synthetic",
         store=store,

@@ -137,7 +137,7 @@ class _Quickstart:
 
     def _supervised(self) -> None:
         for task in self.tasks:
-            judged = finetune(
+            evaluation = finetune(
                 self.model,
                 self.store,
                 task,
@@ -148,7 +148,7 @@ class _Quickstart:
                 train_folds=[*self.recipe.data.train_folds, *self.recipe.data.validation_folds],
                 validation_folds=self.recipe.data.validation_folds,
             )
-            save([judged], self.results)
+            save([evaluation], self.results)
 
     def _generate(self) -> None:
         save_generation(generate(self.model, self.store, self.folds), self.reports)

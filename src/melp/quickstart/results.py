@@ -10,6 +10,7 @@ import pandas as pd
 from melp.evaluation.generation import TASK as GENERATION
 from melp.evaluation.metrics import MACRO
 from melp.evaluation.results import read_predictions, read_results
+from melp.evaluation.tables import interval_cell, score_cell
 from melp.tasks import Task
 
 __all__ = ["SYSTEMS", "System", "class_table", "comparison", "predictions", "report_table"]
@@ -65,7 +66,8 @@ def comparison_rows(results: Path) -> tuple[list[str], list[list[str]]]:
     """Return the columns and the rows of `comparison` as text."""
     columns, rows = ["macro AUROC", "labels"], []
     for key, areas in comparison(results).items():
-        texts = [f"{area.value:.3f} {area.lo:.3f}-{area.hi:.3f}" for area in areas.itertuples()]
+        numbers = areas[["value", "lo", "hi"]].to_numpy(dtype=float)
+        texts = [f"{score_cell(value)} ({interval_cell(low, high)})" for value, low, high in numbers]
         rows.append([SYSTEMS[key].title, SYSTEMS[key].labels, *texts])
         columns[2:] = areas.index
     return columns, rows
