@@ -32,6 +32,7 @@ from melp.nn.bert import BertConfig
 from melp.recipes import load_recipe
 from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
+from melp.text.sources import ReportSentences
 from melp.text.tokenizer import ReportEncoder
 from melp.training.pretrain_text import reports_of
 
@@ -56,7 +57,7 @@ def build(store: Store, tower: tuple[str, ...]) -> tuple[Method, Preprocessing, 
     shape = {"dim": sizes.dim, "layers": sizes.layers, "heads": sizes.heads, "positions": sizes.positions}
     torch.manual_seed(0)
     bert = BertConfig(**shape, feedforward=4 * sizes.dim, dropout=0, attention_dropout=0)
-    language = LanguageModel.from_scratch(Sentences(reports), sizes.vocabulary, bert)
+    language = LanguageModel.from_scratch(ReportSentences(reports), sizes.vocabulary, bert)
     preprocessing = Preprocessing.from_dict(recipe.preprocessing)
     inputs = Inputs(len(preprocessing.leads), preprocessing.samples, preprocessing.rate, language)
     method = MELP(recipe.method, inputs)

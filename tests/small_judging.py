@@ -27,7 +27,7 @@ def direction(text: str) -> np.ndarray:
 
 
 class HashingMethod(nn.Module):
-    """Reads each lead's mean as a dimension and a text as its hash: knows the records of `store`."""
+    """Embeds an ECG as the mean of each lead and a text by its hash, as the records of `write_store` are made."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,25 +44,25 @@ class HashingMethod(nn.Module):
         return nn.functional.normalize(vectors, dim=-1)
 
     def generate(self, ecg: Tensor, beams: int = 1, max_length: int = 64) -> list[str]:
-        known = self.embed_text(list(FINDINGS.values()))
-        best = (self.project_ecg(ecg) @ known.T).argmax(1)
+        findings = self.embed_text(list(FINDINGS.values()))
+        best = (self.project_ecg(ecg) @ findings.T).argmax(1)
         return [f"sinus rhythm. {list(FINDINGS.values())[row]}." for row in best]
 
 
 class BlindMethod(HashingMethod):
-    """A method without text."""
+    """A method without a text tower."""
 
     project_ecg = embed_text = generate = property()  # type: ignore[assignment]
 
 
 def small_model(method: nn.Module, name: str = "hashing") -> Model:
-    """What `melp.hub.load` gives."""
+    """A loaded model, as `melp.hub.load` returns."""
     preprocessing = Preprocessing(rate=RATE, seconds=SECONDS, scaling="millivolt")
     return Model(method.eval(), preprocessing, {"name": name}, Path("model"))
 
 
 def write_store(folder: Path) -> Store:
-    """240 records of 120 patients in 10 folds; each finding shows as a direction over the leads."""
+    """Write 240 records of 120 patients in 10 folds; each finding is a direction over the leads."""
     generator = np.random.default_rng(0)
     rows, signals = [], []
     for number in range(240):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import sys
@@ -75,3 +76,10 @@ def test_a_changed_row_changes_its_table(tables: ModuleType, tmp_path: Path) -> 
     before, after = table().splitlines(), table(tmp_path / "rows").splitlines()
     changed = [row for row, other in zip(after, before, strict=True) if row != other]
     assert len(changed) == 1 and changed[0].startswith("| all | ") and "(0.500 to " in changed[0]
+
+
+def test_every_script_can_be_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", "1")  # set by loading_speed
+    for script in sorted((ROOT / "benchmarks").glob("*.py")):
+        assert importlib.import_module(script.stem).__doc__, script

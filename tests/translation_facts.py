@@ -1,8 +1,8 @@
-"""Facts of an English ECG report, read by a lexicon of synonyms that knows nothing of the translator.
+"""Facts of an English ECG report, extracted with a lexicon that is independent of the translator.
 
-A fact is (finding, territories, polarity, hedge). Both sides of a comparison are read by the same lexicon
-(`translation_facts.tsv`): the given translation, which someone else wrote in free wording, and ours.
-Left and extreme left axis count as one finding, as the given translations do not tell them apart.
+A fact is (finding, territories, polarity, hedge). The same lexicon (`translation_facts.tsv`) reads both sides
+of a comparison: the reference translation, in free wording by others, and ours. Left and extreme left axis
+count as one finding, because the reference translations do not distinguish them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ENDINGS = {
     "shape": r"(?=(?: (?:in|throughout|laterally|inferior))? ?(?:@|in|throughout|limb))",
     "territory": r"\b(?! (?:chest |precordial )?leads)",
 }
-"""What has to follow: a shape without a name, as in "T wave changes: negative in III", needs a place."""
+"""What must follow: a shape without a name, as in "T wave changes: negative in III", needs a place."""
 
 _EVENTS = re.compile(
     "|".join(
@@ -49,7 +49,7 @@ _PLACED = ("infarction", "ischemia", "myocardial damage", "subendocardial injury
 
 @dataclass(frozen=True, order=True)
 class Fact:
-    """One finding with the territories named with it, whether it is denied, and how sure it is said to be."""
+    """A finding with its territories, whether it is negated, and its hedge."""
 
     finding: str
     territories: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ def _events(text: str) -> list[_Event]:
 
 
 def _clauses(events: list[_Event]) -> list[tuple[str, list[_Event]]]:
-    """Events between full stops and commas, each with what stood before it."""
+    """Return the events between full stops and commas, each list with the separator before it."""
     clauses: list[tuple[str, list[_Event]]] = [("break", [])]
     for event in events:
         if event.kind in {"break", "comma"}:
@@ -121,16 +121,16 @@ def _clauses(events: list[_Event]) -> list[tuple[str, list[_Event]]]:
 
 
 def _hedge_behind(mentions: list[_Mention], hedge: str) -> bool:
-    """Put a hedge on the last finding, past its age; false where there is none."""
+    """Add a hedge to the last finding that is not an age; return False if there is no finding."""
     ages = ("probable age", "possible age", "age undetermined")
-    said_of = [mention for mention in mentions if mention.finding not in ages] or mentions
-    if said_of and (hedge == "not excluded" or not said_of[-1].hedge):
-        said_of[-1].hedge = hedge
-    return bool(said_of)
+    findings = [mention for mention in mentions if mention.finding not in ages] or mentions
+    if findings and (hedge == "not excluded" or not findings[-1].hedge):
+        findings[-1].hedge = hedge
+    return bool(findings)
 
 
 def _read_clause(clause: list[_Event]) -> list[_Mention]:
-    """The findings of a clause; what stands before one goes with it, what ends the clause with the last."""
+    """Return the findings of a clause; words before a finding belong to it, words at the end to the last."""
     mentions: list[_Mention] = []
     waiting, joined = _Mention(), False
     for at, event in enumerate(clause):
@@ -154,7 +154,7 @@ def _read_clause(clause: list[_Event]) -> list[_Mention]:
 
 
 def _inherit_hedge(found: list[_Mention], mentions: list[_Mention]) -> None:
-    """In "likely anterior ischemia or strain, lateral ischemia or strain" the hedge is said of both."""
+    """In "likely anterior ischemia or strain, lateral ischemia or strain" the hedge applies to both."""
     names = [mention.finding for mention in mentions]
     before = found[-len(names) :]
     if names[0] in _PLACED and names == [mention.finding for mention in before]:
@@ -163,7 +163,7 @@ def _inherit_hedge(found: list[_Mention], mentions: list[_Mention]) -> None:
 
 
 def facts_of(text: str) -> set[Fact]:
-    """The facts of an English report."""
+    """Return the facts of an English report."""
     found: list[_Mention] = []
     for before, clause in _clauses(_events(_normalise(text))):
         mentions = _read_clause(clause)

@@ -11,13 +11,13 @@ from small_judging import BlindMethod, HashingMethod, small_model, write_store
 
 @pytest.fixture
 def model() -> Model:
-    """A model that tells the findings of `store` apart."""
+    """A model that separates the findings of `store`."""
     return small_model(HashingMethod())
 
 
 @pytest.fixture
 def blind_model() -> Model:
-    """A model that knows no text."""
+    """A model without a text tower."""
     return small_model(BlindMethod(), "blind")
 
 
