@@ -59,7 +59,7 @@ def download(
         progress: show a bar on stderr.
 
     Raises:
-        MelpError: the corpus cannot be downloaded, access is denied, a file is wrong, or the connection breaks.
+        MelpError: no source of the corpus, access denied, a wrong file, or repeated loss of the connection.
     """
     for name, value in (("records", records), ("workers", workers)):
         if value is not None and value < 1:
