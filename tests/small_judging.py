@@ -27,7 +27,7 @@ def direction(text: str) -> np.ndarray:
 
 
 class HashingMethod(nn.Module):
-    """Embeds an ECG as the mean of each lead and a text by its hash, as the records of `write_store` are made."""
+    """Embeds an ECG as the mean of each lead, and a text by its hash: the records of `write_store`."""
 
     def __init__(self) -> None:
         super().__init__()
