@@ -202,7 +202,7 @@ def test_ptb_xl(tmp_path: Path) -> None:
 
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(MelpError, match="no quickstart"):
+    with pytest.raises(MelpError, match="not a quickstart"):
         quickstart(tmp_path, **OPTIONS)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 

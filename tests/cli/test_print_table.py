@@ -33,7 +33,7 @@ def test_long_texts_wrap_in_a_terminal(
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80 and len(lines) > 5
     assert lines[0].strip() == "a title" and lines[1].split() == list(COLUMNS)
-    # The first column is whole, and nothing is cut off.
+    # The first column is not wrapped, and no text is truncated.
     assert [line[:5].strip() for line in lines[2:] if line[:5].strip()] == ["melp", "clocs"]
     assert " ".join(" ".join(line[5:].split()) for line in lines[2:-1]) == LONG.strip()
 

@@ -14,7 +14,7 @@ import torch
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.classify import classify
-from melp.evaluation.embed import ABILITIES, embed_rows, require, write_embeddings
+from melp.evaluation.embed import ABILITIES, embed_folds, embed_rows, require, write_embeddings
 from melp.hub import Model
 from melp.methods import get_method
 
@@ -34,6 +34,18 @@ def test_embeddings_must_be_finite(model: Model, store: Store) -> None:
     model.method.embed = lambda ecg: torch.where(plain(ecg) == plain(ecg)[1], torch.nan, plain(ecg))
     with pytest.raises(MelpError, match="embedding of record r001 is not finite"):
         embed_rows(model, store, np.arange(4))
+
+
+def test_embeddings_of_folds(model: Model, store: Store) -> None:
+    vectors, records = embed_folds(model, store, (3, 9))
+    rows = np.flatnonzero(np.isin(store.column("fold"), (3, 9)))
+    np.testing.assert_array_equal(vectors, embed_rows(model, store, rows))
+    assert records["id"].tolist() == store.column("id")[rows].tolist() and set(records["fold"]) == {3, 9}
+    assert len(embed_folds(model, store)[0]) == len(store)
+    with pytest.raises(MelpError, match="no record in folds 77, 78"):
+        embed_folds(model, store, (77, 78))
+    with pytest.raises(MelpError, match="space: found 'x'"):
+        embed_folds(model, store, space="x")
 
 
 def test_written_embeddings_match_their_ids(store: Store, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from melp.evaluation.results import Cell, Result, copy_results, write_results
 from melp.evaluation.tables import (
     TIMES,
     change_cell,
+    interval_cell,
     markdown_table,
     mean_cell,
     read_runs,
     read_times,
+    score_cell,
 )
 
 
@@ -21,6 +23,10 @@ def test_mean_and_range() -> None:
     assert mean_cell([0.8, 0.91, 0.9]) == "0.870 (0.800 to 0.910)"
     assert mean_cell(pd.Series([0.12345], index=["a"])) == "0.123"
     assert mean_cell([]) == "-"
+
+
+def test_score_and_interval() -> None:
+    assert (score_cell(0.8504), interval_cell(0.84, 0.8606)) == ("0.850", "0.840 to 0.861")
 
 
 def test_change_has_a_sign() -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from melp import __version__
 from melp.errors import MelpError
-from melp.hub import Model, load, save
+from melp.hub import Model, find_device, load, save
 from melp.hub.folder import write_text, write_weights
 from melp.methods._base import Method
 from small_methods import Workshop
@@ -207,6 +207,13 @@ def test_a_pickle_is_never_opened(copy: Path) -> None:
     torch.save({"x": torch.ones(1)}, copy / "last.ckpt")
     with pytest.raises(MelpError, match="no config"):
         load(copy)
+
+
+def test_devices() -> None:
+    assert find_device("cpu") == torch.device("cpu") and find_device("cuda:1") == torch.device("cuda", 1)
+    assert find_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(MelpError, match="device: found 'tpu', wanted auto, cpu or cuda"):
+        find_device("tpu")
 
 
 def test_model_is_public(folder: Path) -> None:

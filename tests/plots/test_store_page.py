@@ -52,6 +52,6 @@ def test_store_with_little_metadata(tmp_path: Path) -> None:
 
 
 def test_unknown_suffix(synthetic_store: Path, tmp_path: Path) -> None:
-    with pytest.raises(MelpError, match=r"store\.bmp: picture of kind 'bmp', wanted one of .*png"):
+    with pytest.raises(MelpError, match=r"store\.bmp: suffix 'bmp' found, wanted one of .*png"):
         save(plot_store(Store(synthetic_store)), tmp_path / "store.bmp")
     assert not list(tmp_path.iterdir())

@@ -36,7 +36,7 @@ def read_log(file: Path) -> dict[str, Curve]:
         MelpError: the file does not exist, or a line is not valid JSON.
     """
     if not file.is_file():
-        raise MelpError(f"{file}: no log found, wanted that of a training")
+        raise MelpError(f"{file}: no log found, wanted the log of a training")
     curves: dict[str, Curve] = {}
     for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         try:
@@ -64,7 +64,7 @@ def plot_curve(title: str, curve: Curve, *, unit: str = "step") -> Figure:
     """
     values = np.array([*curve.train, *curve.validation], dtype=float)
     if not len(values):
-        raise MelpError(f"curve {title!r}: no value to draw")
+        raise MelpError(f"curve {title!r}: no values")
     figure = Figure(figsize=(3.8, 2.4))
     axes = figure.add_axes((0.12, 0.15, 0.85, 0.71))
     plain_axes(axes, title)

@@ -64,7 +64,7 @@ def quickstart(
     if ptb_xl is not None and records is not None:
         raise MelpError("records: found with --ptb-xl, wanted only for simulated recordings")
     if out.is_dir() and any(out.iterdir()) and not (out / NOTES).is_file() and not _has_only_a_store(out):
-        raise MelpError(f"{out}: not empty, and no quickstart; wanted a new folder")
+        raise MelpError(f"{out}: not empty and not a quickstart, wanted a new folder")
     merged = load_recipe("melp", recipe or ("melp/laptop" if ptb_xl else "melp/quickstart"), options or [])
     return _Quickstart(out, ptb_xl, merged, records or SYNTHETIC_RECORDS, allow_missing).run_steps()
 
