@@ -73,6 +73,14 @@ def test_micro_signs(record: Path, sign: bytes) -> None:
     assert np.allclose(melp.read(record).signal[:2], beats(1)[:2] / 1000, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("unit", "per_millivolt"), [("Millivolts", 1), ("microvolt", 1000), ("uVolts", 1000)]
+)
+def test_units_in_words(record: Path, unit: str, per_millivolt: int) -> None:
+    edit(record, "1000.0(0)/mV", f"{1000 / per_millivolt}(0)/{unit}")
+    assert np.allclose(melp.read(record).signal, beats(1) / 1000, atol=1e-6)
+
+
 def test_byte_offset_and_mat(tmp_path: Path) -> None:
     signal = beats(2)[:, :700]
     (tmp_path / "rec.mat").write_bytes(b"\x07" * 24 + signal.T.astype("<i2").tobytes())

@@ -16,10 +16,9 @@ from jaxtyping import Float, Int16, Integer
 
 from melp.ecg import BadRecordError
 from melp.io.matlab import is_matlab5
+from melp.io.values import in_millivolt
 from melp.io.wfdb_header import Header, Signal
 
-# The micro sign and the Greek letter are different characters.
-_MILLIVOLT = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "nv": 1e-6}
 # Bytes per sample of each format, and the value that marks an invalid sample. For the compressed formats
 # (FLAC), the minimum of bytes, which is reached by blocks of a constant value.
 _FORMATS: dict[str, tuple[float, float]] = {
@@ -147,7 +146,7 @@ def _length(path: Path, header: Header, files: Sequence[_SignalFile]) -> int:
 
 def _factor(path: Path, unit: str) -> float:
     """Return `unit` in mV."""
-    factor = _MILLIVOLT.get(unit.lower())
+    factor = in_millivolt(unit)
     if factor is None:
         raise BadRecordError(f"{path}: unit {unit!r}, wanted V, mV or uV", "unknown unit")
     return factor

@@ -1,0 +1,70 @@
+"""Read the words that headers and tables use for values: nothing, age, sex, and units of voltage."""
+
+from __future__ import annotations
+
+import re
+
+MAX_AGE = 150
+"""Years; a larger number is not an age."""
+
+_NOTHING = frozenset(
+    (
+        "", "nan", "na", "n/a", "n.a.", "#n/a", "<na>", "nat", "null", "nil", "none", "unknown", "unk",
+        "other", "undefined", "unspecified", "not available", "missing", "?", "-", "--",
+    )
+)  # fmt: skip
+_SEX = {"f": "female", "female": "female", "m": "male", "male": "male"}
+# DICOM and HL7 write other and unknown sexes as one letter.
+_NO_SEX = ("o", "u")
+_AGE = re.compile(
+    r"(\d{1,9}(?:[.,]\d{0,30})?(?:e[-+]?\d{1,3})?)(?: ?\+| ?(?:y|yrs?|years?(?: old)?))?", re.ASCII
+)
+
+_PREFIXES = {"": 1e3, "m": 1.0, "milli": 1.0, "n": 1e-6, "nano": 1e-6} | dict.fromkeys(
+    ("u", "micro", "\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}"), 1e-3
+)
+_MILLIVOLT = {
+    prefix + volt: factor for prefix, factor in _PREFIXES.items() for volt in ("v", "volt", "volts")
+}
+
+
+def is_nothing(text: str) -> bool:
+    """Return whether a cell or field has no value: it is empty or says so (NaN, NA, unknown, other ...)."""
+    return text.strip().lower() in _NOTHING
+
+
+def parse_age(text: str) -> float:
+    """Return an age in years; NaN for nothing. "90+", which hides ages over 90, is 90.
+
+    Raises:
+        ValueError: another text, or over `MAX_AGE`; the message says what was found and wanted.
+    """
+    if is_nothing(text):
+        return float("nan")
+    match = _AGE.fullmatch(text.strip().lower())
+    age = float(match[1].replace(",", ".")) if match else float("nan")
+    if not age <= MAX_AGE:
+        raise ValueError(f"{text!r} found, wanted a number from 0 to {MAX_AGE}")
+    return age
+
+
+def parse_sex(text: str) -> str:
+    """Return "female" or "male"; "" for nothing, and for other and unknown.
+
+    Raises:
+        ValueError: another word; the message says what was found and wanted.
+    """
+    word = text.strip().lower()
+    if is_nothing(word) or word in _NO_SEX:
+        return ""
+    if word not in _SEX:
+        raise ValueError(f"{text!r} found, wanted female or male, f or m, or nothing")
+    return _SEX[word]
+
+
+def in_millivolt(unit: str) -> float | None:
+    """Return a unit of voltage in mV, in any case ("mV", "uV", "Microvolts"); None for another unit.
+
+    "MV" is millivolt, as in the case-insensitive form of UCUM: no ECG is in megavolts.
+    """
+    return _MILLIVOLT.get(unit.strip().lower())
