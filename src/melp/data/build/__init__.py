@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from melp.data.build.spool import MISSING, PRESENT, Spooled, spool
 from melp.data.build.workers import Advance, run
 from melp.data.store import UNFINISHED, read_manifest
 from melp.errors import MelpError
+from melp.locks import locked
 from melp.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -87,33 +89,35 @@ def build(
         table: table of a custom corpus.
 
     Raises:
-        MelpError: the corpus does not exist, recordings are missing, `out` exists and is not this store, or a
-            recording is bad (with `strict`).
+        MelpError: the corpus does not exist, recordings are missing, `out` exists and is not this store,
+            another process is building it, or a recording is bad (with `strict`).
     """
     out, raw = Path(out), Path(raw).absolute() if raw is not None else None
     options = Options(float(rate), float(seconds), records, seed, table)
     check_options(options, workers)
-    exists = _store_exists(out)
     folder = out.with_name(out.name + UNFINISHED)
-    compression = ZSTD if compress else NONE
-    with progress_bar(shown=progress) as bar:
-        listing_folder = None if exists else folder
-        spooled = _list(corpus, raw, options, listing_folder, allow_missing, _add_line(bar, "listing"))
-        plan = make_plan(corpus, options, compression, spooled.digest)
-        if exists:
-            return _existing(out, plan, strict)
-        _prepare_folder(folder, plan)
-        job = Job(folder, corpus, raw, options, strict, compression)
-        try:
-            _write(job, plan, spooled, workers, _add_line(bar, "reading", spooled.present + spooled.texts))
-        except BrokenProcessPool as error:
-            # The finished shards are kept; they are correct.
-            raise MelpError(
-                f"{out}: a worker was killed (memory?); run the same command to continue"
-            ) from error
-        except MelpError:
-            shutil.rmtree(folder)
-            raise
+    job = Job(folder, corpus, raw, options, strict, ZSTD if compress else NONE)
+    # A store that exists is only read, perhaps from a folder in which nothing can be written.
+    with nullcontext() if _store_exists(out) else locked(out, "build"), progress_bar(shown=progress) as bar:
+        return _build(job, out, workers, allow_missing, bar)
+
+
+def _build(job: Job, out: Path, workers: int, allow_missing: bool, bar: Progress) -> Summary:
+    """Build the store, or compare it with the corpus if it exists."""
+    exists, folder = _store_exists(out), job.folder
+    spooled = _list(job, None if exists else folder, allow_missing, _add_line(bar, "listing"))
+    plan = make_plan(job.corpus, job.options, job.compression, spooled.digest)
+    if exists:
+        return _existing(out, plan, job.strict)
+    _prepare_folder(folder, plan)
+    try:
+        _write(job, plan, spooled, workers, _add_line(bar, "reading", spooled.present + spooled.texts))
+    except BrokenProcessPool as error:
+        # The finished shards are kept; they are correct.
+        raise MelpError(f"{out}: a worker was killed (memory?); run the same command to continue") from error
+    except MelpError:
+        shutil.rmtree(folder)
+        raise
     return _summary(_publish(folder, out))
 
 
@@ -136,19 +140,12 @@ def _store_exists(out: Path) -> bool:
     return True
 
 
-def _list(
-    corpus: str,
-    raw: Path | None,
-    options: Options,
-    folder: Path | None,
-    allow_missing: bool,
-    advance: Advance,
-) -> Spooled:
+def _list(job: Job, folder: Path | None, allow_missing: bool, advance: Advance) -> Spooled:
     """List the corpus into `folder` (None: only the digest); after an error the folder is as before."""
-    listing = get_corpus(corpus).list_entries(raw, options)
+    listing = get_corpus(job.corpus).list_entries(job.raw, job.options)
     try:
-        spooled = spool(listing, folder, raw, RECORDS, lambda: advance(1))
-        check_missing(spooled.missing, spooled.missing + spooled.present, allow_missing, corpus)
+        spooled = spool(listing, folder, job.raw, RECORDS, lambda: advance(1))
+        check_missing(spooled.missing, spooled.missing + spooled.present, allow_missing, job.corpus)
     except BaseException:
         if folder is not None:
             _remove_listing(folder)
