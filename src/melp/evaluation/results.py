@@ -1,7 +1,8 @@
 """Result files: one JSON line per cell and metric, and the predictions of each cell.
 
 A cell of a table is a method's checkpoint on a task, under a protocol, with a share of the labels and a seed,
-trained and evaluated on certain folds; it has metrics. Writing a cell again replaces it.
+trained and evaluated on certain folds; it has metrics. Writing a cell again replaces it. Any number of
+processes may write to one folder; each waits for the others.
 """
 
 from __future__ import annotations
@@ -154,8 +155,8 @@ def write_results(results: Iterable[Result], folder: Path) -> None:
     new = [result.line(date) for result in results]
     cells = {tuple(line[name] for name in KEY) for line in new}
     path = folder / RESULTS
-    kept = [line for line in _lines(path) if tuple(line[name] for name in KEY) not in cells]
     with replacing(path) as temporary:
+        kept = [line for line in _lines(path) if tuple(line[name] for name in KEY) not in cells]
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept + new), encoding="utf-8")
 
 
@@ -181,12 +182,12 @@ def write_predictions(tables: Iterable[tuple[Cell, pd.DataFrame, pd.DataFrame]],
         return
     new = pd.concat(parts, ignore_index=True)
     path = folder / PREDICTIONS
-    if path.is_file():
-        old = pd.read_parquet(path)
-        cells = pd.MultiIndex.from_frame(new[list(KEY)].drop_duplicates())
-        kept = old[~pd.MultiIndex.from_frame(old[list(KEY)]).isin(cells)]
-        new = pd.concat([kept, new], ignore_index=True)
     with replacing(path) as temporary:
+        if path.is_file():
+            old = pd.read_parquet(path)
+            cells = pd.MultiIndex.from_frame(new[list(KEY)].drop_duplicates())
+            kept = old[~pd.MultiIndex.from_frame(old[list(KEY)]).isin(cells)]
+            new = pd.concat([kept, new], ignore_index=True)
         new.to_parquet(temporary)
 
 
