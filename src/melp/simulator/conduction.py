@@ -27,8 +27,8 @@ def left_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
     rows = [
         [0.16, 0.075, 0.22, 0.10, rng.uniform(-0.18, 0.02)],
         [0.34, 0.100, 0.52, 0.26, 1.08],
-        [0.54, 0.105, 0.42, 0.02, 1.42],
-        [0.75, 0.100, 0.74, -0.14, 0.72],
+        [0.54, 0.105, 0.42, 0.08, 1.42],
+        [0.75, 0.100, 0.74, -0.08, 0.72],
     ]
     heart.conducted = _discordant(
         Complex(_jitter(rows, rng), rng.uniform(0.13, 0.165), np.zeros(3), np.zeros(3)), rng
@@ -41,11 +41,13 @@ def right_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
     duration = rng.uniform(0.125, 0.155)
     left = beat.qrs.copy()
     left[:, :2] *= beat.duration / duration * 0.92
-    left[-2:, 2:] *= 0.3
+    if not heart.hemiblock:  # in a hemiblock, the last waves are those of the left ventricle's late part
+        left[-2:, 2:] *= 0.3
     size = rng.uniform(0.85, 1.2)
     right = [[0.70, 0.095, -0.36 * size, -0.04, -0.62 * size], [0.84, 0.08, -0.30 * size, 0.02, -0.22 * size]]
     t = beat.t + rng.uniform(0.8, 1.1) * np.array([0.10, 0.02, 0.34])
-    heart.conducted = Complex(np.vstack([left, right]), duration, beat.st + np.array([0.0, 0.0, 0.03]), t)
+    st = beat.st + np.array([0.0, 0.0, 0.03])
+    heart.conducted = Complex(np.vstack([left, right]), duration, st, t, terminal=len(right))
 
 
 def left_anterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> None:
@@ -53,9 +55,9 @@ def left_anterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> No
     rows = [
         [0.17, 0.075, -0.14, 0.20, -0.20],
         [0.35, 0.085, 0.55, -0.05, -0.16],
-        [0.48, 0.085, 0.62, -0.42, 0.30],
-        [0.63, 0.090, 0.08, -0.46, 0.52],
-        [0.80, 0.090, -0.22, -0.32, 0.22],
+        [0.48, 0.085, 0.60, -0.36, 0.42],
+        [0.63, 0.090, 0.00, -0.41, 0.50],
+        [0.80, 0.090, -0.38, -0.26, 0.14],
     ]
     _replace_qrs(heart, np.array(rows), rng)
 
@@ -76,6 +78,7 @@ def _replace_qrs(heart: Heart, rows: np.ndarray, rng: np.random.Generator) -> No
     beat = heart.conducted
     rows[:, 2:] *= rng.lognormal(0, 0.1, (len(rows), 1)) * rng.uniform(0.9, 1.2)
     heart.conducted = Complex(rows, rng.uniform(0.092, 0.108), beat.st, beat.t)
+    heart.hemiblock = True
 
 
 def preexcitation(heart: Heart, rng: np.random.Generator) -> None:
@@ -97,14 +100,27 @@ def preexcitation(heart: Heart, rng: np.random.Generator) -> None:
 
 
 def pacing(heart: Heart, rng: np.random.Generator) -> None:
-    """A pacing lead in the right ventricle: a spike, then a broad QRS to the left, back and (apex) up."""
-    apex = rng.uniform(0.35, 1.0)
-    rows = [
-        [0.18, 0.085, 0.15, -0.35 * apex, 0.28],
-        [0.38, 0.105, 0.35, -0.95 * apex, 0.75],
-        [0.60, 0.105, 0.30, -0.90 * apex, 0.85],
-        [0.79, 0.100, 0.12, -0.35 * apex, 0.45],
-    ]
+    """A pacing lead in the right ventricle: a spike, then a broad QRS to the back.
+
+    From the apex (every second one) the QRS goes up and away from V6; from the septum or the outflow tract,
+    to the left and down.
+    """
+    if rng.random() < 0.5:
+        up = rng.uniform(0.7, 1.0)
+        rows = [
+            [0.18, 0.085, -0.02, -0.35 * up, 0.12],
+            [0.38, 0.105, -0.14, -0.95 * up, 0.34],
+            [0.60, 0.105, -0.22, -0.90 * up, 0.28],
+            [0.79, 0.100, -0.12, -0.35 * up, 0.10],
+        ]
+    else:
+        down = rng.uniform(0.2, 1.0)
+        rows = [
+            [0.18, 0.085, 0.15, 0.15 * down, 0.28],
+            [0.38, 0.105, 0.40, 0.50 * down, 0.75],
+            [0.60, 0.105, 0.40, 0.45 * down, 0.85],
+            [0.79, 0.100, 0.20, 0.15 * down, 0.45],
+        ]
     beat = Complex(_jitter(rows, rng), rng.uniform(0.15, 0.185), np.zeros(3), np.zeros(3))
     heart.conducted = _discordant(beat, rng)
     size = rng.uniform(0.5, 2.2)
@@ -113,11 +129,16 @@ def pacing(heart: Heart, rng: np.random.Generator) -> None:
 
 def ventricular_escape(heart: Heart, rng: np.random.Generator) -> None:
     """Replace the conducted beats by broad ones: an escape rhythm that originates in the ventricle."""
-    heart.conducted = ventricular_ectopic(rng, voltage=0.75)
+    heart.conducted = ventricular_ectopic(rng, voltage=0.75, turns=(-10, 40))
 
 
-def ventricular_ectopic(rng: np.random.Generator, voltage: float = 1.0) -> Complex:
-    """Draw a wide beat with opposite T, from the right (like left bundle branch block) or left ventricle."""
+def ventricular_ectopic(
+    rng: np.random.Generator, voltage: float = 1.0, turns: tuple[float, float] = (-55, 75)
+) -> Complex:
+    """Draw a wide beat with opposite T, from the right (like left bundle branch block) or left ventricle.
+
+    `turns` are the limits between which its frontal axis is turned, in degrees from left to feet.
+    """
     if rng.random() < 0.6:
         rows = [[0.2, 0.095, 0.40, 0.2, 0.20], [0.45, 0.12, 1.0, 0.3, 1.05], [0.72, 0.11, 0.70, 0.1, 0.60]]
     else:
@@ -126,7 +147,7 @@ def ventricular_ectopic(rng: np.random.Generator, voltage: float = 1.0) -> Compl
             [0.45, 0.12, -0.7, 0.1, -1.1],
             [0.72, 0.11, -0.60, 0.1, -0.40],
         ]
-    turn = rotation(rng.uniform(-75, 75), rng.uniform(-15, 15), 0)
+    matrix = rotation(rng.uniform(*turns), rng.uniform(-15, 15), 0)
     table = _jitter(rows, rng, 0.08)
-    table[:, 2:] = voltage * rng.uniform(0.95, 1.3) * table[:, 2:] @ turn.T
+    table[:, 2:] = voltage * rng.uniform(0.95, 1.3) * table[:, 2:] @ matrix.T
     return _discordant(Complex(table, rng.uniform(0.14, 0.175), np.zeros(3), np.zeros(3)), rng)

@@ -37,7 +37,8 @@ class Complex:
     """One type of ventricular beat: its depolarisation over `duration` seconds, and its repolarisation.
 
     `st` and `t` are the vectors (mV) of the ST segment and of the T wave; `sharpness` divides the width of T;
-    `spike` is the vector of a pacing spike.
+    `spike` is the vector of a pacing spike. The last `terminal` waves of the QRS are those of the right
+    ventricle, where a block of its bundle branch delays it.
     """
 
     qrs: QrsVectors
@@ -46,6 +47,7 @@ class Complex:
     t: Vector
     sharpness: float = 1.0
     spike: Vector = field(default_factory=lambda: np.zeros(3))
+    terminal: int = 0
 
     def scaled(self, gain: float) -> Complex:
         """Return the beat with its voltages multiplied by `gain`."""
@@ -56,6 +58,14 @@ class Complex:
     def area(self) -> Vector:
         """Return the mean QRS vector; a secondary T wave is opposite to it."""
         return np.asarray((self.qrs[:, 1:2] * self.qrs[:, 2:]).sum(0) / self.qrs[:, 1].sum())
+
+    def axis_vector(self) -> Vector:
+        """Return the mean vector of the QRS without its terminal waves, whose direction is the axis.
+
+        In right bundle branch block the axis is read from the first part of the QRS, in which the left
+        ventricle is activated.
+        """
+        return replace(self, qrs=self.qrs[: len(self.qrs) - self.terminal]).area()
 
     def loop(self) -> Float[np.ndarray, "101 3"]:
         """Return the QRS vector (mV) at hundredths of the duration."""
@@ -93,7 +103,7 @@ class Complex:
 class Heart:
     """All that conditions change: conducted and ectopic beats, P waves, and intervals in seconds.
 
-    `territory` is that of inverted T waves, for the report.
+    `territory` is that of inverted T waves, for the report; `hemiblock` says that a fascicle is blocked.
     """
 
     conducted: Complex
@@ -103,6 +113,7 @@ class Heart:
     ectopic: Complex | None = None
     ectopic_p: QrsVectors | None = None
     territory: str = ""
+    hemiblock: bool = False
 
     def qt(self, rr: Float[np.ndarray, " beat"]) -> Float[np.ndarray, " beat"]:
         """Return the QT interval of beats after RR intervals `rr`, by the Framingham formula.

@@ -33,15 +33,15 @@ def right_hypertrophy(heart: Heart, rng: np.random.Generator) -> None:
     heart.conducted.qrs = np.array(
         [
             [0.17, 0.075, 0.05, -0.10, -0.20],
-            [0.34, 0.085, 0.30, 0.35, -0.55],
-            [0.50, 0.090, -0.42, 0.62, -0.80],
-            [0.66, 0.090, -0.66, 0.42, -0.15],
-            [0.81, 0.090, -0.30, -0.10, 0.25],
+            [0.34, 0.085, 0.50, 0.40, -0.45],
+            [0.50, 0.090, -0.05, 0.80, -0.75],
+            [0.66, 0.090, -0.80, 0.10, -0.10],
+            [0.81, 0.090, -0.45, -0.15, 0.20],
         ]
     )
     heart.conducted.qrs[:, 2:] *= size * rng.lognormal(0, 0.08, (5, 1))
     heart.conducted.st = np.array([0.05, -0.03, 0.08])
-    heart.conducted.t = rng.uniform(0.8, 1.2) * np.array([0.26, -0.05, 0.27])
+    heart.conducted.t = rng.uniform(0.8, 1.2) * np.array([0.26, 0.10, 0.27])
     heart.p[0, 2:] *= rng.uniform(1.2, 1.7)
 
 

@@ -52,7 +52,7 @@ def artefacts(rng: np.random.Generator, time: Float[np.ndarray, " time"]) -> Flo
     for _ in range(rng.integers(3, 7)):
         electrode, middle, width = rng.integers(_COUNT), rng.uniform(0, time[-1]), rng.uniform(0.2, 0.9)
         burst = np.exp(-0.5 * ((time - middle) / width) ** 2)
-        noise[electrode] += burst * rng.normal(0, 0.35, len(time))
+        noise[electrode] += burst * rng.normal(0, 0.2, len(time))
         noise[electrode] += rng.normal(0, 0.8) * (time > middle) * np.exp(-(time - middle).clip(0) / width)
     return noise
 

@@ -33,7 +33,7 @@ class Recording:
         signal: mV.
         beats: samples of the R waves.
         kinds: WFDB annotation symbol of each beat.
-        axis: degrees.
+        axis: degrees, of the QRS without terminal waves (see `Complex.axis_vector`).
         rate: ventricular rate per minute.
         territory: that of inverted T waves, or empty.
     """
@@ -112,7 +112,7 @@ def _describe(leads: np.ndarray, heart: Heart, line: Timeline, patient: Patient,
     peak = np.where(line.kind == "V", (heart.ectopic or heart.conducted).peak(), heart.conducted.peak())
     beats = np.round((line.qrs + peak) * rate).astype(np.int64)
     inside = (beats >= 0) & (beats < signal.shape[1])
-    mean = twelve_leads((patient.matrix @ heart.conducted.area())[:, None])
+    mean = twelve_leads((patient.matrix @ heart.conducted.axis_vector())[:, None])
     axis = np.degrees(np.arctan2(mean[5, 0] * 2 / np.sqrt(3), mean[0, 0]))
     # The mean over the whole recording, also of an irregular rhythm.
     onsets = line.qrs[inside]

@@ -63,8 +63,20 @@ def _rhythm(writer: _Writer, conditions: Set[str], recording: Recording) -> list
 def _axis(writer: _Writer, conditions: Set[str], recording: Recording) -> list[str]:
     if not writer.chance(0.25 if conditions & {"PACE", "3AVB"} else 0.65):
         return []
-    side = "left" if -90 < recording.axis < -30 else "normal" if -30 <= recording.axis <= 95 else "right"
-    return [writer.pick(AXIS[side])]
+    return [writer.pick(AXIS[axis_name(recording.axis)])]
+
+
+def axis_name(degrees: float) -> str:
+    """Return the name of an axis from -180 to 180 degrees: left, normal, right or extreme.
+
+    Limits for adults of Surawicz et al., AHA/ACCF/HRS recommendations part III (Circulation 119:e235, 2009):
+    normal from -30 to 90, left from there to -90, right to 180; the rest is neither left nor right.
+    """
+    if -30 <= degrees <= 90:
+        return "normal"
+    if degrees > 90:
+        return "right"
+    return "left" if degrees >= -90 else "extreme"
 
 
 def _finding(writer: _Writer, code: str, recording: Recording) -> list[str]:
