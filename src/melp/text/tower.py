@@ -76,8 +76,8 @@ class TextTower(nn.Module):
       always with position id `cls_position`, and its state represents the report.
     * `bidirectional`: [CLS] replaces [BOS], as in BERT's pretraining. The decoder reads the output of the
       embedding layer, which does not depend on later tokens.
-    * `statement`: as `bidirectional`, but a token attends to its own statement only, and positions start anew
-      in each statement: the vector of a statement does not depend on its report.
+    * `statement`: as `bidirectional`, but a token attends to its own statement only, and positions restart in
+      each statement: the vector of a statement does not depend on its report.
 
     The report vector is computed from [CLS] (`pooling="cls"`), from the mean of the tokens in statements
     (`tokens`) or from the mean of the statement vectors (`statements`).
