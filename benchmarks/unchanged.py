@@ -4,11 +4,13 @@
     python benchmarks/unchanged.py record after.json --ptb-xl DIR     (in the new one)
     python benchmarks/unchanged.py compare before.json after.json
 
-A record holds the SHA-256 of every file of some stores, the losses of the first 20 steps of every method's recipe
-`tiny`, and the results of zero-shot, probe and generation. Everything runs through the command line, which stays the
-same when modules move. `compare` prints each difference and exits with 1 where there is one.
+A record contains the SHA-256 of every file of some stores, the losses of the first 20 steps of every method's
+recipe `tiny`, and the results of zero-shot, probe and generation. Everything runs through the command line,
+which stays the same when modules move. `compare` prints each difference and exits with 1 if there is one;
+`--renamed told=accuracy` compares log entries that have a new name.
 
-The log of a build has its date, and the manifest of a store the digest of the source code: both are left out.
+The log of a build contains its date, and the manifest of a store the digest of the source code: both are
+left out.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-METHODS = ["melp", "merl", "simclr", "byol", "barlow_twins", "moco_v3", "simsiam", "ts_tcc", "clocs", "astcl", "crt", "st_mem", "heartlang", "ecg_fm"]
+METHODS = (
+    *("melp", "merl", "simclr", "byol", "barlow_twins", "moco_v3", "simsiam"),
+    *("ts_tcc", "clocs", "astcl", "crt", "st_mem", "heartlang", "ecg_fm"),
+)
 STEPS = 20
 TOLERANCE = 1e-6
 LEFT_OUT = ("build.log", "manifest.json")
@@ -115,6 +120,19 @@ def differences(before: Any, after: Any, place: str = "") -> list[str]:
     return [] if before == after else [f"{place}: {str(before)[:80]}, then {str(after)[:80]}"]
 
 
+def rename(values: Any, names: dict[str, str]) -> Any:
+    """Return the record with new names for some entries of the logs."""
+    if isinstance(values, list):
+        return [rename(value, names) for value in values]
+    if not isinstance(values, dict):
+        return values
+    parts = {name: name.rpartition("/") for name in values}
+    return {
+        f"{before}{slash}{names.get(last, last)}": rename(values[name], names)
+        for name, (before, slash, last) in parts.items()
+    }
+
+
 def count(values: Any) -> int:
     """How many values a record holds."""
     if isinstance(values, dict | list):
@@ -133,6 +151,7 @@ def main() -> None:
     comparing = commands.add_parser("compare")
     comparing.add_argument("before", type=Path)
     comparing.add_argument("after", type=Path)
+    comparing.add_argument("--renamed", default="", help="old=new,old=new")
     arguments = parser.parse_args()
     if arguments.command == "record":
         found = record(arguments.ptb_xl, arguments.methods.split(","))
@@ -140,6 +159,8 @@ def main() -> None:
         print(f"{arguments.file}: {count(found)} values")
         return
     before, after = (json.loads(file.read_text()) for file in (arguments.before, arguments.after))
+    names = dict(pair.split("=") for pair in filter(None, arguments.renamed.split(",")))
+    before["losses"] = rename(before["losses"], names)
     lines = differences(before, after)
     print(*lines, sep="\n", end="\n" if lines else "")
     print(f"{count(before)} values compared, {len(lines)} differ")
