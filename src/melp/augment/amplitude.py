@@ -6,8 +6,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from melp.augment.random import normal
+from melp.signal.precision import full_precision
 
 
+@full_precision
 def scale_amplitude(
     ecg: Float[Tensor, "batch lead time"],
     keys: Int[Tensor, " batch"],
@@ -26,6 +28,7 @@ def scale_amplitude(
     return ecg * factor[:, None, None].to(ecg.dtype)
 
 
+@full_precision
 def add_jitter(
     ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], deviation: float = 0.05
 ) -> Float[Tensor, "batch lead time"]:

@@ -26,11 +26,13 @@ from melp.augment.time import random_span
 from melp.ecg import LEADS
 from melp.errors import MelpError
 from melp.signal.electrodes import ELECTRODES, electrodes_to_leads
+from melp.signal.precision import full_precision
 
 MAINS = (50.0, 60.0)
 """Power-line frequencies in Hz."""
 
 
+@full_precision
 def add_to_electrodes(
     ecg: Float[Tensor, "batch lead time"],
     noise: Float[Tensor, "batch 9 time"],
@@ -55,6 +57,7 @@ def add_to_electrodes(
     return ecg + (matrix.to(noise) @ noise).to(ecg.dtype)
 
 
+@full_precision
 def baseline_wander(
     keys: Int[Tensor, " batch"],
     time: int,
@@ -80,6 +83,7 @@ def baseline_wander(
     return heights * (2 * math.pi * (frequency * _seconds(keys, time, rate) + phase)).sin().sum(2)
 
 
+@full_precision
 def baseline_shift(
     keys: Int[Tensor, " batch"], time: int, amplitude: float = 0.25, share: float = 0.2
 ) -> Float[Tensor, "batch 9 time"]:
@@ -96,6 +100,7 @@ def baseline_shift(
     return offset * inside[:, None]
 
 
+@full_precision
 def power_line(
     keys: Int[Tensor, " batch"], time: int, rate: float, amplitude: float = 0.5
 ) -> Float[Tensor, "batch 9 time"]:
@@ -117,6 +122,7 @@ def power_line(
     return _heights(keys, amplitude, stream=2) * tone
 
 
+@full_precision
 def muscle_noise(
     keys: Int[Tensor, " batch"], time: int, amplitude: float = 0.5
 ) -> Float[Tensor, "batch 9 time"]:

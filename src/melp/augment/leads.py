@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from melp.augment.random import uniform
+from melp.signal.precision import full_precision
 
 FILLS = ("isoelectric", "zero")
 
@@ -16,6 +17,7 @@ def fill_value(ecg: Float[Tensor, "batch lead time"], fill: str) -> Float[Tensor
     return ecg.median(-1, keepdim=True).values if fill == "isoelectric" else torch.zeros_like(ecg[..., :1])
 
 
+@full_precision
 def mask_leads(
     ecg: Float[Tensor, "batch lead time"],
     keys: Int[Tensor, " batch"],

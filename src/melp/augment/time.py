@@ -8,8 +8,10 @@ from torch import Tensor
 
 from melp.augment.leads import fill_value
 from melp.augment.random import uniform
+from melp.signal.precision import full_precision
 
 
+@full_precision
 def resized_crop(
     ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], shortest: float = 0.5
 ) -> Float[Tensor, "batch lead time"]:
@@ -35,6 +37,7 @@ def resized_crop(
     return torch.lerp(left, right, share.expand(ecg.shape))
 
 
+@full_precision
 def time_out(
     ecg: Float[Tensor, "batch lead time"],
     keys: Int[Tensor, " batch"],
@@ -65,6 +68,7 @@ def random_span(
     return (place >= first[:, None]) & (place < (first + share)[:, None])
 
 
+@full_precision
 def permute_segments(
     ecg: Float[Tensor, "batch lead time"],
     keys: Int[Tensor, " batch"],
@@ -98,6 +102,7 @@ def permute_segments(
     return ecg.take_along_dim(order, -1)
 
 
+@full_precision
 def random_crop(
     ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], length: int, stream: int = 0
 ) -> Float[Tensor, "batch lead length"]:

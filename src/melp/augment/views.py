@@ -23,6 +23,7 @@ from melp.augment.random import combine, uniform
 from melp.augment.time import permute_segments, resized_crop, time_out
 from melp.ecg import LEADS
 from melp.errors import check_choices, check_ranges, dataclass_from_dict
+from melp.signal.precision import full_precision
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
 two views of TS-TCC."""
 
 
+@full_precision
 def make_view(
     ecg: Float[Tensor, "batch lead time"],
     keys: Int[Tensor, " batch"],

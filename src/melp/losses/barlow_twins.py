@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+
+from melp.signal.precision import without_autocast
 
 
 def barlow_twins_loss(
@@ -20,7 +21,7 @@ def barlow_twins_loss(
         first, second: projected views of the same recordings.
         redundancy: weight of the off-diagonal entries (lambda).
     """
-    with torch.autocast(first.device.type, enabled=False):
+    with without_autocast(first.device):
         first, second = first.float(), second.float()
         first, second = (F.normalize(view - view.mean(0), dim=0) for view in (first, second))
         correlation = first.t() @ second

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from melp.signal.precision import without_autocast
 
 
 def caption_loss(
@@ -24,7 +25,7 @@ def caption_loss(
         label_smoothing: share of the target distribution that is uniform over the vocabulary.
         count: divisor of the sum instead of the number of targets; see `gather.share_of_count`.
     """
-    with torch.autocast(logits.device.type, enabled=False):
+    with without_autocast(logits.device):
         total = F.cross_entropy(
             logits.float().flatten(0, 1),
             targets.flatten(),

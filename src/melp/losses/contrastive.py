@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 
 def same_report(report: Int[Tensor, " batch"]) -> Bool[Tensor, "batch batch"]:
     """Return which pairs of a batch have the same report, given a number for each report's text."""
@@ -54,6 +56,6 @@ def global_contrastive(
         scale: inverse temperature.
         positives: pairs that match beside the diagonal (`same_report`), or None.
     """
-    with torch.autocast(ecg.device.type, enabled=False):
+    with without_autocast(ecg.device):
         logits = scale * ecg.float() @ text.float().t()
         return symmetric_cross_entropy(logits, positives)

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 
 def info_nce(
     queries: Float[Tensor, "batch dim"], keys: Float[Tensor, "batch dim"], temperature: float
@@ -16,6 +18,6 @@ def info_nce(
     Oord et al. (2018). With keys of a momentum encoder, this times 2 * temperature is the loss of MoCo v3
     (Chen et al. 2021).
     """
-    with torch.autocast(queries.device.type, enabled=False):
+    with without_autocast(queries.device):
         logits = F.normalize(queries.float(), dim=1) @ F.normalize(keys.float(), dim=1).t() / temperature
         return F.cross_entropy(logits, torch.arange(len(logits), device=logits.device))

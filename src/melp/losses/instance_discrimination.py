@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 
 def instance_discrimination(
     before: Float[Tensor, "batch dim"], after: Float[Tensor, "batch dim"]
@@ -20,7 +22,7 @@ def instance_discrimination(
         before: vector of each recording before the transformer.
         after: vector of each recording after it.
     """
-    with torch.autocast(before.device.type, enabled=False):
+    with without_autocast(before.device):
         cosines = F.normalize(before.float(), dim=1) @ F.normalize(after.float(), dim=1).t()
         others = ~torch.eye(len(cosines), dtype=torch.bool, device=cosines.device)
         if len(cosines) < 2:

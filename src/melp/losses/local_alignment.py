@@ -10,6 +10,7 @@ from torch import Tensor
 
 from melp.errors import MelpError
 from melp.losses.contrastive import symmetric_cross_entropy
+from melp.signal.precision import without_autocast
 
 _EPS = 1e-8
 
@@ -110,7 +111,7 @@ def local_similarity(
         settings: form and temperatures.
     """
     settings = settings or LocalAlignment()
-    with torch.autocast(beats.device.type, enabled=False):
+    with without_autocast(beats.device):
         cosines = _cosines(beats.float(), statements.float(), owner, reports, settings)
         scaled = settings.similarity_factor * cosines
         maximum = _report_maximum(scaled, owner, reports)
@@ -160,6 +161,6 @@ def local_attention(
 ) -> Float[Tensor, "statement beat"]:
     """Return the attention weights of each statement over the beats of its own ECG; they sum to 1."""
     settings = settings or LocalAlignment()
-    with torch.autocast(beats.device.type, enabled=False):
+    with without_autocast(beats.device):
         products = torch.einsum("nkd,nd->kn", beats.float()[owner], statements.float())
         return _attention(products, owner, beats.shape[0], settings).t()

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 
 def masked_frame_contrast(
     context: Float[Tensor, "batch frame dim"],
@@ -38,7 +40,7 @@ def masked_frame_contrast(
     real = masked.take_along_dim(order, 1)
     inputs = (context, target, entries, draw)
     context, target, entries, draw = (x.take_along_dim(order[..., None], 1) for x in inputs)
-    with torch.autocast(context.device.type, enabled=False):
+    with without_autocast(context.device):
         context, target = F.normalize(context.float(), dim=-1), F.normalize(target.float(), dim=-1)
         cosines = context @ target.transpose(1, 2) / temperature
         positive = cosines.diagonal(dim1=1, dim2=2)[..., None]

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 _LEAST_VARIANCE = 1e-6
 
 
@@ -23,7 +25,7 @@ def masked_patch_loss(
         masked: numbers of the masked patches.
         normalised: whether each target patch is standardised (minus mean, over standard deviation).
     """
-    with torch.autocast(reconstruction.device.type, enabled=False):
+    with without_autocast(reconstruction.device):
         target = patches.float()
         if normalised:
             variance, mean = torch.var_mean(target, dim=-1, keepdim=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+
+from melp.signal.precision import without_autocast
 
 
 def negative_cosine(
@@ -16,5 +17,5 @@ def negative_cosine(
     Chen and He (2021), equation 1. 2 + 2 times this is BYOL's squared distance of unit vectors (Grill et al.
     2020, equation 2).
     """
-    with torch.autocast(prediction.device.type, enabled=False):
+    with without_autocast(prediction.device):
         return -F.cosine_similarity(prediction.float(), target.detach().float(), dim=1).mean()

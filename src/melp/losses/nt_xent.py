@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 
 def nt_xent(
     first: Float[Tensor, "batch dim"], second: Float[Tensor, "batch dim"], temperature: float
@@ -20,7 +22,7 @@ def nt_xent(
         first, second: projected views of the same recordings, of any length.
         temperature: t.
     """
-    with torch.autocast(first.device.type, enabled=False):
+    with without_autocast(first.device):
         views = F.normalize(torch.cat([first, second]).float(), dim=1)
         logits = (views @ views.t()) / temperature
         same = torch.eye(len(views), dtype=torch.bool, device=views.device)

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 
 def same_patient(patient: Int[Tensor, " batch"]) -> Bool[Tensor, "batch batch"]:
     """Return which pairs are of the same patient; numbers below 0 are unknown patients and match no other."""
@@ -24,6 +26,6 @@ def patient_agreement(
     The loss of SimSiam (Chen and He 2021, equation 1) with all recordings of a patient as partners; no
     gradient reaches the target.
     """
-    with torch.autocast(prediction.device.type, enabled=False):
+    with without_autocast(prediction.device):
         cosines = F.normalize(prediction.float(), dim=1) @ F.normalize(target.detach().float(), dim=1).t()
         return -cosines[same_patient(patient)].mean()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from melp.losses.patient_agreement import same_patient
+from melp.signal.precision import without_autocast
 
 
 def patient_contrast(
@@ -27,7 +27,7 @@ def patient_contrast(
         patient: number of the patient of each record; below 0 for an unknown patient, who matches no other.
         temperature: t.
     """
-    with torch.autocast(first.device.type, enabled=False):
+    with without_autocast(first.device):
         first, second = F.normalize(first.float(), dim=-1), F.normalize(second.float(), dim=-1)
         logits = first @ second.transpose(1, 2) / temperature
         log_probability = logits.log_softmax(2) + logits.log_softmax(1)

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 
 def temporal_contrast(
     prediction: Float[Tensor, "batch place dim"], target: Float[Tensor, "batch place dim"]
@@ -19,7 +21,7 @@ def temporal_contrast(
         prediction: of each record, for each future place.
         target: the frames at these places.
     """
-    with torch.autocast(prediction.device.type, enabled=False):
+    with without_autocast(prediction.device):
         logits = torch.einsum("ikd,jkd->kij", prediction.float(), target.float())
         own = torch.arange(logits.shape[1], device=logits.device).expand(logits.shape[:2])
         return F.cross_entropy(logits.flatten(0, 1), own.flatten())

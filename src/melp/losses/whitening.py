@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from melp.signal.precision import without_autocast
+
 
 @torch.no_grad()
 def whiten(vectors: Float[Tensor, "batch dim"], least: float = 0.01) -> Float[Tensor, "batch dim"]:
@@ -19,7 +21,7 @@ def whiten(vectors: Float[Tensor, "batch dim"], least: float = 0.01) -> Float[Te
         least: variance regarded as noise, as a share of the mean variance; directions without variance, as
             with fewer vectors than dimensions, keep variance 0.
     """
-    with torch.autocast(vectors.device.type, enabled=False):
+    with without_autocast(vectors.device):
         vectors = vectors if vectors.dtype == torch.float64 else vectors.float()
         centred = vectors - vectors.mean(0)
         variances, directions = torch.linalg.eigh(centred.t() @ centred / len(centred))

@@ -18,6 +18,7 @@ from melp.methods._base import Batch, EncoderConfig, Inputs, Method, progress
 from melp.nn import list_encoders
 from melp.nn.crt import MODALITIES, CrossReconstructionTransformer
 from melp.nn.transformer import Transformer, TransformerBlock
+from melp.signal.precision import without_autocast
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class CRT(Method):
         kept = self._kept(batch, counts)
         before, after = self.encoder.encode(patches, kept)
         reconstructions = self._decode(after, kept, counts)
-        with torch.autocast(after.device.type, enabled=False):
+        with without_autocast(after.device):
             errors = [
                 (reconstruction.float().flatten(1) - target.flatten(1)).square()
                 for reconstruction, target in zip(reconstructions, patches, strict=True)

@@ -22,6 +22,7 @@ from melp.methods._views import halves_of
 from melp.nn import list_encoders
 from melp.nn.quantiser import GumbelQuantiser
 from melp.nn.wav2vec2 import Wav2Vec2Encoder
+from melp.signal.precision import without_autocast
 
 _STARTS, _COUNT, _NEGATIVES, _GUMBEL = range(4)  # streams of random numbers
 
@@ -185,5 +186,8 @@ class ECGFM(Method):
         spans = (self.config.masked * frames / span + uniform(keys, 1, stream=_COUNT)).long().clamp(min=2)
         rank = uniform(keys, places, stream=_STARTS).argsort(-1).argsort(-1)
         starts = (rank < spans).float()
-        covered = torch.nn.functional.conv1d(starts[:, None], starts.new_ones(1, 1, span), padding=span - 1)
+        with without_autocast(starts.device):
+            covered = torch.nn.functional.conv1d(
+                starts[:, None], starts.new_ones(1, 1, span), padding=span - 1
+            )
         return covered[:, 0] > 0

@@ -20,6 +20,7 @@ from melp.nn import list_encoders
 from melp.nn.beat_quantiser import BeatQuantiser
 from melp.nn.codebook import Codebook
 from melp.nn.heartlang import HeartLangEncoder
+from melp.signal.precision import without_autocast
 from melp.signal.sentences import Sentences
 
 STAGES = ("codebook", "sentences")
@@ -143,7 +144,7 @@ class HeartLang(Method):
     def _codebook(self, sentences: Sentences, keys: Int[Tensor, " batch"]) -> dict[str, Float[Tensor, ""]]:
         used, codebook = sentences.used, self.quantiser.codebook
         vectors = self.quantiser.vectors(sentences)
-        with torch.autocast(vectors.device.type, enabled=False):
+        with without_autocast(vectors.device):
             chosen = codebook.nearest(vectors)
             words = codebook.codes[chosen]
         # Straight-through estimator: the gradient of a word is passed to its vector.
@@ -180,7 +181,7 @@ class HeartLang(Method):
     def _words(self, sentences: Sentences) -> Int[Tensor, "batch slot"]:
         """Return the word of each beat."""
         # Half precision cannot distinguish similar words.
-        with torch.autocast(sentences.beats.device.type, enabled=False):
+        with without_autocast(sentences.beats.device):
             return self.quantiser.codebook.nearest(self.quantiser.vectors(sentences))
 
     def after_step(self, step: int, steps: int) -> None:

@@ -14,7 +14,7 @@ from melp.errors import MelpError
 from melp.nn.base import Encoder
 from melp.nn.resnet import ResNet1d, ResNet1dConfig
 from melp.nn.transformer import Transformer, TransformerBlock
-from melp.signal.precision import at_least_single
+from melp.signal.precision import at_least_single, full_precision
 
 MODALITIES = ("time", "magnitude", "phase")
 # As a share of the largest magnitude; the phase of weaker bins is rounding error.
@@ -53,6 +53,7 @@ CRT_PRESETS: dict[str, CRTConfig] = {
 """The published size, and a narrow one for two CPU cores with patches of 0.2 s at 100 Hz."""
 
 
+@full_precision
 def spectrum(
     ecg: Float[Tensor, "batch lead time"],
 ) -> tuple[Float[Tensor, "batch lead bin"], Float[Tensor, "batch lead bin"]]:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from melp.signal.precision import at_least_single
+from melp.signal.precision import at_least_single, without_autocast
 
 
 class GumbelQuantiser(nn.Module):
@@ -47,7 +47,7 @@ class GumbelQuantiser(nn.Module):
             noise: Gumbel noise; None selects the most probable entry.
         """
         # In half precision, rounding would decide between entries.
-        with torch.autocast(frames.device.type, enabled=False):
+        with without_autocast(frames.device):
             logits = self.logits(at_least_single(frames)).unflatten(-1, (self.groups, self.entries))
             soft = ((logits if noise is None else logits + noise) / temperature).softmax(-1)
             entries = soft.argmax(-1)

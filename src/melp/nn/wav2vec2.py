@@ -14,6 +14,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from melp.nn.base import Encoder
 from melp.nn.transformer import Transformer, TransformerBlock
+from melp.signal.precision import without_autocast
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class ConvStack(nn.Module):
     def forward(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch channel frame"]:
         x = self.layers[0](ecg)
         # Statistics over the whole recording in half precision would lose small deflections.
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x.device):
             norm = F.group_norm(
                 x.float(),
                 self.norm.num_groups,

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from melp.signal.precision import full_precision
+
 # Pass bands in Hz; None for no limit.
 FILTERS: dict[str, tuple[float | None, float | None]] = {
     "none": (None, None),
@@ -35,6 +37,7 @@ def _gain(frequency: Float[Tensor, " bin"], low: float | None, high: float | Non
     return response
 
 
+@full_precision
 def apply_filter(
     signal: Float[Tensor, "*batch time"], rate: float, name: str
 ) -> Float[Tensor, "*batch time"]:
@@ -42,6 +45,7 @@ def apply_filter(
     return signal if name == "none" else band_pass(signal, rate, *FILTERS[name])
 
 
+@full_precision
 def band_pass(
     signal: Float[Tensor, "*batch time"], rate: float, low: float | None, high: float | None
 ) -> Float[Tensor, "*batch time"]:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from melp.ecg import ECG, LEADS, normalise_lead_name
 from melp.errors import MelpError, check_choices, check_ranges, dataclass_from_dict
 from melp.signal.filters import FILTERS, apply_filter
+from melp.signal.precision import full_precision
 from melp.signal.resampling import resample
 
 SCALINGS = ("minmax", "millivolt", "zscore", "zscore_lead")
@@ -59,6 +60,7 @@ class Preprocessing:
         """Number of samples of the result."""
         return round(self.rate * self.seconds)
 
+    @full_precision
     def __call__(
         self,
         signal: Float[Tensor, "*batch lead time"] | Int16[Tensor, "*batch lead time"],
@@ -114,6 +116,7 @@ class Preprocessing:
         return dataclass_from_dict(cls, "preprocessing", values)
 
 
+@full_precision
 def scale(
     signal: Float[Tensor, "*batch lead time"], scaling: str, in_place: bool = False
 ) -> Float[Tensor, "*batch lead time"]:

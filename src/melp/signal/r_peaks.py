@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from melp.signal.filters import band_pass
+from melp.signal.precision import full_precision
 
 _QRS_BAND = (5.0, 15.0)  # Hz; most of the power of QRS complexes, little of P and T waves
 _WAVE_BAND = (1.0, 40.0)  # Hz; the shape of waves, without baseline wander and mains
@@ -19,6 +20,7 @@ _NOISE = 2.0  # the height that white noise does not reach
 
 
 @torch.no_grad()
+@full_precision
 def find_r_peaks(
     ecg: Float[Tensor, "batch lead time"], rate: float
 ) -> tuple[Int[Tensor, "batch beat"], Int[Tensor, " batch"]]:

@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from melp.signal.precision import full_precision
+
 _ZERO_CROSSINGS = 10
 _KAISER_BETA = 5.0
 
@@ -45,6 +47,7 @@ def _phases(up: int, down: int) -> tuple[np.ndarray, int]:
     return np.where(inside, taps[index.clip(0, len(taps) - 1)], 0.0), back
 
 
+@full_precision
 def resample(
     signal: Float[Tensor, "*batch time"], source: float, target: float
 ) -> Float[Tensor, "*batch samples"]:

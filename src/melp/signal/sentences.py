@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from melp.errors import MelpError
-from melp.signal.precision import at_least_single
+from melp.signal.precision import at_least_single, full_precision
 from melp.signal.r_peaks import find_r_peaks
 from melp.signal.resampling import resample
 
@@ -48,6 +48,7 @@ class Sentences:
         return beats.minimum(self.count[:, None] - 1)
 
 
+@full_precision
 def make_sentences(ecg: Float[Tensor, "batch lead time"], rate: float, slots: int = 256) -> Sentences:
     """Cut recordings into beats.
 
