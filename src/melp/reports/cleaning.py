@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-TRUNCATED_LENGTH = 250
-"""PTB-XL has its reports cut near 255 characters: a text of this length may end within a word."""
+TRUNCATED_LENGTHS = range(250, 256)
+"""PTB-XL has its reports cut at 255 characters: a text of these lengths may end within a word."""
 
 _UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "á": "s", "é": "e", "\x8a": "", "\x8c": ""}
 _UMLAUT = re.compile("|".join(_UMLAUTS))
 _EDIT = re.compile(r"\s*\bedit\s*:.*", re.DOTALL | re.IGNORECASE)
-_SIGNED = re.compile(r"(\s|^)4\.4\d?(\s{2,}.*)?$", re.DOTALL)
+_SIGNED = re.compile(r"(\s|^)4\.4\d?\s{2,}.*$", re.DOTALL)
+_CUT_SIGNED = re.compile(r"(\s|^)4\.4\d?$")
 _UNCONFIRMED = re.compile(
     r"\s{2,}(un?b?e?s?t?(?:ae?t?i?g?t?e?r?)?( b?e?r?i?c?h?t?)?)$|\bunbestae?tigter bericht\b"
 )
@@ -36,6 +37,8 @@ def clean(report: str) -> str:
     """
     text = normalise(remove_edit_remarks(report))
     text = _SIGNED.sub("", text)
+    if may_be_truncated(report):
+        text = _CUT_SIGNED.sub("", text)
     text = _UNCONFIRMED.sub("", text)
     if _TRACE_ONLY.match(text):
         return ""
@@ -43,5 +46,5 @@ def clean(report: str) -> str:
 
 
 def may_be_truncated(report: str) -> bool:
-    """Return whether the report, without edit remarks, is so long that its last word may be cut."""
-    return len(remove_edit_remarks(report)) >= TRUNCATED_LENGTH
+    """Return whether the report, without edit remarks, has the length at which PTB-XL cuts its reports."""
+    return len(remove_edit_remarks(report)) in TRUNCATED_LENGTHS

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from melp.reports.composition import Composition
 from melp.reports.glossary import Term
 from melp.reports.statement import Statement
 
 _ADVERBS = {"probable": "probably", "possible": "possibly", "definite": "definitely"}
 _MODIFIERS = ("age", "territory", "degree", "shape", "join", "before", "hedge", "negation")
 _FINDINGS = ("head", "lesion", "wave")
+_TERRITORIES = ("anterior", "inferior", "lateral", "septal", "posterior", "anteroseptal", "inferolateral")
 _T_SHAPES = ("inversion", "flattening", "tall", "biphasic", "peaked")
 
 
-class StatementComposer:
+class StatementComposer(Composition):
     """Reads terms from left to right; each finding starts a statement, to which its modifiers are added.
 
-    For each kind of term in the glossaries there is a method `_visit_KIND`.
+    For each kind of term there is a method `_visit_KIND`.
 
     Args:
         terms: the terms of one report, in its order.
@@ -27,17 +29,8 @@ class StatementComposer:
     def __init__(
         self, terms: Sequence[Term], bare_adjectives_follow: bool = True, truncated: bool = False
     ) -> None:
-        self.terms = list(terms)
-        self.truncated = truncated
+        super().__init__(terms, truncated)
         self.bare_adjectives_follow = bare_adjectives_follow
-        self.statements: list[str] = []
-        self.current = Statement()
-        # "hypertrophy with" waits for the statement after the link "with".
-        self.linked = self.link = ""
-        # "t wave abnormality, probable" comes before the items of a list.
-        self.heading = self.heading_hedge = ""
-        self.heading_used = True
-        self.last_wave = ""
 
     def compose(self) -> list[str]:
         """Return the statements in the order of the report."""
@@ -48,57 +41,6 @@ class StatementComposer:
         self._close()
         self._end_heading()
         return self.statements
-
-    def _text(self) -> str:
-        """Return the current statement, preceded by its heading if it is an item of a list."""
-        current, text = self.current, self.current.text()
-        if not (current.is_lesion and self.heading):
-            return text
-        self.heading_used = True
-        hedged = bool(self._modifiers("hedge")) or "cannot be ruled out" in current.tail
-        hedge = "" if hedged or not self.heading_hedge else self.heading_hedge + " "
-        return f"{self.heading}, {hedge}{text}"
-
-    def _close(self) -> None:
-        """Append the current statement and start the next one."""
-        text = self._text()
-        if self.linked:
-            self._drop_link() if not text else self.statements.append(f"{self.linked} {text}")
-        elif text:
-            if not self.current.is_lesion:
-                self._end_heading()
-            self.statements.append(text)
-        self.current, self.linked, self.link = Statement(), "", ""
-
-    def _close_if_complete(self) -> None:
-        """Close a statement that has its finding; modifiers without one belong to the next finding."""
-        if self.current.has_finding:
-            self._close()
-
-    def _lacks_hedge(self) -> bool:
-        """Return whether the statement is a lesion without the certainty or age that machines always add."""
-        described = self._modifiers("hedge") or self._modifiers("age") or self.heading or self.current.tail
-        return self.current.is_lesion and not described
-
-    def _end_heading(self) -> None:
-        if self.heading and not self.heading_used:
-            self.statements.append(self.heading)
-        self.heading = self.heading_hedge = ""
-
-    def _drop_link(self) -> None:
-        """End a statement at a link that nothing follows: "hypertrophy with" -> "hypertrophy"."""
-        if self.linked:
-            self.statements.append(self.linked.removesuffix(self.link).strip())
-            self.linked = ""
-
-    def _next_kind(self, at: int, skip: Sequence[str] = ()) -> str:
-        return next((term.kind for term in self.terms[at + 1 :] if term.kind not in skip), "")
-
-    def _modifiers(self, kind: str) -> list[str]:
-        return [word for modifier_kind, word in self.current.modifiers if modifier_kind == kind]
-
-    def _modify(self, term: Term) -> None:
-        self.current.modifiers.append((term.kind, term.english))
 
     # -- findings --------------------------------------------------------------------------------------
 
@@ -111,14 +53,14 @@ class StatementComposer:
     _visit_lesion = _visit_head
 
     def _visit_whole(self, at: int, term: Term) -> None:
-        """A complete statement, such as "sinus rhythm"; only a hedge can modify it."""
+        """A complete statement, such as "sinus rhythm"; only hedge and negation modify it."""
         if term.english.endswith(" ecg"):
             self._visit_overall(at, term)
             return
         self._close_if_complete()
         self._drop_link()
-        hedges = [("hedge", word) for word in self._modifiers("hedge")]
-        self.current = Statement(modifiers=hedges, finding=term.english)
+        kept = [pair for pair in self.current.modifiers if pair[0] in {"hedge", "negation"}]
+        self.current = Statement(modifiers=kept, finding=term.english)
         link_follows = self.terms[at + 1 : at + 2] and self.terms[at + 1].english == "consistent with"
         if self._next_kind(at) not in {"hedge", "tail"} and not link_follows:
             self._close()
@@ -128,13 +70,20 @@ class StatementComposer:
         """The verdict: "normal" or "abnormal"."""
         self._close_if_complete()
         self._drop_link()
-        hedges = self._modifiers("hedge")
+        hedges, negated = self._modifiers("hedge"), self._modifiers("negation")
         if self.heading and not self.heading_used:
             hedges.append(self.heading_hedge)
         self.current = Statement()
         self._end_heading()
-        adverb = _ADVERBS.get(hedges[-1], "") if hedges else ""
+        adverb = "not" if negated else _ADVERBS.get(hedges[-1], "") if hedges else ""
         self.statements.append(f"{adverb} {term.english.removesuffix(' ecg')} ecg".strip())
+
+    def _visit_own(self, at: int, term: Term) -> None:
+        """A clause in the words of the report."""
+        self._close()
+        self._end_heading()
+        self.statements.append(term.english)
+        self.last_wave = ""
 
     def _visit_heading(self, at: int, term: Term) -> None:
         """The heading of a list of lesions and, after a semicolon, the hedge of its items."""
@@ -207,6 +156,8 @@ class StatementComposer:
         if term.inflected:
             return self._next_kind(at, (*_MODIFIERS, "in")) in (*_FINDINGS, "whole", "region", "word")
         following = self._next_kind(at, ("age", "territory", "degree", "join"))
+        if term.kind == "territory" and "," in term.separator and self._has_territory():
+            return following in _FINDINGS
         if term.kind != "degree":
             return following == "lesion"
         abbreviated = "." in self.terms[at + 1].separator if at + 1 < len(self.terms) else False
@@ -214,6 +165,11 @@ class StatementComposer:
         starts_next_shape = bool(current.places) and following == "shape"
         precedes = abbreviated or starts_next_shape or not self.bare_adjectives_follow
         return precedes and not bare_wave and following in (*_FINDINGS, "shape")
+
+    def _has_territory(self) -> bool:
+        """Return whether the finding names its territory, in its adjectives or itself."""
+        words = self.current.finding.split()
+        return bool(self._modifiers("territory")) or any(word in _TERRITORIES for word in words)
 
     def _repeat_for_next_place(self) -> None:
         """Repeat the finding for another place: "T abnormal in anterior leads, lateral leads"."""
@@ -272,7 +228,8 @@ class StatementComposer:
             self._visit_link(at, term)
 
     def _visit_number(self, at: int, term: Term) -> None:
-        if self.current.has_finding and (":" in term.english or self._next_kind(at) == "unit"):
+        after_type = at and self.terms[at - 1].english == "type"
+        if self.current.has_finding and (":" in term.english or after_type or self._next_kind(at) == "unit"):
             self.current.details.append(term.english.replace(",", "."))
 
     def _visit_over(self, at: int, term: Term) -> None:
@@ -292,4 +249,9 @@ class StatementComposer:
     def _visit_noise(self, at: int, term: Term) -> None:
         """Ignore what concerns the recording or the patient, not the ECG."""
 
-    _visit_in = _visit_noise
+    def _visit_in(self, at: int, term: Term) -> None:
+        """A side directly after a finding that has none: "hypertrophy on the left"."""
+        finding = self.current.finding
+        sided = term.english in {"left", "right"} and not {"left", "right"} & set(finding.split())
+        if finding and sided and self.terms[at - 1].kind in _FINDINGS and not term.inflected:
+            self.current.details.append(f"on the {term.english}")

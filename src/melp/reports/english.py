@@ -17,7 +17,7 @@ _LEADS = re.compile(rf"\b(?:leads? )?{_LEAD}\b(?:(?:[ ,]*,+ *| ?- ?| ?& ?| ?/ ?|
 _SENTENCE_END = re.compile(
     r"(?<=[a-z)])(?<!\beg)(?<!\bi\.e)\s?\.(?=\s|$|this|st |t w)|(?<=\d)\.(?=\s|$)|\s*[;!]\s*"
 )
-_HAS_WORD = re.compile(r"\b(?!av[lrf]\b|iii\b)[a-z]{3,}")
+_HAS_WORD = re.compile(r"\b(?!av[lrf]\b|i{1,3}\b)[a-z]{2,}")
 _BARE_TERRITORY = re.compile(
     r"\b((?:old|with) (?:inferior|anterior|anteroseptal|lateral|inferolateral|anterolateral))"
     r"(?: myocardial)?(?: inf\w*)?$"

@@ -40,10 +40,12 @@ KNOWN_SENTENCES = tuple(row[1] for row in _ROWS if row[0] == "known")
 
 _CONTINUES = (
     "with|and|or|at|on|is|are|has|due|which|in|of|to|but|pattern|type|criteria|suggest|rate|cannot|may|noted|seen"
-    r"|present|becomes?|by|alternating|throughout|was|consistent|persist|without|during|pause|from|\d|\("
+    r"|present|becomes?|by|alternating|throughout|was|consistent|persist|without|during|pause|from|not"
+    r"|no longer|never|absent|resolved|excluded|ruled|unlikely|likely|vs|versus|like|\d|\("
 )
 _CONTINUES_AFTER_COMMA = (
-    r"this|most|consistent|suggest|may|bigemin|trigemin|possib|probab|which|with|age|rate|\d"
+    r"this|most|consistent|suggest|may|bigemin|trigemin|possib|probab|which|with|age|rate|unchanged|new|old|recent|acute"
+    r"|not|no longer|resolved|absent|excluded|ruled|unlikely|likely|cannot|\d"
 )
 STANDALONE = re.compile(
     rf"({'|'.join(row[1] for row in _ROWS if row[0] == 'standalone')})"

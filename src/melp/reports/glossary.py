@@ -15,7 +15,8 @@ from melp.reports.spelling import SpellingCorrector
 _GLUED = re.compile(r"\b(qs|q|rsr|rs|rqs|st|t|r|s)(iii|ii|avl|avf|avr|v\d)(?![a-z])|\b(in)(iii|ii|i|v\d)\b")
 _HYPHEN_AV = re.compile(r"\ba\s*-\s*v\b")
 _HYPHENATED = re.compile(r"(?<=[a-z]{4})- +(?!und\b|oder\b|bis\b|eller\b|och\b)(?=[a-z]{4})")
-_WORD = re.compile(r"v\s?\d(?!\d)|[a-z]+|\d+[.,]\d+(?=\s*(?:se[ck]|m[vms])\b)|\d+:\d+|\d+(?:\.\d+)?|%")
+_WORD = re.compile(r"v\s?\d(?!\d)|[a-z]+|\d+[.,]\d+(?=\s*(?:se[ck]|m[vms])\b)|\d+:\d+|\d+(?:\.\d+)?|%|\?")
+_PAIRS = ("und", "oder", "bzw", "och", "eller")
 _ENDINGS = ("er", "es", "em", "en", "e", "n", "s")
 
 
@@ -42,6 +43,8 @@ class Term:
     """False for a word that is not in the glossary."""
     words: int = 1
     """Number of words of the report."""
+    source: str = ""
+    """The words of the report, with the text between them."""
 
 
 @dataclass
@@ -67,6 +70,10 @@ def _is_preposition(words: list[Word], at: int, after: int) -> bool:
     if after - at > 1:
         return "," not in words[at + 1].separator
     return at == 0 or words[at - 1].text not in {"och", "samt"}
+
+
+def _joined(words: list[Word]) -> str:
+    return words[0].text + "".join(word.separator + word.text for word in words[1:])
 
 
 class Glossary:
@@ -141,9 +148,27 @@ class Glossary:
                 break
         return completions
 
+    def _complete_pairs(self, words: list[Word]) -> list[Word]:
+        """Complete the first word of a pair that shares its ending: "links- und rechtsschenkelblock"."""
+        complete = list(words)
+        for at in range(len(words) - 2):
+            first, joining, second = words[at : at + 3]
+            if joining.separator == "- " and joining.text in _PAIRS and not self._is_phrase(words, at, 3):
+                endings = (second.text[start:] for start in range(3, len(second.text) - 2))
+                whole = next((first.text + end for end in endings if self._is_word(first.text + end)), "")
+                complete[at] = Word(whole or first.text, first.separator)
+        return complete
+
+    def _is_phrase(self, words: list[Word], at: int, length: int) -> bool:
+        match = self._longest_match(words, at)
+        return match is not None and match[1] >= length
+
+    def _is_word(self, word: str) -> bool:
+        return any(form in self._vocabulary for form in self._stems(word))
+
     def terms(self, text: str, truncated: bool = False) -> list[Term]:
         """Return all terms of a cleaned report; if `truncated`, its last word may be incomplete."""
-        words, terms, at = split_words(text), list[Term](), 0
+        words, terms, at = self._complete_pairs(split_words(text)), list[Term](), 0
         if truncated and words and (len(words[-1].text) < 3 or not self._forms(words[-1].text)):
             words = self._complete_last(words)
         while at < len(words):
@@ -168,13 +193,17 @@ class Glossary:
         if leads and match and match[0].kind == "in" and _is_preposition(words, at, after):
             leads = []
         if leads and (match is None or after - at >= match[1]):
-            return Term("leads", " ".join(leads), separator, words=after - at)
+            return Term(
+                "leads", " ".join(leads), separator, words=after - at, source=_joined(words[at:after])
+            )
         if match is not None:
             entry, length, inflected = match
             inflected = inflected or (entry.kind == "degree" and words[at].text.endswith(_ENDINGS[:2]))
-            return Term(entry.kind, entry.english, separator, inflected, words=length)
+            source = _joined(words[at : at + length])
+            return Term(entry.kind, entry.english, separator, inflected, words=length, source=source)
         is_number = words[at].text[0].isdigit() or words[at].text == "%"
-        return Term("number" if is_number else "word", words[at].text, separator, known=is_number)
+        kind, text = "number" if is_number else "word", words[at].text
+        return Term(kind, text, separator, known=is_number, source=text)
 
 
 @cache

@@ -7,24 +7,32 @@ from collections.abc import Iterable
 
 from melp.io.tables import read_packaged_tsv
 from melp.reports.cleaning import normalise
+from melp.reports.glossary import load_glossary, split_words
+
+AUTO, UNKNOWN = "auto", ""
+GLOSSARIES = {"de": "german", "sv": "swedish"}
+LANGUAGES = ("en", *GLOSSARIES)
 
 _WORD = re.compile(r"[a-z]{2,}")
+_KNOWN_SHARE = 0.9  # of the words of a text without distinctive words, to be of a language
 
 
 def _words(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in _WORD.findall(normalise(text))}
 
 
+_ENGLISH = _words(row[0] for row in read_packaged_tsv("melp.reports", "english_words", columns=1))
+
+
 def _distinctive_words() -> dict[str, set[str]]:
-    """Return, by language, the words of the glossaries that no other language has."""
-    german, swedish = (read_packaged_tsv("melp.reports", name, columns=3) for name in ("german", "swedish"))
-    english = _words(row[0] for row in read_packaged_tsv("melp.reports", "english_words", columns=1))
-    shared = english | _words(row[1] for row in german + swedish)
+    """Return, by language, the words that no other language has."""
+    german, swedish = (read_packaged_tsv("melp.reports", name, columns=3) for name in GLOSSARIES.values())
+    shared = _ENGLISH | _words(row[1] for row in german + swedish)
     words = {"de": _words(row[2] for row in german), "sv": _words(row[2] for row in swedish)}
     return {
+        "en": _ENGLISH - words["de"] - words["sv"],
         "de": words["de"] - words["sv"] - shared,
         "sv": words["sv"] - words["de"] - shared,
-        "en": english - words["de"] - words["sv"],
     }
 
 
@@ -32,12 +40,35 @@ _DISTINCTIVE_WORDS = _distinctive_words()
 
 
 def detect_language(text: str) -> str:
-    """Return "en", "de" or "sv": the language with most distinctive words in a normalised text.
+    """Return "en", "de" or "sv", or "" if the words of a normalised text are of none of these.
 
-    A text without any is taken for German.
+    The language is the one with most distinctive words. Without any, it is English if all words are in the
+    list of English words, or else the language whose glossary knows nearly all of them, or else English if
+    half of them are English.
     """
     words = _WORD.findall(text)
     votes = {
         code: sum(word in distinctive for word in words) for code, distinctive in _DISTINCTIVE_WORDS.items()
     }
-    return max(_DISTINCTIVE_WORDS, key=lambda code: votes[code])
+    best = max(votes.values())
+    leading = [code for code, count in votes.items() if count == best]
+    if len(leading) == 1:
+        return leading[0]
+    english = sum(word in _ENGLISH for word in words)
+    if words and english == len(words):
+        return "en"
+    shares = {code: _share_known(text, name) for code, name in GLOSSARIES.items() if code in leading}
+    for code, share in shares.items():
+        if share >= _KNOWN_SHARE:
+            return code
+    if best:
+        return leading[0]
+    return "en" if 2 * english >= len(words) else UNKNOWN
+
+
+def _share_known(text: str, name: str) -> float:
+    if not split_words(text):
+        return 0
+    terms = load_glossary(name).terms(text)
+    known = sum(term.words for term in terms if term.known and term.kind != "number")
+    return known / max(1, sum(term.words for term in terms if term.kind != "number"))
