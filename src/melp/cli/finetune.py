@@ -24,21 +24,23 @@ def finetune_command(
     train_folds: str | None = options.TRAIN_FOLDS,
     validation_folds: str | None = typer.Option(None, help="Folds that select the weights, by their loss."),
     min_positives: int = options.MIN_POSITIVES,
+    device: str = options.DEVICE,
 ) -> None:
     """Train an encoder and a classifier with labels. The same command resumes a stopped training."""
     from melp.data.store import Store
     from melp.evaluation.cells import save
-    from melp.evaluation.finetune import finetune
+    from melp.evaluation.finetune import find_training_device, finetune
     from melp.hub import load
     from melp.recipes import load_finetune_recipe
     from melp.tasks import get_task
 
+    recipe = load_finetune_recipe(settings or [])
     evaluation = finetune(
-        load(model),
+        load(model, find_training_device(device, recipe)),
         Store(data),
         get_task(task),
         out,
-        load_finetune_recipe(settings or []),
+        recipe,
         scratch=scratch,
         fraction=fraction,
         seed=seed,

@@ -8,7 +8,7 @@ import torch
 
 from melp.ecg import ECG
 from melp.errors import MelpError
-from melp.evaluation.embed import device_of, require
+from melp.evaluation.embed import require
 from melp.evaluation.zero_shot import embed_prompts, similarities
 from melp.hub import Model
 
@@ -35,7 +35,7 @@ def classify(model: Model, ecg: ECG, labels: Sequence[str]) -> list[tuple[str, f
         raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
     require(model, "project_ecg")
     with torch.inference_mode():
-        vector = model.method.project_ecg(model.inputs(ecg).to(device_of(model))).float().cpu().numpy()
+        vector = model.method.project_ecg(model.inputs(ecg)).float().cpu().numpy()
     scores = similarities(vector, embed_prompts(model, {label: [label] for label in labels}))
     return _ranked({label: float(score[0]) for label, score in scores.items()})
 
@@ -55,7 +55,7 @@ def probabilities(model: Model, ecg: ECG) -> list[tuple[str, float]]:
     """
     require(model, "logits")
     with torch.inference_mode():
-        logits = model.method.logits(model.inputs(ecg).to(device_of(model)))[0]
+        logits = model.method.logits(model.inputs(ecg))[0]
     return _ranked(dict(zip(model.config["classes"], logits.float().sigmoid().tolist(), strict=True)))
 
 

@@ -50,12 +50,11 @@ def map_rows(
     The signals pass the model's preprocessing, on the model's device. A progress bar is shown if stderr is a
     terminal. With `keep`, only this many seconds from the start of each record are read; the rest is 0 mV.
     """
-    device = device_of(model)
     console = Console(stderr=True)
     batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     bar = track(batches, title, console=console, transient=True, disable=not console.is_terminal)
     with torch.inference_mode():
-        return [function(model.inputs(_signals(store, batch, keep), store.rate).to(device)) for batch in bar]
+        return [function(model.inputs(_signals(store, batch, keep), store.rate)) for batch in bar]
 
 
 def _signals(
@@ -117,11 +116,6 @@ def embed_rows(
         record = store.column("id")[rows[bad[0]]]
         raise MelpError(f"{model.folder}: embedding of record {record} is not finite ({len(bad)} in all)")
     return vectors
-
-
-def device_of(model: Model) -> torch.device:
-    """Return the device of the weights of `model`."""
-    return next((parameter.device for parameter in model.method.parameters()), torch.device("cpu"))
 
 
 def require(model: Model, ability: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from melp.evaluation.cells import Evaluation, evaluate_split
 from melp.evaluation.embed import map_rows, rows_of
 from melp.evaluation.split import Split, check_patients, in_folds, join_folds, split_records
 from melp.evaluation.subsets import stratified_subset
-from melp.hub import Model, load
+from melp.hub import Model, find_device, load
 from melp.hub.folder import save_classifier
 from melp.hub.records import write_training_records
 from melp.nn.classifier import Classifier
@@ -76,7 +76,39 @@ def untrained(model: Model, folder: Path, seed: int = 0) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         method = type(model.method)(model.method.config, copy.deepcopy(model.method.inputs))
-    return Model(method.eval(), model.preprocessing, model.config, folder)
+    return Model(method.to(model.device).eval(), model.preprocessing, model.config, folder)
+
+
+_DEVICES = {"cpu": "cpu", "gpu": "cuda", "cuda": "cuda"}
+"""The device of each of Lightning's accelerators."""
+
+
+def find_training_device(name: str, recipe: FineTuneRecipe) -> torch.device:
+    """Return the device `name` ("auto", "cpu" or "cuda"); auto is that of `training.accelerator`, if given.
+
+    Raises:
+        MelpError: another name, or one GPU of several, which Lightning does not take by its number.
+    """
+    device = find_device(_DEVICES.get(recipe.training.accelerator, name) if name == "auto" else name)
+    if device.index:
+        raise MelpError(f"device: found {name!r}, wanted cuda; choose a GPU by CUDA_VISIBLE_DEVICES")
+    return device
+
+
+def _on_device(training: TrainingConfig, device: torch.device) -> TrainingConfig:
+    """Return the settings of a training on a device.
+
+    Raises:
+        MelpError: the settings name the accelerator of another device.
+    """
+    if training.accelerator == "auto":
+        return replace(training, accelerator=device.type)
+    if _DEVICES.get(training.accelerator, device.type) != device.type:
+        raise MelpError(
+            f"training.accelerator: {training.accelerator!r} found for a model on {device.type!r}, "
+            "wanted auto or the accelerator of that device"
+        )
+    return training
 
 
 def finetune(
@@ -98,7 +130,7 @@ def finetune(
     """Train the encoder of a run and a linear head with the labels of a task, and evaluate the classifier.
 
     The weights with the smallest loss on the validation folds are saved in `out`, a model folder. A killed
-    training resumes from its last checkpoint.
+    training resumes from its last checkpoint. Training and evaluation take place on the model's device.
 
     Args:
         model: a loaded model folder.
@@ -132,11 +164,12 @@ def finetune(
         "subset": seed,
         **asdict(recipe),
     }
+    _on_device(recipe.training, model.device)
     start_run(out, settings, "finetune.json")
     if not is_finished(out):
         classifier = _classifier(model, task, recipe, scratch)
         _train(classifier, model, store, training, held_out, recipe, settings, out, progress)
-    return _evaluate(load(out), store, task, split, fraction, seed, min_positives)
+    return _evaluate(load(out, model.device), store, task, split, fraction, seed, min_positives)
 
 
 def _sides(
@@ -190,7 +223,8 @@ def _train(
         save_classifier(out, classifier, name, model, settings)
         write_training_records(out, store, train.rows, pretrained)
 
-    fit(module, train, validation, recipe.training, out, write, "with labels", progress)
+    training_config = _on_device(recipe.training, model.device)
+    fit(module, train, validation, training_config, out, write, "with labels", progress)
 
 
 def _evaluate(

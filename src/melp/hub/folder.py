@@ -47,13 +47,21 @@ class Model:
         """Name of the method."""
         return str(self.config["name"])
 
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return next((parameter.device for parameter in self.method.parameters()), torch.device("cpu"))
+
     def inputs(
         self, signals: Int16[np.ndarray, "record lead time"] | ECG, rate: float = 0.0
     ) -> Float[Tensor, "record model_lead samples"]:
-        """Return the preprocessed input for an ECG, or for a store's signals (microvolt) at `rate` Hz."""
+        """Return the preprocessed input for an ECG, or for a store's signals (microvolt) at `rate` Hz.
+
+        It is computed on the device of the model.
+        """
         if isinstance(signals, ECG):
-            return self.preprocessing.from_ecg(signals)[None]
-        return self.preprocessing(torch.from_numpy(signals), rate, LEADS)
+            return self.preprocessing.from_ecg(signals, self.device)[None]
+        return self.preprocessing(torch.from_numpy(signals).to(self.device), rate, LEADS)
 
     @torch.no_grad()
     def embed(

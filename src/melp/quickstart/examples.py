@@ -13,7 +13,6 @@ from jaxtyping import Float
 
 from melp.data.store import Store
 from melp.ecg import ECG
-from melp.evaluation.embed import device_of
 from melp.hub import Model
 from melp.plots.attention import statement_relevance
 from melp.quickstart.results import predictions
@@ -129,5 +128,5 @@ def _relevance(model: Model, ecg: ECG, statements: list[str]) -> Float[np.ndarra
     if not getattr(getattr(model.method, "config", None), "local_weight", 0):
         return None
     with torch.inference_mode():
-        inputs = model.inputs(ecg).to(device_of(model))[0]
+        inputs = model.inputs(ecg)[0]
         return statement_relevance(model.method, inputs, statements).cpu().numpy()

@@ -83,9 +83,9 @@ class Preprocessing:
             signal = functional.pad(signal, (0, self.samples - signal.shape[-1]))
         return scale(apply_filter(signal, self.rate, self.filter), self.scaling, in_place=is_microvolt)
 
-    def from_ecg(self, ecg: ECG) -> Float[Tensor, "lead samples"]:
-        """Preprocess one recording."""
-        return self(torch.tensor(ecg.signal), ecg.rate, ecg.leads)
+    def from_ecg(self, ecg: ECG, device: torch.device | str = "cpu") -> Float[Tensor, "lead samples"]:
+        """Preprocess one recording on a device."""
+        return self(torch.tensor(ecg.signal, device=device), ecg.rate, ecg.leads)
 
     def _reordered(
         self, signal: Shaped[Tensor, "*batch lead time"], leads: Sequence[str]
