@@ -67,7 +67,7 @@ def is_locked(path: Path) -> bool:
 
 
 def _free(lock: FileLock, file: Path) -> None:
-    # Removed before the release: whoever has opened the file in the meantime notices and opens it anew.
+    # Removed before the release: whoever has opened the file in the meantime notices, and opens it again.
     with suppress(OSError):
         file.unlink()
     lock.release()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from melp.cli import app, options
 from melp.cli.evaluate import print_evaluations
+
+if TYPE_CHECKING:
+    from melp.evaluation.cells import Evaluation
 
 
 @app.command("finetune")
@@ -28,7 +32,6 @@ def finetune_command(
 ) -> None:
     """Train an encoder and a classifier with labels. The same command resumes a stopped training."""
     from melp.data.store import Store
-    from melp.evaluation.cells import save
     from melp.evaluation.finetune import find_training_device, finetune
     from melp.hub import load
     from melp.recipes import load_finetune_recipe
@@ -49,6 +52,15 @@ def finetune_command(
         validation_folds=options.parse_optional_folds(validation_folds),
         min_positives=min_positives,
     )
-    save([evaluation], out)
-    print_evaluations([evaluation])
-    typer.echo(f"{out}: classifier; use it with `melp classify {out} RECORD.hea`")
+    _save(evaluation, out)
+
+
+def _save(evaluation: Evaluation, out: Path) -> None:
+    """Save and print the results, once for all processes of the training."""
+    from melp.evaluation.cells import save
+    from melp.training.processes import is_first
+
+    if is_first():
+        save([evaluation], out)
+        print_evaluations([evaluation])
+        typer.echo(f"{out}: classifier; use it with `melp classify {out} RECORD.hea`")

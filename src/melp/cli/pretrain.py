@@ -22,7 +22,10 @@ def pretrain(
     from melp.methods import get_method
     from melp.recipes import load_recipe
     from melp.training.pretrain import pretrain as run
+    from melp.training.processes import is_first
 
     run(method, Store(data), load_recipe(method, recipe, settings or []), out)
+    if not is_first():
+        return
     commands = "`melp zero-shot` and `melp probe`" if "text" in get_method(method).needs else "`melp probe`"
     typer.echo(f"{out}: {method} pretrained; evaluate it with {commands}")

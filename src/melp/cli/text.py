@@ -22,8 +22,10 @@ def pretrain(
     """Train a masked language model. To use it, set method.text=OUT."""
     from melp.recipes import load_text_recipe
     from melp.training.pretrain_text import pretrain_text, texts_of
+    from melp.training.processes import is_first
 
     loaded = load_text_recipe(recipe, settings or [])
     train, validation = texts_of(data.split(","), loaded.data)
     pretrain_text(train, validation, loaded, out)
-    typer.echo(f"{out}: language model; use it with `melp pretrain melp method.text={out}`")
+    if is_first():
+        typer.echo(f"{out}: language model; use it with `melp pretrain melp method.text={out}`")

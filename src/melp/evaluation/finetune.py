@@ -28,7 +28,8 @@ from melp.tasks import Task
 from melp.training.config import OptimiserConfig, TrainingConfig
 from melp.training.fit import fit, step_counts
 from melp.training.module import PretrainingModule
-from melp.training.run_folder import is_finished, start_run
+from melp.training.processes import check_processes
+from melp.training.run_folder import train_once
 
 __all__ = ["SCRATCH", "FineTuneRecipe", "finetune", "untrained"]
 
@@ -165,10 +166,13 @@ def finetune(
         **asdict(recipe),
     }
     _on_device(recipe.training, model.device)
-    start_run(out, settings, "finetune.json")
-    if not is_finished(out):
+    check_processes(recipe.training.ranks)
+
+    def train() -> None:
         classifier = _classifier(model, task, recipe, scratch)
         _train(classifier, model, store, training, held_out, recipe, settings, out, progress)
+
+    train_once(out, settings, recipe.training.ranks, train, "finetune.json")
     return _evaluate(load(out, model.device), store, task, split, fraction, seed, min_positives)
 
 

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import lightning
 import torch
+import torch.distributed as dist
+from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -174,6 +176,7 @@ def fit(
         callbacks.append(ProgressBar(title, module.steps))
     trainer = _trainer(config, module.optimiser_config.clip, interval, validation is not None, callbacks)
     data = PretrainingData(train, validation, config, module.steps)
+    _leave_other_group(config.ranks)
     with _keyboard_interrupt():
         trainer.fit(module, data, ckpt_path=_checkpoint_of(folder, module), weights_only=True)
 
@@ -186,6 +189,12 @@ def _checkpoint_of(folder: Path, module: PretrainingModule) -> str | None:
     tensors = checkpoint["state_dict"].items()
     check_tensors(file, {name.removeprefix("method."): value for name, value in tensors}, module.method)
     return str(file)
+
+
+def _leave_other_group(ranks: int) -> None:
+    """Leave the process group of an earlier training with another number of processes."""
+    if dist.is_initialized() and dist.get_world_size() != ranks:
+        dist.destroy_process_group()
 
 
 @contextmanager
@@ -221,6 +230,8 @@ def _trainer(
             enable_model_summary=False,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
+            # A training of one process, such as stage 1, may be part of one that torchrun or SLURM started.
+            plugins=LightningEnvironment() if config.ranks == 1 else None,
         )
     except (ValueError, MisconfigurationException) as error:
         why = " ".join(str(error).split())

@@ -9,7 +9,6 @@ from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from melp import __version__
 from melp.data.batches import StoreBatches, TextAugmentation
@@ -25,9 +24,10 @@ from melp.text.model import LanguageModel
 from melp.text.tokenizer import ReportEncoder
 from melp.training.fit import fit, step_counts
 from melp.training.module import PretrainingModule
-from melp.training.pretrain_text import pretrain_text, reports_of
+from melp.training.pretrain_text import reports_of, train_language_model
+from melp.training.processes import check_processes, is_first
 from melp.training.recipe import Recipe
-from melp.training.run_folder import is_finished, removed_on_failure, start_run
+from melp.training.run_folder import train_once
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,17 @@ def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool 
     Raises:
         MelpError: `out` contains a training with other settings, or the options do not fit together.
     """
-    get_method(name)
-    preprocessing = Preprocessing.from_dict(recipe.preprocessing)
-    with removed_on_failure(out):
-        start_run(out, {"name": name, "store": store.address, **asdict(recipe)})
-        if not is_finished(out):
-            _train(_Run(name, store, recipe, out, progress), preprocessing)
-    return out
+    check_processes(recipe.training.ranks)
+    return _pretrain(_Run(name, store, recipe, out, progress))
+
+
+def _pretrain(run: _Run) -> Path:
+    """Train one stage, after the stages before it."""
+    get_method(run.name)
+    preprocessing = Preprocessing.from_dict(run.recipe.preprocessing)
+    settings = {"name": run.name, "store": run.store.address, **asdict(run.recipe)}
+    train_once(run.out, settings, run.recipe.training.ranks, lambda: _train(run, preprocessing))
+    return run.out
 
 
 def _train(run: _Run, preprocessing: Preprocessing) -> None:
@@ -78,7 +82,8 @@ def _train(run: _Run, preprocessing: Preprocessing) -> None:
     held_out = recipe.data.validation_folds
     validation = StoreBatches(store, held_out, encode) if held_out else None
     initial_models = [Path(folder) for folder in (before, recipe.init_from) if folder]
-    rank_zero_only(write_training_records)(out, store, train.rows, initial_models)
+    if is_first():
+        write_training_records(out, store, train.rows, initial_models)
     steps, _ = step_counts(len(train), recipe.training)
     seed = recipe.training.seed
     module = PretrainingModule(method, recipe.optimiser, steps, seed, preprocessing, store.rate)
@@ -99,7 +104,8 @@ def _language(run: _Run) -> LanguageModel | None:
     train, validation = (
         reports_of(run.store, folds) for folds in (recipe.data.train_folds, recipe.data.validation_folds)
     )
-    return LanguageModel.load(pretrain_text(train, validation, recipe.stage1, run.out / "text", run.progress))
+    folder = train_language_model(train, validation, recipe.stage1, run.out / "text", run.progress)
+    return LanguageModel.load(folder)
 
 
 def _previous_stage(run: _Run) -> Path | None:
@@ -115,7 +121,7 @@ def _previous_stage(run: _Run) -> Path | None:
     stage = stages[number - 1]
     settings = vars(recipe.stages[stage]) if stage in recipe.stages else {}
     earlier = replace(recipe, method=replace(recipe.method, stage=stage), init_from="", **settings)
-    return pretrain(name, run.store, earlier, run.out / stage, run.progress)
+    return _pretrain(replace(run, recipe=earlier, out=run.out / stage))
 
 
 def _method(
@@ -129,7 +135,8 @@ def _method(
         load_weights(method, before / WEIGHTS)
     if run.recipe.init_from:
         summary = initialise_encoder(method, Path(run.recipe.init_from), preprocessing)
-        rank_zero_only(print)(summary, file=sys.stderr)
+        if is_first():
+            print(summary, file=sys.stderr)
     return method
 
 

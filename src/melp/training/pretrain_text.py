@@ -22,8 +22,9 @@ from melp.text.tokenizer import ReportEncoder
 from melp.training.config import DataConfig
 from melp.training.fit import fit, step_counts
 from melp.training.module import PretrainingModule
+from melp.training.processes import check_processes
 from melp.training.recipe import TextRecipe
-from melp.training.run_folder import is_finished, removed_on_failure, start_run
+from melp.training.run_folder import train_once
 
 _HELD_OUT_EVERY = 50  # of the texts of a file without folds
 
@@ -39,11 +40,27 @@ def pretrain_text(
 
     Returns:
         `out`, a Hugging Face BERT folder that `LanguageModel.load` reads.
+
+    Raises:
+        MelpError: `out` contains a training with other settings, or the options do not fit together.
     """
-    with removed_on_failure(out):
-        start_run(out, asdict(recipe))
-        if not is_finished(out):
-            _train(train, validation, recipe, out, progress)
+    check_processes(recipe.training.ranks)
+    return train_language_model(train, validation, recipe, out, progress)
+
+
+def train_language_model(
+    train: Sequence[Sequence[str]],
+    validation: Sequence[Sequence[str]],
+    recipe: TextRecipe,
+    out: Path,
+    progress: bool,
+) -> Path:
+    """Train a language model as `pretrain_text` does, also as a part of a training of more processes."""
+
+    def train_model() -> None:
+        _train(train, validation, recipe, out, progress)
+
+    train_once(out, asdict(recipe), recipe.training.ranks, train_model)
     return out
 
 

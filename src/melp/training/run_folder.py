@@ -1,10 +1,10 @@
-"""The folder of a training: its settings, and whether the training is finished."""
+"""The folder of a training: its settings, its lock, and whether the training is finished."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,18 +14,64 @@ import torch
 
 from melp.errors import MelpError
 from melp.hub.folder import WEIGHTS, write_text
+from melp.locks import locked
+from melp.training.processes import is_first, takes_part, wait_for_first
 
 RECIPE = "recipe.json"
 CHECKPOINT = "last.ckpt"
 
 
+def train_once(
+    folder: Path,
+    settings: Mapping[str, Any],
+    ranks: int,
+    train: Callable[[], None],
+    file_name: str = RECIPE,
+) -> None:
+    """Train in a folder, unless the training in it is finished.
+
+    The first of the processes that train together holds the lock of the folder. The others wait until it has
+    written the settings; those that do not take part wait for the end of the training.
+
+    Args:
+        folder: the folder; a new one is removed if the training fails before its first checkpoint.
+        settings: the settings of the training.
+        ranks: number of processes that take part.
+        train: the training; it resumes from a checkpoint in the folder.
+        file_name: the file of the settings.
+
+    Raises:
+        MelpError: the folder contains a training with other settings, or other files; or another training is
+            running in it.
+    """
+    with _locked_by_first(folder):
+        start_run(folder, settings, file_name)
+        if not takes_part(ranks):
+            wait_for_first(lambda: is_finished(folder), folder)
+        elif not is_finished(folder):
+            train()
+
+
+@contextmanager
+def _locked_by_first(folder: Path) -> Iterator[None]:
+    if is_first():
+        with locked(folder, "training"), _removed_on_failure(folder):
+            yield
+    else:
+        yield
+
+
 def start_run(folder: Path, settings: Mapping[str, Any], file_name: str = RECIPE) -> None:
     """Write the settings of a training into its folder, or check that those in the folder are the same.
+
+    The first process writes, and the others wait for it.
 
     Raises:
         MelpError: the folder contains a training with other settings, or other files.
     """
     file = folder / file_name
+    if not is_first():
+        wait_for_first(file.exists, folder)
     if file.exists():
         found, wanted = json.loads(file.read_text(encoding="utf-8")), json.loads(json.dumps(settings))
         if name := next(_differences(found, wanted), None):
@@ -73,7 +119,7 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def removed_on_failure(folder: Path) -> Iterator[None]:
+def _removed_on_failure(folder: Path) -> Iterator[None]:
     """Remove a new folder if the training in it fails before its first checkpoint."""
     new = not folder.exists()
     try:
