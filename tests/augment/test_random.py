@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from melp.augment.leads import mask_leads
 from melp.augment.random import combine, mix, normal, uniform
+from melp.augment.streams import Stream
 
 
 def splitmix(state: int) -> int:
@@ -24,7 +25,7 @@ def test_mix_is_splitmix64(value: int) -> None:
 
 
 def test_uniform_is_uniform_and_uncorrelated() -> None:
-    draws = uniform(torch.arange(2000), 50)
+    draws = uniform(torch.arange(2000), 50, stream=Stream.JITTER)
     assert abs(draws.mean() - 0.5) < 0.003
     assert abs(draws.var() - 1 / 12) < 0.002
     assert draws.min() >= 0
@@ -36,9 +37,9 @@ def test_uniform_is_uniform_and_uncorrelated() -> None:
 
 def test_uniform_depends_on_key_and_stream_only() -> None:
     keys = torch.tensor([5, 7, 9])
-    draws = uniform(keys, 3, 4)
-    assert torch.equal(uniform(keys.flip(0), 3, 4), draws.flip(0))
-    assert not torch.equal(uniform(keys, 3, 4, stream=1), draws)
+    draws = uniform(keys, 3, 4, stream=Stream.JITTER)
+    assert torch.equal(uniform(keys.flip(0), 3, 4, stream=Stream.JITTER), draws.flip(0))
+    assert not torch.equal(uniform(keys, 3, 4, stream=Stream.SEGMENT_CUTS), draws)
     assert int(combine(1, 2)) != int(combine(2, 1))
 
 
@@ -60,11 +61,15 @@ def test_combine_accepts_tensors_and_numbers() -> None:
     assert combined.tolist() == [int(combine(3, 7, 9)), int(combine(-(2**62), 7, 9))]
     # The meta device represents any device but the CPU: results must stay on it.
     assert combine(keys.to("meta"), 7).device.type == "meta"
-    assert normal(keys.to("meta"), 3).device.type == uniform(keys.to("meta"), 3).device.type == "meta"
+    assert (
+        normal(keys.to("meta"), 3, stream=Stream.JITTER).device.type
+        == uniform(keys.to("meta"), 3, stream=Stream.JITTER).device.type
+        == "meta"
+    )
 
 
 def test_normal_is_normal_and_uncorrelated() -> None:
-    draws = normal(torch.arange(2000), 51)
+    draws = normal(torch.arange(2000), 51, stream=Stream.JITTER)
     assert draws.shape == (2000, 51)
     sorted_draws = draws.flatten().double().sort().values
     wanted = torch.distributions.Normal(0.0, 1.0).cdf(sorted_draws)
@@ -80,7 +85,7 @@ def test_normal_is_normal_and_uncorrelated() -> None:
 
 def test_normal_depends_on_key_and_stream_only() -> None:
     keys = torch.tensor([5, 7, 9])
-    draws = normal(keys, 3, 4)
-    assert torch.equal(normal(keys.flip(0), 3, 4), draws.flip(0))
-    assert torch.equal(normal(keys[1:2], 3, 4), draws[1:2])
-    assert not torch.equal(normal(keys, 3, 4, stream=1), draws)
+    draws = normal(keys, 3, 4, stream=Stream.JITTER)
+    assert torch.equal(normal(keys.flip(0), 3, 4, stream=Stream.JITTER), draws.flip(0))
+    assert torch.equal(normal(keys[1:2], 3, 4, stream=Stream.JITTER), draws[1:2])
+    assert not torch.equal(normal(keys, 3, 4, stream=Stream.SEGMENT_CUTS), draws)

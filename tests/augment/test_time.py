@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from melp.augment.random import uniform
+from melp.augment.streams import Stream
 from melp.augment.time import permute_segments, random_crop, random_span, resized_crop, time_out
 
 KEYS = torch.arange(200)
@@ -28,7 +29,7 @@ def test_crop_of_a_ramp_is_a_part_of_it() -> None:
 
 def test_crop_interpolates_the_recording() -> None:
     ecg = torch.randn(5, 3, 400, generator=torch.Generator().manual_seed(0))
-    share, first = uniform(KEYS[:5], 2).double().T
+    share, first = uniform(KEYS[:5], 2, stream=Stream.RESIZED_CROP).double().T
     view = resized_crop(ecg, KEYS[:5], 0.3)
     for row in range(5):
         length = (0.3 + 0.7 * share[row]) * 399
@@ -58,7 +59,7 @@ def test_time_out_blanks_one_span_of_all_leads(fill: str) -> None:
 
 
 def test_spans_have_uniform_starts_and_lie_inside() -> None:
-    inside = random_span(KEYS, torch.full((200,), 0.2), 1000)
+    inside = random_span(KEYS, torch.full((200,), 0.2), 1000, Stream.TIME_OUT_START)
     assert ((inside.sum(1) - 200).abs() <= 1).all()
     first = inside.int().argmax(1).float() / 1000
     assert first.min() < 0.02 and 0.78 < first.max() <= 0.8 and abs(first.mean() - 0.4) < 0.06
@@ -99,9 +100,9 @@ def test_one_segment_is_the_recording() -> None:
 
 def test_random_crop_has_a_uniform_start() -> None:
     ecg = (torch.arange(100.0) + 1000 * torch.arange(3.0)[:, None]).expand(200, 3, 100).contiguous()
-    crop = random_crop(ecg, KEYS, 90)
+    crop = random_crop(ecg, KEYS, 90, Stream.ST_MEM_CROP)
     first = crop[:, 0, 0]
     assert set(first.tolist()) == set(range(11))
     assert torch.equal(crop, first[:, None, None] + ecg[..., :90])
-    assert torch.equal(random_crop(ecg[7:8], KEYS[7:8], 90)[0], crop[7])
-    assert random_crop(ecg, KEYS, 100) is ecg
+    assert torch.equal(random_crop(ecg[7:8], KEYS[7:8], 90, Stream.ST_MEM_CROP)[0], crop[7])
+    assert random_crop(ecg, KEYS, 100, Stream.ST_MEM_CROP) is ecg

@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 
+from melp.augment.leads import mask_leads
+from melp.augment.streams import Stream
 from melp.errors import MelpError
 from melp.losses.masked_frames import diversity_loss, masked_frame_contrast
 from melp.methods._base import Inputs
@@ -102,6 +104,17 @@ def test_masked_spans() -> None:
     lengths = (edges == -1).nonzero()[:, 1] - (edges == 1).nonzero()[:, 1]
     assert int(lengths.min()) >= 4
     assert method._masked(torch.arange(5, 9), 40).equal(masked[5:9])
+
+
+def test_masked_spans_and_masked_leads_are_independent() -> None:
+    method, keys = small(span=4), torch.arange(6000)
+    frames = method._masked(keys, 40).sum(1).float()
+    ramp = torch.arange(3.0).expand(6000, 12, 3)
+    blank = mask_leads(ramp, keys, 0.5, stream=Stream.ECG_FM_LEADS)[..., 0] != 0
+    assert (blank.float().mean(0) - 0.5).abs().max() < 0.03
+    # 6 or 7 spans: a seventh covers two frames more, on average.
+    for lead in blank.t():
+        assert abs(frames[lead].mean() - frames[~lead].mean()) < 0.4
 
 
 def test_masked_frames_are_not_read() -> None:

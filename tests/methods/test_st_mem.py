@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from melp.augment.streams import Stream
 from melp.augment.time import random_crop
 from melp.errors import MelpError
 from melp.losses.masked_patches import masked_patch_loss
@@ -91,11 +92,11 @@ def test_reconstructions_are_in_the_order_of_time() -> None:
 
 def test_crops_start_anywhere() -> None:
     ecg = torch.arange(20.0).expand(200, 1, 20)
-    result = random_crop(ecg, torch.arange(200), 17)
+    result = random_crop(ecg, torch.arange(200), 17, Stream.ST_MEM_CROP)
     firsts = result[:, 0, 0].long()
     assert set(firsts.tolist()) == {0, 1, 2, 3}
     assert result[:, 0].equal(firsts[:, None] + torch.arange(17.0))
-    assert random_crop(ecg, torch.arange(200), 20).equal(ecg)
+    assert random_crop(ecg, torch.arange(200), 20, Stream.ST_MEM_CROP).equal(ecg)
 
 
 def test_other_encoders_are_refused() -> None:

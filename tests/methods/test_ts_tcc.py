@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from melp.augment.random import combine, uniform
+from melp.augment.streams import Stream
 from melp.errors import MelpError
 from melp.losses.nt_xent import nt_xent
 from small_methods import Workshop
@@ -43,7 +44,7 @@ def test_loss_matches_the_docstring(workshop: Workshop) -> None:
     frames = [F.normalize(method.encoder(view), dim=2) for view in method._views(batch)]
     count = frames[0].shape[1]
     assert method.ahead == round(0.2 * count)
-    last = (uniform(combine(batch["key"], 2)) * (count - method.ahead)).long()
+    last = (uniform(combine(batch["key"], 2), stream=Stream.TS_TCC_FRAME) * (count - method.ahead)).long()
     assert len(set(last.tolist())) > 2 and int(last.max()) + method.ahead < count
     total, contexts = torch.zeros(()), []
     for view in (0, 1):

@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from melp.augment.random import normal
+from melp.augment.streams import Stream
 from melp.signal.precision import full_precision
 
 
@@ -24,7 +25,7 @@ def scale_amplitude(
     Differences: the published code draws a factor for each sample, which adds noise proportional to the
     signal; and its factors may be negative, which inverts the ECG.
     """
-    factor = (mean + deviation * normal(keys)).abs()
+    factor = (mean + deviation * normal(keys, stream=Stream.SCALING)).abs()
     return ecg * factor[:, None, None].to(ecg.dtype)
 
 
@@ -37,4 +38,4 @@ def add_jitter(
     Eldele et al. (2021), TS-TCC's strong augmentation, with 0.8 on standardised signals. Limb leads become
     inconsistent; the noise of `melp.augment.electrodes` keeps them consistent.
     """
-    return ecg + (deviation * normal(keys, *ecg.shape[1:])).to(ecg.dtype)
+    return ecg + (deviation * normal(keys, *ecg.shape[1:], stream=Stream.JITTER)).to(ecg.dtype)

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from melp.augment.random import normal, uniform
+from melp.augment.streams import Stream
 from melp.augment.time import random_span
 from melp.ecg import LEADS
 from melp.errors import MelpError
@@ -77,9 +78,9 @@ def baseline_wander(
         tones: number of tones.
     """
     low, high = band
-    frequency = low + (high - low) * uniform(keys, 1, tones, 1)
-    phase = uniform(keys, len(ELECTRODES), tones, 1, stream=1)
-    heights = _heights(keys, amplitude / tones, stream=2)
+    frequency = low + (high - low) * uniform(keys, 1, tones, 1, stream=Stream.WANDER_FREQUENCY)
+    phase = uniform(keys, len(ELECTRODES), tones, 1, stream=Stream.WANDER_PHASE)
+    heights = _heights(keys, amplitude / tones, Stream.WANDER_HEIGHT)
     return heights * (2 * math.pi * (frequency * _seconds(keys, time, rate) + phase)).sin().sum(2)
 
 
@@ -95,8 +96,8 @@ def baseline_shift(
         amplitude: the offset is uniform from minus to plus this value.
         share: fraction of the time that is shifted.
     """
-    inside = random_span(keys, torch.full_like(keys, share, dtype=torch.float32), time)
-    offset = amplitude * (2 * uniform(keys, len(ELECTRODES), 1, stream=2) - 1)
+    inside = random_span(keys, torch.full_like(keys, share, dtype=torch.float32), time, Stream.SHIFT_START)
+    offset = amplitude * (2 * uniform(keys, len(ELECTRODES), 1, stream=Stream.SHIFT_HEIGHT) - 1)
     return offset * inside[:, None]
 
 
@@ -117,9 +118,10 @@ def power_line(
     mains = torch.tensor([frequency for frequency in MAINS if frequency < rate / 2], device=keys.device)
     if not len(mains):
         return torch.zeros(len(keys), len(ELECTRODES), time, device=keys.device)
-    frequency = mains[(uniform(keys, 1, 1) * len(mains)).long()]
-    tone = (2 * math.pi * (frequency * _seconds(keys, time, rate) + uniform(keys, 1, 1, stream=1))).sin()
-    return _heights(keys, amplitude, stream=2) * tone
+    frequency = mains[(uniform(keys, 1, 1, stream=Stream.MAINS_FREQUENCY) * len(mains)).long()]
+    phase = uniform(keys, 1, 1, stream=Stream.MAINS_PHASE)
+    tone = (2 * math.pi * (frequency * _seconds(keys, time, rate) + phase)).sin()
+    return _heights(keys, amplitude, Stream.MAINS_HEIGHT) * tone
 
 
 @full_precision
@@ -133,10 +135,12 @@ def muscle_noise(
         time: number of samples.
         amplitude: upper limit; the standard deviation at each electrode is uniform from 0 to it.
     """
-    return _heights(keys, amplitude, stream=1) * normal(keys, len(ELECTRODES), time)
+    return _heights(keys, amplitude, Stream.MUSCLE_HEIGHT) * normal(
+        keys, len(ELECTRODES), time, stream=Stream.MUSCLE_NOISE
+    )
 
 
-def _heights(keys: Int[Tensor, " batch"], amplitude: float, stream: int) -> Float[Tensor, "batch 9 1"]:
+def _heights(keys: Int[Tensor, " batch"], amplitude: float, stream: Stream) -> Float[Tensor, "batch 9 1"]:
     """Draw the height at each electrode, uniform from 0 to `amplitude`."""
     return amplitude * uniform(keys, len(ELECTRODES), 1, stream=stream)
 

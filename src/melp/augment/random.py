@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from melp.augment.streams import Stream
+
 # Constants of splitmix64 (Steele, Lea and Flood 2014), as signed 64-bit integers.
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
 _MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
@@ -40,27 +42,27 @@ def combine(*keys: Int[Tensor, "*shape"] | int) -> Int[Tensor, "*shape"]:
     return state
 
 
-def uniform(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, "record *shape"]:
+def uniform(keys: Int[Tensor, " record"], *shape: int, stream: Stream) -> Float[Tensor, "record *shape"]:
     """Draw numbers in [0, 1), independent between keys, positions and streams.
 
     Args:
         keys: one key per record.
         shape: shape of the numbers of one record.
-        stream: number that separates draws for different purposes.
+        stream: name that separates draws for different purposes.
     """
     place = torch.arange(math.prod(shape), device=keys.device)
-    bits = mix(combine(keys, stream)[:, None] + (place + 1) * _GOLDEN)
+    bits = mix(combine(keys, stream.number)[:, None] + (place + 1) * _GOLDEN)
     return (_shift_right(bits, 40).float() / (1 << 24)).view(len(keys), *shape)
 
 
-def normal(keys: Int[Tensor, " record"], *shape: int, stream: int = 0) -> Float[Tensor, "record *shape"]:
+def normal(keys: Int[Tensor, " record"], *shape: int, stream: Stream) -> Float[Tensor, "record *shape"]:
     """Draw standard normal numbers, with the arguments of `uniform` (Box and Muller 1958).
 
     Each pair is computed from the upper 48 bits of one hash; absolute values are below 5.8.
     """
     count = math.prod(shape)
     place = torch.arange((count + 1) // 2, device=keys.device)
-    bits = mix(combine(keys, stream)[:, None] + (place + 1) * _GOLDEN)
+    bits = mix(combine(keys, stream.number)[:, None] + (place + 1) * _GOLDEN)
     first, second = ((_shift_right(bits, low) & 0xFFFFFF).float() / (1 << 24) for low in (40, 16))
     radius, angle = (-2 * torch.log1p(-first)).sqrt(), 2 * math.pi * second
     pairs = torch.cat([radius * angle.cos(), radius * angle.sin()], dim=1)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from melp.augment.leads import fill_value
 from melp.augment.random import uniform
+from melp.augment.streams import Stream
 from melp.signal.precision import full_precision
 
 
@@ -26,7 +27,7 @@ def resized_crop(
             of the part is uniform as well.
     """
     time = ecg.shape[-1]
-    draw = uniform(keys, 2)
+    draw = uniform(keys, 2, stream=Stream.RESIZED_CROP)
     length = (shortest + (1 - shortest) * draw[:, :1]) * (time - 1)
     first = (time - 1 - length) * draw[:, 1:]
     place = first + length * torch.linspace(0, 1, time, device=ecg.device)
@@ -55,15 +56,16 @@ def time_out(
             as well.
         fill: `isoelectric` (the median of the lead, its baseline) or `zero` (as published).
     """
-    inside = random_span(keys, uniform(keys) * longest, ecg.shape[-1])
+    share = uniform(keys, stream=Stream.TIME_OUT_LENGTH)
+    inside = random_span(keys, share * longest, ecg.shape[-1], Stream.TIME_OUT_START)
     return torch.where(inside[:, None], fill_value(ecg, fill), ecg)
 
 
 def random_span(
-    keys: Int[Tensor, " batch"], share: Float[Tensor, " batch"], time: int
+    keys: Int[Tensor, " batch"], share: Float[Tensor, " batch"], time: int, stream: Stream
 ) -> Float[Tensor, "batch time"]:
     """Return a mask of one span with the given fraction of the time and a uniform start."""
-    first = uniform(keys, stream=1) * (1 - share)
+    first = uniform(keys, stream=stream) * (1 - share)
     place = (torch.arange(time, device=keys.device) + 0.5) / time
     return (place >= first[:, None]) & (place < (first + share)[:, None])
 
@@ -91,20 +93,21 @@ def permute_segments(
     """
     batch, leads, time = ecg.shape
     rows = 1 if together else leads
-    count = (uniform(keys, rows, 1) * most).long() + 1
-    cuts = 1 + (uniform(keys, rows, most - 1, stream=1) * (time - 1)).long()
+    count = (uniform(keys, rows, 1, stream=Stream.SEGMENT_COUNT) * most).long() + 1
+    cuts = 1 + (uniform(keys, rows, most - 1, stream=Stream.SEGMENT_CUTS) * (time - 1)).long()
     # Surplus cuts are moved to the end.
     unused = torch.arange(1, most, device=ecg.device) >= count
     cuts = cuts.masked_fill(unused, time).sort(-1).values
     place = torch.arange(time, device=ecg.device).expand(batch, rows, time).contiguous()
     segment = torch.searchsorted(cuts, place, right=True)
-    order = uniform(keys, rows, most, stream=2).gather(-1, segment).argsort(dim=-1, stable=True)
+    rank = uniform(keys, rows, most, stream=Stream.SEGMENT_ORDER).gather(-1, segment)
+    order = rank.argsort(dim=-1, stable=True)
     return ecg.take_along_dim(order, -1)
 
 
 @full_precision
 def random_crop(
-    ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], length: int, stream: int = 0
+    ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], length: int, stream: Stream
 ) -> Float[Tensor, "batch lead length"]:
     """Return `length` samples from a uniform start; a recording that is not longer is returned unchanged."""
     time = ecg.shape[-1]

@@ -20,6 +20,7 @@ from melp.augment.electrodes import (
 )
 from melp.augment.leads import FILLS, mask_leads
 from melp.augment.random import combine, uniform
+from melp.augment.streams import Stream
 from melp.augment.time import permute_segments, resized_crop, time_out
 from melp.ecg import LEADS
 from melp.errors import check_choices, check_ranges, dataclass_from_dict
@@ -189,6 +190,7 @@ def make_view(
         transform_keys = combine(keys, stream, number)
         changed = transform(ecg, transform_keys, augmentation, layout)
         # Lead masking draws for each lead, not for the recording.
-        chosen = uniform(transform_keys, 1, 1, stream=-1) < (1 if name == "lead_masking" else probability)
+        share = 1 if name == "lead_masking" else probability
+        chosen = uniform(transform_keys, 1, 1, stream=Stream.IS_APPLIED) < share
         ecg = torch.where(chosen, changed, ecg)
     return ecg

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from melp.augment.leads import mask_leads
 from melp.augment.random import combine
+from melp.augment.streams import Stream
 from melp.errors import MelpError, check_ranges
 from melp.losses.gather import gather, share_of_mean
 from melp.losses.gradient_reversal import reverse_gradient
@@ -22,8 +23,6 @@ from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.methods._views import augmentation_of, view_of
 from melp.nn.heads import mlp
 from melp.signal.filters import band_pass
-
-_LEADS = 1  # stream of random numbers; 0 is that of the noise
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ class ASTCL(Method):
         half = ecg.shape[-1] // 2
         halves = [view[..., start : start + half] for view in (noisy, denoised) for start in (0, half)]
         pieces = [
-            mask_leads(piece, combine(keys, _LEADS, number), config.hidden_leads)
+            mask_leads(piece, combine(keys, Stream.ASTCL_LEADS_KEYS.number, number), config.hidden_leads)
             for number, piece in enumerate(halves)
         ]
         return torch.stack(pieces).unflatten(0, (2, 2))

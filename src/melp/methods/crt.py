@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
+from melp.augment.streams import Stream
 from melp.errors import check_ranges
 from melp.losses.gather import gather, share_of_mean
 from melp.losses.instance_discrimination import instance_discrimination
@@ -123,7 +124,8 @@ class CRT(Method):
         """Return the numbers of the patches of each modality that are kept, in order."""
         share = min(max(progress(batch), self.config.least_dropped), self.config.most_dropped)
         kept = []
-        for stream, count in enumerate(counts[:2]):
+        streams = (Stream.CRT_TIMES, Stream.CRT_FREQUENCIES)
+        for stream, count in zip(streams, counts[:2], strict=True):
             keep = max(count - round(share * count), 1)
             order = uniform(batch["key"], count, stream=stream).argsort(1)
             kept.append(order[:, :keep].sort(1).values)

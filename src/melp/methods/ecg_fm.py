@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from melp.augment.leads import FILLS, mask_leads
 from melp.augment.random import combine, uniform
+from melp.augment.streams import Stream
 from melp.errors import MelpError, check_choices, check_ranges
 from melp.losses.gather import gather, share_of_count, share_of_mean, sum_over_ranks
 from melp.losses.masked_frames import diversity_loss, masked_frame_contrast
@@ -23,8 +24,6 @@ from melp.nn import list_encoders
 from melp.nn.quantiser import GumbelQuantiser
 from melp.nn.wav2vec2 import Wav2Vec2Encoder
 from melp.signal.precision import without_autocast
-
-_STARTS, _COUNT, _NEGATIVES, _GUMBEL = range(4)  # streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,8 @@ class ECGFM(Method):
         config, keys = self.config, torch.stack([combine(batch["key"], half) for half in (0, 1)], dim=1)
         halves = halves_of(batch["ecg"])
         keys = keys.flatten()
-        features = self.encoder.conv_features(mask_leads(halves, keys, config.lead_masking, config.lead_fill))
+        shown = mask_leads(halves, keys, config.lead_masking, config.lead_fill, Stream.ECG_FM_LEADS)
+        features = self.encoder.conv_features(shown)
         masked = self._masked(keys, features.shape[2])
         x = self.encoder.project(features)
         context = self.encoder.contextualise(torch.where(masked[..., None], self.mask_token.to(x), x))
@@ -162,7 +162,7 @@ class ECGFM(Method):
         frames = self.encoder.dropout(self.encoder.conv_norm(features.transpose(1, 2)))
         noise = None
         if self.training:
-            draw = uniform(keys, frames.shape[1], config.groups, config.entries, stream=_GUMBEL)
+            draw = uniform(keys, frames.shape[1], config.groups, config.entries, stream=Stream.ECG_FM_GUMBEL)
             noise = -(-draw.clamp(1e-7, 1 - 1e-7).log()).log()
         temperature = config.gumbel_first * config.gumbel_factor ** batch["step"]
         quantised = self.quantiser(frames, max(temperature, config.gumbel_least), noise)
@@ -171,7 +171,7 @@ class ECGFM(Method):
             self.target_projection(quantised.vectors),
             quantised.entries,
             masked,
-            uniform(keys, masked.shape[1], config.negatives, stream=_NEGATIVES),
+            uniform(keys, masked.shape[1], config.negatives, stream=Stream.ECG_FM_NEGATIVES),
             config.temperature,
         )
         count = share_of_count(masked.sum().to(errors.dtype))
@@ -183,8 +183,9 @@ class ECGFM(Method):
         """Return which frames are masked: at least two spans, which may overlap."""
         span = self.config.span
         places = frames - span + 1
-        spans = (self.config.masked * frames / span + uniform(keys, 1, stream=_COUNT)).long().clamp(min=2)
-        rank = uniform(keys, places, stream=_STARTS).argsort(-1).argsort(-1)
+        extra = uniform(keys, 1, stream=Stream.ECG_FM_SPAN_COUNT)
+        spans = (self.config.masked * frames / span + extra).long().clamp(min=2)
+        rank = uniform(keys, places, stream=Stream.ECG_FM_SPAN_STARTS).argsort(-1).argsort(-1)
         starts = (rank < spans).float()
         with without_autocast(starts.device):
             covered = torch.nn.functional.conv1d(

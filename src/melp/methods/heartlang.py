@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
+from melp.augment.streams import Stream
 from melp.errors import check_choices, check_ranges
 from melp.losses.gather import share_of_count
 from melp.methods._base import Batch, EncoderConfig, Inputs, Method
@@ -24,7 +25,6 @@ from melp.signal.precision import without_autocast
 from melp.signal.sentences import Sentences
 
 STAGES = ("codebook", "sentences")
-_MASK, _REVIVE = 0, 1  # streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class HeartLang(Method):
         errors = (decoded.float() - sentences.beats).square().mean(-1), (vectors - words).square().mean(-1)
         reconstruction, distance = (error[used].sum() / count for error in errors)
         if self.training:
-            draw = uniform(keys, used.shape[1], stream=_REVIVE)
+            draw = uniform(keys, used.shape[1], stream=Stream.HEARTLANG_REVIVED)
             codebook.accumulate(vectors[used], chosen[used], draw[used])
         loss = reconstruction + self.config.commitment * distance
         return {"loss": loss, "reconstruction": reconstruction, "commitment": distance}
@@ -173,7 +173,7 @@ class HeartLang(Method):
         self, used: Bool[Tensor, "batch slot"], keys: Int[Tensor, " batch"]
     ) -> Bool[Tensor, "batch slot"]:
         """Return which beats are masked: the same share of every recording, at least one."""
-        draw = uniform(keys, used.shape[1], stream=_MASK).masked_fill(~used, 2.0)
+        draw = uniform(keys, used.shape[1], stream=Stream.HEARTLANG_BEATS).masked_fill(~used, 2.0)
         count = (self.config.masked * used.sum(1)).round().clamp(min=1)
         return draw.argsort(1).argsort(1) < count[:, None]
 

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
+from melp.augment.streams import Stream
 from melp.augment.time import random_crop
 from melp.errors import MelpError, check_ranges
 from melp.losses.gather import share_of_mean
@@ -19,8 +20,6 @@ from melp.methods._base import Batch, EncoderConfig, Inputs, Method
 from melp.nn import list_encoders
 from melp.nn.st_mem import SpatioTemporalViT, sine_positions
 from melp.nn.transformer import Transformer, TransformerBlock
-
-_CROP, _MASK = 0, 1  # streams of random numbers
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class STMEM(Method):
         """Return the squared error of the masked patches."""
         ecg, keys = batch["ecg"], batch["key"]
         if self.config.crop:
-            ecg = random_crop(ecg, keys, round(self.config.crop * self.inputs.rate), _CROP)
+            ecg = random_crop(ecg, keys, round(self.config.crop * self.inputs.rate), Stream.ST_MEM_CROP)
         patches = self.encoder.patchify(ecg)
         order, keep = self._order(keys, patches.shape[1], patches.shape[2])
         encoded = self.encoder.encode(self.encoder.embed_patches(patches), order[..., :keep])
@@ -108,7 +107,7 @@ class STMEM(Method):
         keep = min(max(int(patches * (1 - self.config.masked)), 1), patches - 1)
         if keep < 1:
             raise MelpError("st_mem: recordings of one patch found, wanted two or more")
-        return uniform(keys, leads, patches, stream=_MASK).argsort(-1), keep
+        return uniform(keys, leads, patches, stream=Stream.ST_MEM_PATCHES).argsort(-1), keep
 
     def _decode(
         self, encoded: Float[Tensor, "batch lead place dim"], order: Int[Tensor, "batch lead patch"]

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from melp.augment.random import combine, uniform
+from melp.augment.streams import Stream
 from melp.errors import MelpError, check_ranges
 from melp.losses.gather import gather
 from melp.losses.nt_xent import nt_xent
@@ -121,7 +122,8 @@ class TSTCC(Method):
         """Return the weighted sum of both contrasts, and each of them."""
         first, second = (self._frames(view) for view in self._views(batch))
         frames = first.shape[1]
-        last = (uniform(combine(batch["key"], 2)) * (frames - self.ahead)).long()
+        keys = combine(batch["key"], Stream.TS_TCC_FRAME_KEYS.number)
+        last = (uniform(keys, stream=Stream.TS_TCC_FRAME) * (frames - self.ahead)).long()
         contexts = [self._context(view, last) for view in (first, second)]
         temporal = self._temporal(contexts[0], second, last) + self._temporal(contexts[1], first, last)
         losses = {"temporal": temporal}

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from melp.augment.random import uniform
+from melp.augment.streams import Stream
 from melp.errors import check_ranges
 from melp.nn.parameters import weight_decay_groups
 from melp.nn.trimming import run_trimmed
@@ -97,7 +98,7 @@ class MaskedLanguageModel(nn.Module):
     ) -> tuple[Bool[Tensor, "batch token"], Int[Tensor, "batch token"]]:
         """Return the mask of tokens to predict, and the input tokens."""
         tokenizer, vocabulary = self.language.tokenizer, self.bert.config.vocabulary
-        draw, action, word = uniform(key, 3, tokens.shape[1], stream=2).unbind(1)
+        draw, action, word = uniform(key, 3, tokens.shape[1], stream=Stream.MASKED_WORDS).unbind(1)
         predicted = (draw < self.masked) & maskable
         replacement = (word * vocabulary).long()
         inputs = torch.where(
