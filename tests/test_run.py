@@ -182,6 +182,13 @@ def test_a_failed_check_ends_the_test(machine: Machine) -> None:
     assert not any("pytest" in command for command in commands)
 
 
+def test_mutants_run_with_what_the_tests_need(machine: Machine) -> None:
+    machine.give_python()
+    commands = machine.run("mutants", "--workers", "2", "byol-own-view")[1]
+    assert installations(commands) == ["torch", f"{machine.project}[dev]"]
+    assert commands[-1] == "python tests/mutants/run_mutants.py --workers 2 byol-own-view"
+
+
 def test_usage(machine: Machine) -> None:
     assert "./run quickstart" in machine.run()[0].stdout
     done, commands = machine.run("nothing")
