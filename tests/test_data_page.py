@@ -22,6 +22,7 @@ from melp.data.build.quality import (
     LEAD_SWAP,
     LOW_AMPLITUDE,
     MISSING_SECONDS,
+    NOT_UNDERSTOOD,
 )
 from melp.data.store import Store
 from melp.tasks import get_task
@@ -84,9 +85,9 @@ def test_names() -> None:
         r"`([a-z0-9-]+)`", "".join(line.split("|")[1] for line in table.splitlines() if "|" in line)
     )
     assert sorted(listed) == list_corpora()
-    table = PAGE.partition("## Flags")[2].partition("## Folds")[0]
+    table = PAGE.partition("## Flags")[2].partition("## Reports")[0]
     flags = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:]
     assert flags == [
         LEAD_ORDER, LEAD_SWAP, CLIPPING, FLAT_LEAD,
-        LOW_AMPLITUDE, MISSING_SECONDS, EMPTY_REPORT, DUPLICATE_SIGNAL,
+        LOW_AMPLITUDE, MISSING_SECONDS, EMPTY_REPORT, NOT_UNDERSTOOD, DUPLICATE_SIGNAL,
     ]  # fmt: skip

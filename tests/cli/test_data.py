@@ -42,9 +42,23 @@ def test_build_info_verify(run: Run, tmp_path: Path) -> None:
     assert err == f"melp: {shard}: differs from its SHA-256 in the manifest\n"
 
 
+def test_build_prints_reports_that_are_not_understood(run: Run, tmp_path: Path) -> None:
+    write_record(tmp_path / "raw" / "a", beats(1))
+    (tmp_path / "own.csv").write_text("path,report\na.hea,Sinusrhythmus. Infarkt nicht xyzzy plugh xyzzy\n")
+    command = ("data", "build", "table", "--raw", tmp_path / "raw", "--csv", tmp_path / "own.csv")
+    _, out, _ = run(*command, "--out", tmp_path / "store", "--language", "de")
+    assert out.splitlines() == [
+        f"{tmp_path / 'store'}: 1 records",
+        "flagged, report not understood: 1",
+        "reports not understood: 1 (statements keep their own words)",
+        "unknown words in reports: 3, most often xyzzy (2), plugh (1)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("ptb-xl", "--raw", "{tmp}/raw", "--language", "fr"), "--language: 'fr', wanted en, de, sv or auto"),
         (("ptb-xl", "--raw", "{tmp}/empty"), "no ptbxl_database.csv found, wanted the folder of ptb-xl"),
         (("ptb-xl", "--raw", "{tmp}/nowhere"), "nowhere: no such folder"),
         (("ptb-xl",), "ptb-xl: no folder given, wanted --raw with the folder of ptb-xl"),

@@ -71,6 +71,7 @@ def build_command(
     seed: int = typer.Option(0, help="Seed of the simulation (synthetic)."),
     compress: bool = typer.Option(False, "--compress", help="Compress each record (zstd)."),
     csv: Path | None = typer.Option(None, help="CSV file that lists your recordings (table)."),
+    language: str = typer.Option("auto", help="Language of the reports: en, de, sv, or auto to detect it."),
 ) -> None:
     """Build a store from a corpus. The same command resumes a stopped build."""
     from melp.data.build import build
@@ -89,6 +90,7 @@ def build_command(
         progress=True,
         compress=compress,
         table=csv,
+        language=language,
     )
     _print_summary(summary)
 
@@ -101,6 +103,11 @@ def _print_summary(summary: Summary) -> None:
         )
     for flag, count in summary.flags.items():
         typer.echo(f"flagged, {flag}: {count}")
+    if summary.not_understood:
+        typer.echo(f"reports not understood: {summary.not_understood} (statements keep their own words)")
+    if summary.unknown_words:
+        frequent = ", ".join(f"{word} ({count})" for word, count in summary.frequent_words.items())
+        typer.echo(f"unknown words in reports: {summary.unknown_words}, most often {frequent}")
     for reason, count in summary.dropped.items():
         typer.echo(f"dropped, {reason}: {count}")
     for record in summary.bad:

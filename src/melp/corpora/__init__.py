@@ -11,7 +11,8 @@ defines two functions:
         `sex` in `ECG.meta` replace those of the entry, for corpora with such values in the recordings.
         `beats` (samples of the R waves) and `kinds` (their WFDB symbols) are read from `ECG.meta` only.
 
-A corpus that can be downloaded also defines `SOURCE`, a `melp.corpora.downloads.sources.Source`.
+A corpus that can be downloaded also defines `SOURCE`, a `melp.corpora.downloads.sources.Source`; one whose
+reports may end within a word defines `REPORTS_ARE_CUT = True`.
 
 Every corpus has folds 1 to 10, with the same use in all of them (`melp.tasks.folds`).
 """
@@ -39,6 +40,7 @@ class Options:
         records: number of records of a simulated corpus; None for its default.
         seed: seed of a simulated corpus.
         table: CSV file of the corpus `table`.
+        language: of the reports: "en", "de", "sv", or "auto" to detect it for each report.
     """
 
     rate: float = 500
@@ -46,6 +48,7 @@ class Options:
     records: int | None = None
     seed: int = 0
     table: Path | None = None
+    language: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)

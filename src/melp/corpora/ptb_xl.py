@@ -19,6 +19,8 @@ from melp.tasks.folds import TRAIN_FOLDS
 
 SOURCE = PhysioNet("ptb-xl", "1.0.3", ("ptbxl_database.csv", "scp_statements.csv"), "records500/")
 
+REPORTS_ARE_CUT = True  # at 255 characters
+
 _TABLE = "ptbxl_database.csv"
 _COLUMNS = (
     "ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", "filename_lr", "filename_hr",

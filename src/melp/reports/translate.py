@@ -45,7 +45,7 @@ def report_language(report: str) -> str:
 
 
 @lru_cache(maxsize=32768)
-def translate(report: str, language: str = AUTO) -> Translation:
+def translate(report: str, language: str = AUTO, cut: bool = True) -> Translation:
     """Translate a report.
 
     English keeps its words, except spelling and abbreviations. Of a German or Swedish report with less than
@@ -55,8 +55,9 @@ def translate(report: str, language: str = AUTO) -> Translation:
     Args:
         report: as written.
         language: "en", "de", "sv", or "auto" to detect it.
+        cut: whether a report of 250 to 255 characters may be cut at its end, as in PTB-XL.
     """
-    text, truncated = clean(report), may_be_truncated(report)
+    text, truncated = clean(report), cut and may_be_truncated(report)
     language = report_language(report) if language == AUTO else language
     if language == "en" or not text:
         return Translation(tuple(dict.fromkeys(english_statements(text, truncated))), language)

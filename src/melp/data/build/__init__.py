@@ -11,7 +11,7 @@ import json
 import shutil
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,9 @@ class Summary:
         bad: id, reason and detail of the first bad records; `dropped.parquet` has all.
         flags: number of records with each flag.
         built: False if the same store already existed.
+        not_understood: number of reports of which statements keep their own words.
+        unknown_words: number of words that the glossaries lack.
+        frequent_words: the most frequent of them, with their number.
     """
 
     path: Path
@@ -55,6 +58,9 @@ class Summary:
     bad: list[dict[str, str]]
     flags: dict[str, int]
     built: bool = True
+    not_understood: int = 0
+    unknown_words: int = 0
+    frequent_words: dict[str, int] = field(default_factory=dict)
 
 
 def build(
@@ -72,6 +78,7 @@ def build(
     progress: bool = False,
     compress: bool = False,
     table: Path | None = None,
+    language: str = "auto",
 ) -> Summary:
     """Build the store `out` from `corpus`; the same input gives the same bytes for any number of workers.
 
@@ -87,13 +94,14 @@ def build(
         progress: show a progress bar on stderr.
         compress: compress each record.
         table: table of a custom corpus.
+        language: of the reports: "en", "de", "sv", or "auto" to detect it for each report.
 
     Raises:
         MelpError: the corpus does not exist, recordings are missing, `out` exists and is not this store,
             another process is building it, or a recording is bad (with `strict`).
     """
     out, raw = Path(out), Path(raw).absolute() if raw is not None else None
-    options = Options(float(rate), float(seconds), records, seed, table)
+    options = Options(float(rate), float(seconds), records, seed, table, language)
     check_options(options, workers)
     folder = out.with_name(out.name + UNFINISHED)
     job = Job(folder, corpus, raw, options, strict, ZSTD if compress else NONE)
@@ -221,5 +229,8 @@ def _summary(path: Path, built: bool = True) -> Summary:
         dropped=manifest["dropped"],
         bad=first_bad_records(path, _MAX_BAD),
         flags=manifest["flags"],
+        not_understood=manifest["reports"]["not_understood"],
+        unknown_words=manifest["reports"]["unknown_words"],
+        frequent_words=manifest["reports"]["most_frequent"],
         built=built,
     )

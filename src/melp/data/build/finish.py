@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -15,7 +16,17 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool
 
 from melp.data.build.quality import DUPLICATE_SIGNAL
-from melp.data.build.shards import DROPPED, INDEX, TEXTS, index_part, read_summary, texts_part, write_json
+from melp.data.build.reports import merge_counts
+from melp.data.build.shards import (
+    DROPPED,
+    INDEX,
+    TEXTS,
+    index_part,
+    read_summary,
+    texts_counts,
+    texts_part,
+    write_json,
+)
 from melp.data.store import file_digest
 from melp.errors import MelpError
 
@@ -45,12 +56,15 @@ def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing:
     _write(folder / "index.parquet", INDEX, _index(folder, summaries, flags))
     chunks = (pq.read_table(texts_part(folder, number)) for number in range(texts))
     reports = _write(folder / "texts.parquet", TEXTS, chunks)
+    counts = [json.loads(texts_counts(folder, number).read_text("utf-8")) for number in range(texts)]
+    counts += [summary.pop("reports") for summary in summaries]
     files = ("dropped.parquet", "index.parquet", "texts.parquet")
     manifest = {
         **plan,
         "records": records,
         "missing": missing,
         "texts": reports,
+        "reports": merge_counts(counts),
         "dropped": dict(sorted(dropped.items())),
         "flags": dict(sorted(flags.items())),
         "shards": summaries,

@@ -12,18 +12,21 @@ from melp.corpora import Options
 from melp.data.store import FORMAT
 from melp.ecg import LEADS
 from melp.errors import MelpError
+from melp.reports import AUTO, LANGUAGES
 
 _PACKAGES = ("numpy", "scipy", "pyarrow", "wfdb")
 
 
 def check_options(options: Options, workers: int) -> None:
-    """Raise `MelpError` if a number is not positive."""
+    """Raise `MelpError` if a number is not positive, or the language is not one of those of the reports."""
     numbers = {"rate": options.rate, "seconds": options.seconds, "workers": workers}
     if options.records is not None:
         numbers["records"] = options.records
     for name, value in numbers.items():
         if not value > 0:
             raise MelpError(f"--{name}: {value:g}, wanted more than 0")
+    if options.language not in (*LANGUAGES, AUTO):
+        raise MelpError(f"--language: {options.language!r}, wanted {', '.join(LANGUAGES)} or {AUTO}")
 
 
 def check_missing(missing: int, total: int, allow_missing: bool, corpus: str) -> None:
@@ -43,6 +46,7 @@ def make_plan(corpus: str, options: Options, compression: str, entries: str) -> 
         "rate": options.rate,
         "seconds": options.seconds,
         "samples": round(options.rate * options.seconds),
+        "language": options.language,
         "unit": "microvolt",
         "leads": list(LEADS),
         "compression": compression,

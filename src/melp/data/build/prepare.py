@@ -10,10 +10,12 @@ import numpy as np
 from jaxtyping import Float, Int16, Shaped
 
 from melp.corpora import Entry, Options
-from melp.data.build.quality import CLIPPING, EMPTY_REPORT, LIMIT, signal_flags
+from melp.data.build.quality import CLIPPING, EMPTY_REPORT, LIMIT, NOT_UNDERSTOOD, signal_flags
+from melp.data.build.reports import translation_of
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from melp.io.wfdb import check_content
+from melp.reports import Translation
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,7 @@ class Prepared:
     signal: Int16[np.ndarray, "12 time"] | None
     row: dict[str, Any]
     error: MelpError | None = None
-
-
-def statements_of(entry: Entry) -> list[str]:
-    """Return the statements of an entry, parsed from its report if the corpus does not list them."""
-    if entry.statements is not None:
-        return list(entry.statements)
-    from melp.reports import to_statements
-
-    return to_statements(entry.report)
+    translation: Translation | None = None
 
 
 def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Options) -> Prepared:
@@ -43,13 +37,18 @@ def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Op
     except MelpError as error:
         return Prepared(entry, None, {}, error)
     meta = ecg.meta
-    statements = list(meta["statements"]) if "statements" in meta else statements_of(entry)
+    if "statements" in meta:
+        translation = Translation(tuple(meta["statements"]), options.language)
+    else:
+        translation = translation_of(entry, corpus, options)
     flags = signal_flags(ecg, options.seconds)
     signal, length, clipped = to_microvolt(ecg, options)
     if clipped and CLIPPING not in flags:
         flags.append(CLIPPING)
-    if not statements:
+    if not translation.statements:
         flags.append(EMPTY_REPORT)
+    if not translation.understood:
+        flags.append(NOT_UNDERSTOOD)
     beats, kinds = _beats(ecg, options, length)
     row = {
         "id": entry.id,
@@ -57,7 +56,7 @@ def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Op
         "corpus": corpus,
         "fold": entry.fold,
         "labels": list(meta.get("labels", entry.labels)),
-        "statements": statements,
+        "statements": list(translation.statements),
         "age": meta.get("age", entry.age),
         "sex": meta.get("sex", entry.sex),
         "flags": flags,
@@ -65,7 +64,7 @@ def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Op
         "beat_kinds": kinds,
         "length": length,
     }
-    return Prepared(entry, signal, row)
+    return Prepared(entry, signal, row, translation=translation)
 
 
 def _beats(ecg: ECG, options: Options, length: int) -> tuple[list[int], list[str]]:

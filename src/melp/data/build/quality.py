@@ -21,6 +21,7 @@ FLAT_LEAD = "flat lead"
 LOW_AMPLITUDE = "low amplitude"
 MISSING_SECONDS = "missing seconds"
 EMPTY_REPORT = "empty report"
+NOT_UNDERSTOOD = "report not understood"
 DUPLICATE_SIGNAL = "duplicate signal"
 
 LIMIT = 32767  # largest int16, in microvolt

@@ -18,7 +18,8 @@ from jaxtyping import Int16
 
 from melp.corpora import Options, get_corpus
 from melp.data.build.plan import relative
-from melp.data.build.prepare import Prepared, prepare, statements_of
+from melp.data.build.prepare import Prepared, prepare
+from melp.data.build.reports import ReportCounts, translation_of
 from melp.data.build.spool import MISSING, PRESENT, read_chunk
 from melp.data.store import file_digest, shard_digest
 from melp.ecg import LEADS
@@ -95,6 +96,7 @@ def write_shard(job: Job, number: int, advance: Callable[[int], object]) -> None
     load = get_corpus(job.corpus).load
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
+    reports = ReportCounts()
     signals = _Signals(job, number, sum(not entry.refused for entry in entries))
     with signals:
         for entry in entries:
@@ -108,23 +110,28 @@ def write_shard(job: Job, number: int, advance: Callable[[int], object]) -> None
             else:
                 location = {"shard": number, "row": len(rows), **signals.append(record.signal)}
                 rows.append({**record.row, **location})
+            if record.translation is not None:
+                reports.add(record.translation)
             advance(1)
         summary = signals.finish(len(rows))
     index = _part(job.folder, number, ".parquet")
     _write_table(index, pa.Table.from_pylist(rows, INDEX))
-    summary |= {"index": file_digest(index), "dropped": dropped}
+    summary |= {"index": file_digest(index), "dropped": dropped, "reports": reports.as_json()}
     write_json(_part(job.folder, number, ".json"), summary)
 
 
 def write_texts(job: Job, number: int, advance: Callable[[int], object]) -> None:
-    """Write the statements of chunk `number` of the reports without recording."""
-    rows = []
+    """Write the statements of chunk `number` of the reports without recording; the table comes last."""
+    rows, reports = [], ReportCounts()
     for entry in read_chunk(job.folder, MISSING, number):
-        if statements := statements_of(entry):
+        translation = translation_of(entry, job.corpus, job.options)
+        reports.add(translation)
+        if statements := list(translation.statements):
             rows.append(
                 {"id": entry.id, "patient": entry.patient, "fold": entry.fold, "statements": statements}
             )
         advance(1)
+    write_json(texts_counts(job.folder, number), reports.as_json())
     _write_table(texts_part(job.folder, number), pa.Table.from_pylist(rows, TEXTS))
 
 
@@ -155,6 +162,11 @@ def index_part(folder: Path, number: int, columns: list[str] | None = None) -> p
 def texts_part(folder: Path, number: int) -> Path:
     """Return the file of chunk `number` of the reports without recording."""
     return folder / "parts" / f"texts-{number:05d}.parquet"
+
+
+def texts_counts(folder: Path, number: int) -> Path:
+    """Return the file with the counts of chunk `number` of the reports without recording."""
+    return texts_part(folder, number).with_suffix(".json")
 
 
 def write_json(file: Path, values: dict[str, Any]) -> None:
