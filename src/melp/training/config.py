@@ -83,7 +83,7 @@ class DataConfig:
     """Folds, and how much of a report the model reads in training."""
 
     train_folds: list[int] = field(default_factory=lambda: [1, 2, 3, 4, 5, 6, 7])
-    """Folds for training."""
+    """Folds for training; the default leaves folds 9 and 10 for evaluation."""
     validation_folds: list[int] = field(default_factory=lambda: [8])
     """Folds whose loss selects the weights; labels are not used."""
     statement_sampling: float = 0.0
