@@ -73,7 +73,9 @@ def assert_same_results(run: Path, expected: Path, store: Path) -> None:
     torch.testing.assert_close(*embeddings, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("launcher", [[], pytest.param(TORCHRUN, marks=pytest.mark.slow)], ids=["devices", "torchrun"])
+@pytest.mark.parametrize(
+    "launcher", [[], pytest.param(TORCHRUN, marks=pytest.mark.slow)], ids=["devices", "torchrun"]
+)
 def test_two_processes_give_the_results_of_one(
     synthetic_store: Path, one: Path, tmp_path: Path, launcher: list[str]
 ) -> None:

@@ -6,12 +6,15 @@ gradients of the processes. The result is the one-process gradient of the joined
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from jaxtyping import Float, Shaped
 from torch import Tensor
+
+from melp.signal.precision import at_least_single
 
 
 def world_size() -> int:
@@ -105,3 +108,18 @@ def share_of_count(count: Float[Tensor, ""]) -> Float[Tensor, ""]:
 def share_of_mean(values: Float[Tensor, " row"]) -> Float[Tensor, ""]:
     """Return this process's share of a mean over rows: the processes' average is the mean of all rows."""
     return values.sum() / share_of_count(values.new_tensor(len(values)))
+
+
+def mean_over_ranks(scalars: Mapping[str, Float[Tensor, ""]]) -> dict[str, Float[Tensor, ""]]:
+    """Return the mean of each scalar over the processes, which is that of the joined batch.
+
+    The gradient of each is that of the process's own value, as data-parallel training averages gradients.
+    """
+    if world_size() == 1:
+        return dict(scalars)
+    own = torch.stack([at_least_single(value.detach()) for value in scalars.values()])
+    means = sum_over_ranks(own) / world_size()
+    return {
+        name: value + (mean - value.detach())
+        for (name, value), mean in zip(scalars.items(), means, strict=True)
+    }

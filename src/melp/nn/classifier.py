@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from melp.losses.gather import share_of_mean
 from melp.nn.base import Encoder
 from melp.nn.parameters import weight_decay_groups
 
@@ -38,7 +39,9 @@ class Classifier(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Float[Tensor, ""]]:
         """Return the loss of a batch with `ecg` and `labels`."""
-        return {"loss": F.binary_cross_entropy_with_logits(self.logits(batch["ecg"]), batch["labels"])}
+        logits, labels = self.logits(batch["ecg"]), batch["labels"]
+        errors = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        return {"loss": share_of_mean(errors.mean(1))}
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Return the optimiser groups of encoder and head; vectors and scalars are not decayed."""

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from melp.augment.random import uniform
 from melp.augment.streams import Stream
 from melp.errors import check_ranges
+from melp.losses.gather import share_of_count, world_size
 from melp.nn.parameters import weight_decay_groups
 from melp.nn.trimming import run_trimmed
+from melp.signal.precision import at_least_single
 from melp.text.hugging_face import to_hugging_face
 from melp.text.model import LanguageModel
 
@@ -81,8 +83,10 @@ class MaskedLanguageModel(nn.Module):
         states = run_trimmed(self._encode, lengths, inputs)[predicted]
         logits = self.norm(F.gelu(self.dense(states))) @ self.bert.word_embeddings.weight.t() + self.bias
         targets = tokens[predicted]
-        loss = F.cross_entropy(logits.float(), targets, reduction="sum") / max(len(targets), 1)
-        return {"loss": loss, "accuracy": (logits.argmax(-1) == targets).float().sum() / max(len(targets), 1)}
+        logits = at_least_single(logits)
+        count = share_of_count(predicted.sum().to(logits)).clamp(min=1 / world_size())
+        loss = F.cross_entropy(logits, targets, reduction="sum") / count
+        return {"loss": loss, "accuracy": (logits.argmax(-1) == targets).sum() / count}
 
     def _encode(
         self, tokens: Int[Tensor, "row token"], _: Int[Tensor, " row"]
@@ -98,7 +102,8 @@ class MaskedLanguageModel(nn.Module):
     ) -> tuple[Bool[Tensor, "batch token"], Int[Tensor, "batch token"]]:
         """Return the mask of tokens to predict, and the input tokens."""
         tokenizer, vocabulary = self.language.tokenizer, self.bert.config.vocabulary
-        draw, action, word = uniform(key, 3, tokens.shape[1], stream=Stream.MASKED_WORDS).unbind(1)
+        # Numbers of a word piece come together, so that they do not depend on the padding of the batch.
+        draw, action, word = uniform(key, tokens.shape[1], 3, stream=Stream.MASKED_WORDS).unbind(2)
         predicted = (draw < self.masked) & maskable
         replacement = (word * vocabulary).long()
         inputs = torch.where(

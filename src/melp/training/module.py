@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from melp.augment.random import combine
 from melp.errors import MelpError
+from melp.losses.gather import mean_over_ranks
 from melp.signal.preprocessing import Preprocessing
 from melp.training.config import OptimiserConfig
 
@@ -68,8 +69,8 @@ class PretrainingModule(lightning.LightningModule):
         torch.manual_seed(int(combine(self.seed, self.step, self.global_rank)))
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> dict[str, Tensor]:
-        """Return the loss and further scalars of a batch."""
-        scalars: dict[str, Tensor] = self.method(self.prepare(batch))
+        """Return the loss and further scalars of the joined batch of all processes."""
+        scalars = mean_over_ranks(self.method(self.prepare(batch)))
         if not torch.isfinite(scalars["loss"]):
             raise MelpError(
                 f"training: the loss is {scalars['loss'].item()} at step {self.step}, wanted a finite one"
@@ -78,7 +79,7 @@ class PretrainingModule(lightning.LightningModule):
 
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Log the mean of every scalar over the validation batches."""
-        scalars = self.method(self.prepare(batch))
+        scalars = mean_over_ranks(self.method(self.prepare(batch)))
         size = len(batch["key"])
         for name, value in scalars.items():
             self.log(f"validation/{name}", value, batch_size=size, sync_dist=True)
