@@ -24,7 +24,7 @@ REPORTS = (
     (["Sinus rhythm", "Normal ECG"], ("sinus rhythm", "normal ecg")),
     (
         ["*** Consider acute ST elevation MI ***", "", "Abnormal EKG. ", "=== Rate 62. Axis -12.5 ==="],
-        ("consider acute st elevation mi", "abnormal ecg", "rate 62", "axis -12.5"),
+        ("possible acute st elevation myocardial infarction", "abnormal ecg", "rate 62", "axis -12.5"),
     ),
     (
         ["--- Warning: Data quality may affect interpretation ---", "Atrial fibrillation, rapid\nresponse"],

@@ -85,7 +85,7 @@ def test_prompts_have_no_known_defects_of_the_published_ones() -> None:
         assert "counter" not in words(name, "CR") and "counter" in words(name, "CCR")
         assert "incomplete" not in words(name, "RBBB")
         assert not {"tachycardia", "bradycardia"} & set(words(name, "SR").split())
-    assert "ventricular bigeminy" in get_task("csn").prompts["VB"]
+    assert "premature ventricular contractions in bigeminy" in get_task("csn").prompts["VB"]
     assert "fascicular" not in words("cpsc2018", "CLBBB") and "flutter" not in words("code-test", "AF")
 
 

@@ -2,7 +2,8 @@
 
 800,035 recordings of 161,352 patients, 10 s at 500 Hz. The files have the leads in the order I II III aVR aVF
 aVL V1-V6; they are reordered by name. Reports are machine-written: each of the columns report_0 to report_17
-of `machine_measurements.csv` is a statement. There are no labels, ages or sexes.
+of `machine_measurements.csv` is a statement, which gets the wording of prompts and of PTB-XL's reports
+(`melp.reports.machine`). There are no labels, ages or sexes.
 
 As in MELP's data, recordings are excluded, and counted, whose report has fewer than 4 words or whose signal
 contains NaN (-32768 in the file) or only zeros; here also those with all leads constant ("flat").

@@ -12,19 +12,22 @@ from jaxtyping import Int
 
 from melp.data.columns import Lists
 from melp.data.store import Store
+from melp.tasks.names import in_words
 
 
 def describe(store: Store, most: int = 15) -> dict[str, pd.DataFrame]:
-    """Return tables by title: folds, labels, statements, reports, flags, dropped, duplicates.
+    """Return tables by title: folds, labels, their names, statements, reports, flags, dropped, duplicates.
 
     Args:
         store: the store.
         most: maximum number of labels, statements and reports to list, most common first.
     """
+    labels = _most_common("label", store.lists("labels"), most)
     reports, counts = _reports(store.lists("statements"), most)
     return {
         "folds": _folds(store),
-        "labels": _most_common("label", store.lists("labels"), most),
+        "labels": labels,
+        "names of labels": _names(labels, store.manifest["corpus"]),
         "statements": _most_common("statement", store.lists("statements"), most),
         "reports": reports,
         "flags": _ranked("flag", store.manifest["flags"]),
@@ -57,6 +60,12 @@ def _most_common(name: str, lists: Lists, most: int) -> pd.DataFrame:
     return _ranked(
         name, {text: count for text, count in zip(names, counts.tolist(), strict=True) if count}, most
     )
+
+
+def _names(labels: pd.DataFrame, corpus: str) -> pd.DataFrame:
+    """Return the names of those labels that have one."""
+    names = [(label, in_words(corpus, label)) for label in labels["label"]]
+    return pd.DataFrame([row for row in names if row[1]], columns=["label", "name"])
 
 
 def _encode(lists: Lists) -> tuple[Int[np.ndarray, " value"], list[str]]:

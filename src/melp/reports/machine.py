@@ -1,10 +1,18 @@
-"""Reports of ECG machines, one statement per line, as in columns report_0 to report_17 of MIMIC-IV-ECG."""
+"""Reports of ECG machines, one statement per line, as in columns report_0 to report_17 of MIMIC-IV-ECG.
+
+`machine.tsv` rewrites them to the wording of the reports of PTB-XL and of the prompts: "1st degree a-v block"
+to "first degree av block", "pvc(s)" to "premature ventricular contractions".
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+
+from melp.io.tables import read_packaged_tsv
+from melp.reports.glossary import split_words
+from melp.reports.leads import read_leads
 
 _SPACE = re.compile(r"[\x00-\x20\x7f-\xa0]+")
 _EKG = re.compile(r"\bekg(?=s?\b)")
@@ -42,19 +50,59 @@ _ABBREVIATIONS = frozenset(
     )
 )  # fmt: skip
 _END = re.compile(r"\.\s+(?=[a-z(*])")
+_LEAD = r"(?:av[rlf]|i{1,3}|v ?[1-6])"
+_WORD = re.compile(r"[a-z]{2,}")
+_LEADS = re.compile(rf"\b(?:leads? )?{_LEAD}(?:(?:,? and |, ?| ?[-/&] ?| to | )(?:{_LEAD}|[1-6])\b)+")
 
 
 @lru_cache(maxsize=1 << 16)
 def machine_statements(line: str) -> tuple[str, ...]:
-    """Return the statements of one line of a machine's report, in lower case; empty without a finding.
+    """Return the statements of one line of a machine's report in the controlled wording.
 
     Control characters become spaces; frames (`*`, `=`, `-`) and stops at both ends are stripped; EKG becomes
     ECG; remarks about the recording are left out. A line of several sentences gives several statements; the
-    stop of an abbreviation or a number does not end a sentence.
+    stop of an abbreviation or a number does not end a sentence. A line without a finding has no statement.
     """
     text = _EKG.sub("ecg", _SPACE.sub(" ", line).lower())
-    statements = map(_clean, _sentences(_strip(text)))
-    return tuple(statement for statement in statements if statement and not _NOISE.fullmatch(statement))
+    statements = [_clean(sentence) for sentence in _sentences(_strip(text))]
+    findings = [statement for statement in statements if statement and not _NOISE.fullmatch(statement)]
+    return tuple(statement for statement in map(reword, findings) if statement)
+
+
+def reword(statement: str) -> str:
+    """Return a statement, in lower case and without a final stop, in the controlled wording."""
+    for pattern, wording in _wordings():
+        statement = pattern.sub(wording, statement)
+    statement = _LEADS.sub(_list_leads, statement)
+    return _strip(re.sub(r"[ ,]*, *", ", ", re.sub(r" +", " ", statement)))
+
+
+def unknown_words(statement: str) -> list[str]:
+    """Return the words of a statement, leads and numbers aside, that the controlled wording does not have."""
+    words = _WORD.findall(re.sub(_LEAD + r"\b", "", statement))
+    return [word for word in dict.fromkeys(words) if word not in _vocabulary()]
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Return the words of `machine.tsv` and of the English side of the glossaries."""
+    glossaries = [read_packaged_tsv("melp.reports", name, columns=3) for name in ("german", "swedish")]
+    english = [row[1] for glossary in glossaries for row in glossary]
+    rows = read_packaged_tsv("melp.reports", "machine", columns=2)
+    return frozenset(word for text in [*english, *(row[1] for row in rows)] for word in _WORD.findall(text))
+
+
+@cache
+def _wordings() -> tuple[tuple[re.Pattern[str], str], ...]:
+    rows = read_packaged_tsv("melp.reports", "machine", columns=2)
+    return tuple((re.compile(pattern), wording) for pattern, wording in rows)
+
+
+def _list_leads(match: re.Match[str]) -> str:
+    """Return "v1-v3" or "leads v1, v2 and v3" as "v1 v2 v3"."""
+    words = split_words(re.sub(r"^leads? ", "", match.group()))
+    leads, end = read_leads(words, 0)
+    return " ".join(leads) if end == len(words) else match.group()
 
 
 def count_words(lines: Sequence[str]) -> int:
