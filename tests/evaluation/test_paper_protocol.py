@@ -66,13 +66,13 @@ def test_a_class_without_positives_counts_zero() -> None:
     scores = pd.DataFrame(generator.normal(size=(60, 3)), index=index, columns=list("ABC"))
     labels = pd.DataFrame(generator.random((60, 3)) < 0.4, index=index, columns=list("ABC"))
     labels["B"] = False
-    result = evaluate_auroc(scores, labels, pd.Series(index, index=index), empty_as_zero=True, resamples=200)
+    result = evaluate_auroc(scores, labels, pd.Series(index, index=index), empty_as_zero=True)
     areas = [roc_auc_score(labels[name], scores[name]) for name in "AC"]
     assert result.values["auroc/B"] == 0 and result.left_out == ()
     assert result.macro == pytest.approx(sum(areas) / 3)
     low, high = result.intervals["auroc_macro"]
     assert low < result.macro < high and high - low < 0.2
-    assert result.intervals["auroc/B"] == (0, 0) and result.positives["B"] == 0
+    assert "auroc/B" not in result.intervals and result.positives["B"] == 0
 
 
 def test_subsets_are_pandas_samples_of_the_file() -> None:

@@ -27,10 +27,13 @@ def test_mean_and_range() -> None:
 
 def test_score_and_interval() -> None:
     assert (score_cell(0.8504), interval_cell(0.84, 0.8606)) == ("0.850", "0.840 to 0.861")
+    assert interval_cell(None, None) == interval_cell(float("nan"), float("nan")) == "-"
 
 
 def test_change_has_a_sign() -> None:
     assert change_cell(0.0124, -0.002, 0.0214) == "+0.012 (-0.002 to +0.021)"
+    assert change_cell(0.0124, 0.002, 0.0214, beyond_chance=True) == "+0.012 (+0.002 to +0.021) *"
+    assert change_cell(-0.0124, None, None) == "-0.012 (-)"
 
 
 def test_columns_of_numbers_are_aligned_to_the_right() -> None:

@@ -209,7 +209,7 @@ def print_evaluations(evaluations: Sequence[Evaluation]) -> None:
             f"{one.cell.fraction:g} %" if one.cell.fraction else "none",
             one.cell.seed,
             score_cell(one.auroc.macro),
-            interval_cell(*one.auroc.intervals[MACRO]),
+            interval_cell(*one.auroc.intervals.get(MACRO, (None, None))),
             one.auroc.n,
             ", ".join(one.auroc.left_out),
         )

@@ -33,8 +33,10 @@ def score_cell(score: float) -> str:
     return f"{score:.3f}"
 
 
-def interval_cell(low: float, high: float) -> str:
-    """Return an interval of scores: "0.840 to 0.860"."""
+def interval_cell(low: float | None, high: float | None) -> str:
+    """Return an interval of scores: "0.840 to 0.860", or "-" if there is none."""
+    if low is None or high is None or not np.isfinite([low, high]).all():
+        return "-"
     return f"{low:.3f} to {high:.3f}"
 
 
@@ -46,9 +48,13 @@ def mean_cell(values: Sequence[float] | pd.Series[float]) -> str:
     return mean if len(values) == 1 else f"{mean} ({interval_cell(min(values), max(values))})"
 
 
-def change_cell(change: float, low: float, high: float) -> str:
-    """Return a difference with its interval: "+0.010 (-0.002 to +0.021)"."""
-    return f"{change:+.3f} ({low:+.3f} to {high:+.3f})"
+def change_cell(change: float, low: float | None, high: float | None, beyond_chance: bool = False) -> str:
+    """Return a difference with its interval: "+0.010 (-0.002 to +0.021)"; "(-)" if there is none.
+
+    With `beyond_chance` a star follows.
+    """
+    interval = "-" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
+    return f"{change:+.3f} ({interval})" + (" *" if beyond_chance else "")
 
 
 def markdown_table(names: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
