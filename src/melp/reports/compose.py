@@ -62,7 +62,7 @@ class StatementComposer(Composition):
         kept = [pair for pair in self.current.modifiers if pair[0] in {"hedge", "negation"}]
         self.current = Statement(modifiers=kept, finding=term.english)
         link_follows = self.terms[at + 1 : at + 2] and self.terms[at + 1].english == "consistent with"
-        if self._next_kind(at) not in {"hedge", "tail"} and not link_follows:
+        if self._next_kind(at, ("noise",)) not in {"hedge", "tail"} and not link_follows:
             self._close()
         self.last_wave = ""
 
@@ -193,7 +193,8 @@ class StatementComposer(Composition):
         hedge_follows = (
             self.current.is_lesion or self.current.wave or "hypertrophy" in finding or "atrial" in finding
         )
-        before_finding = not hedge_follows and self._next_kind(at) in {"head", "lesion"}
+        ends = at + 1 < len(self.terms) and any(mark in self.terms[at + 1].separator for mark in ".;,")
+        before_finding = not (hedge_follows or ends) and self._next_kind(at) in {"head", "lesion"}
         if term.inflected or (probable and (before_finding or self._is_normal(at + 1))):
             self._close_if_complete()
         if term.english == "cannot be ruled out":
@@ -208,7 +209,14 @@ class StatementComposer(Composition):
         return self.terms[at].kind == "overall" or self.terms[at].english.endswith(" ecg")
 
     def _visit_after(self, at: int, term: Term) -> None:
-        if self.current.has_finding:
+        """A doubtful age after its finding ("probably old"); with an ending it precedes its finding."""
+        adverb, _, age = term.english.partition(" ")
+        adjective = next((word for word, other in _ADVERBS.items() if other == adverb), "")
+        precedes = term.inflected and self._next_kind(at, ("territory", "age", "degree")) in _FINDINGS
+        if adjective and (precedes or not self.current.has_finding):
+            self._close_if_complete()
+            self.current.modifiers += [("hedge", adjective), ("age", age)]
+        elif self.current.has_finding:
             self.current.tail.append(", " + term.english)
 
     def _visit_tail(self, at: int, term: Term) -> None:

@@ -20,9 +20,10 @@ RESOLVED = ("detection", "exclusion", "keep", "nor", "not", "sign")
 FINDINGS = ("head", "lesion", "wave", "whole", "overall", "shape")
 _ADJECTIVES = ("age", "territory", "degree", "before", "hedge", "word")
 _PLACES = ("leads", "place", "region", "in", "number", "unit")
-_SKIPPED = (*_ADJECTIVES, "noise", "sign", "in")
+_SKIPPED = (*_ADJECTIVES, "noise", "sign", "in", "detection")
 _MARKS = re.compile(r"[,.;:()\n]|\s{3,}")
 _NEUTRAL = ("qt interval", "pr interval", "ventricular rate")
+_SENTENCE_END = re.compile(r"\W*[.;\n]\s")
 _CANNOT_EXCLUDE = "cannot be ruled out"
 _NO = Term("negation", "no", words=0)
 
@@ -60,7 +61,11 @@ def _nor(terms: Sequence[Term], at: int) -> Term:
 def _described(terms: Sequence[Term], at: int) -> Term:
     """Return term `at`, read by the finding directly before it: "QT normal", "Ischämie negativ"."""
     term, before = terms[at], terms[at - 1] if at else None
-    if before is None or _MARKS.search(term.separator):
+    if before is None:
+        return term
+    if term.kind == "hedge" and _SENTENCE_END.match(term.separator) and _finding_after(terms, at) is not None:
+        return replace(term, kind="before")
+    if _MARKS.search(term.separator):
         return term
     if (
         term.english == "normal"
@@ -69,7 +74,8 @@ def _described(terms: Sequence[Term], at: int) -> Term:
     ):
         return replace(term, kind="degree")
     place_follows = at + 1 < len(terms) and terms[at + 1].kind in _PLACES
-    if before.kind == "lesion" and term.source == "negativ" and not place_follows:
+    deniable = before.kind in {"head", "lesion", "whole"} or before.english in {"elevation", "depression"}
+    if deniable and term.source == "negativ" and not place_follows:
         return replace(term, kind="exclusion", english="excluded")
     return term
 
@@ -101,7 +107,8 @@ def _resolve_negation(terms: list[Term], at: int) -> list[Term]:
     """Resolve "no", "without", "neither": one negation for each finding of the list that follows."""
     first = _finding_after(terms, at)
     if first is None:
-        return _keep(terms, at)
+        answers = ":" in terms[at].separator  # "Ischämie: keine"
+        return _deny_before(terms, at, at + 1) if answers else _keep(terms, at)
     starts = _list_starts(terms, first)
     if starts is None:
         return _keep(terms, at)
@@ -116,7 +123,7 @@ def _resolve_negation(terms: list[Term], at: int) -> list[Term]:
 
 def _without_link(terms: Sequence[Term]) -> list[Term]:
     """Return the terms between a sign and its finding without "of", "for" and the like, as noise."""
-    links = ("sign", "in", "noise")
+    links = ("sign", "in", "noise", "detection")
     linking = [term.kind in links or (term.kind == "word" and term.english in {"of", "in"}) for term in terms]
     return [
         replace(term, kind="noise", english="-") if is_link else term
@@ -130,7 +137,7 @@ def _list_starts(terms: Sequence[Term], finding: int) -> set[int] | None:
     None if a word of the list is unknown.
     """
     starts, found = set[int](), set[int]()
-    place = finding + 1
+    place, has_whole = finding + 1, False
     while True:
         while place < len(terms) and terms[place].kind in (*_PLACES, "shape") and not _listed(terms[place]):
             place += 1
@@ -143,9 +150,10 @@ def _list_starts(terms: Sequence[Term], finding: int) -> set[int] | None:
         if start < len(terms) and not terms[start].known:
             return None
         following = _finding_after(terms, start - 1)
-        if following is None or (terms[following].kind == "whole" and not _is_or(terms[place])):
+        if following is None or terms[start].kind == "negation":
             return found
-        if terms[start].kind == "negation":
+        has_whole = has_whole or terms[following].kind == "whole"
+        if joined and has_whole and terms[place].english != "or":
             return found
         starts.add(start)
         if joined:
@@ -155,10 +163,6 @@ def _list_starts(terms: Sequence[Term], finding: int) -> set[int] | None:
 
 def _listed(term: Term) -> bool:
     return "," in term.separator or "/" in term.separator
-
-
-def _is_or(term: Term) -> bool:
-    return term.kind == "join" and term.english == "or"
 
 
 # -- negations after their findings ----------------------------------------------------------------------
@@ -185,6 +189,8 @@ def _resolve_not(terms: list[Term], at: int) -> list[Term]:
         return [*terms[:at], _merged(terms[at : place + 1], "word", word), *after]
     if denied.kind == "hedge" and denied.english == "probable":
         return [*terms[:at], _merged(terms[at : place + 1], "hedge", "unlikely"), *after]
+    if definite and (denied.separator == "" or _MARKS.search(denied.separator)):
+        return [*terms[:at], _merged(terms[at:place], "hedge", "possible"), *terms[place:]]
     if _finding_after(terms, at) is not None and not definite:
         negated = [*terms[:at], replace(terms[at], kind="negation", english="no"), *terms[at + 1 :]]
         return _resolve_negation(negated, at)
@@ -247,6 +253,11 @@ def _starts_before(terms: Sequence[Term], at: int) -> set[int]:
 
 def _phrase_start(terms: Sequence[Term], finding: int) -> int:
     """Return the first adjective of a finding, or the wave that a shape belongs to."""
+    first = finding
+    while first and terms[first - 1].kind in _ADJECTIVES and not _MARKS.search(terms[first].separator):
+        first -= 1
+    if first < finding and first and terms[first - 1].kind == "join":
+        return first
     start = finding
     while start:
         before = terms[start - 1]
