@@ -25,7 +25,8 @@ def test_number_of_lines_that_keep_their_words() -> None:
     """A line is not reworded if it is in the controlled wording already, or if the table does not know it."""
     kept = [line for line, statements in LINES if statements == line.lower().rstrip(".")]
     unknown = [line for line in kept if unknown_words(line.lower().rstrip("."))]
-    assert (len(LINES), len(kept), len(unknown)) == (187, 48, 15)
+    assert (len(LINES), len(kept)) == (187, 48)
+    assert len(unknown) <= 15, "fewer if the glossaries grow"
 
 
 @pytest.mark.parametrize("name", list_tasks())
@@ -49,7 +50,7 @@ def test_simulated_reports_are_in_the_controlled_wording() -> None:
         ("first degree av block", []),
         ("st elevation in v1 v2 v3, possible ischemia", []),
         ("rhythm with a competing junctional pacemaker", ["competing"]),
-        ("brugada pattern type 1", ["brugada"]),
+        ("unicorn pattern type 1", ["unicorn"]),
     ],
 )
 def test_words_outside_the_controlled_wording(statement: str, words: list[str]) -> None:
