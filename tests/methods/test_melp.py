@@ -231,13 +231,6 @@ def test_temperature_is_at_least_one_hundredth(workshop: Workshop) -> None:
         assert float(method.logit_scale.exp().detach()) == pytest.approx(expected)
 
 
-def test_vectors_and_scalars_are_not_decayed(workshop: Workshop) -> None:
-    matrices, rest = workshop.method("melp").param_groups()
-    assert "weight_decay" not in matrices and rest["weight_decay"] == 0
-    assert all(weight.ndim > 1 for weight in matrices["params"])
-    assert all(weight.ndim <= 1 for weight in rest["params"])
-
-
 def test_incompatible_options_are_refused(workshop: Workshop) -> None:
     with pytest.raises(MelpError, match=r"pooling 'cls' with statement attention"):
         workshop.method("melp", ("text_attention=statement",))

@@ -145,8 +145,11 @@ class Method(nn.Module, ABC):
         """
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Return the optimiser's parameter groups, with an optional `lr_factor`; only matrices decay."""
-        return weight_decay_groups(parameter for parameter in self.parameters() if parameter.requires_grad)
+        """Return the optimiser's parameter groups, with an optional `lr_factor`.
+
+        Only the matrices of layers decay, see `melp.nn.parameters`.
+        """
+        return weight_decay_groups(self)
 
     def weighted_sum(self, losses: Mapping[str, Float[Tensor, ""]]) -> dict[str, Float[Tensor, ""]]:
         """Return `loss`, the sum of all losses times their options `NAME_weight`, and each loss."""

@@ -77,6 +77,7 @@ class CRT(Method):
         * The instance discrimination compares mean tokens of different recordings in the batch of all
           processes, as the paper describes; its code compares tokens.
         * A probe reads the three class tokens, concatenated; the code does not show how they are combined.
+        * Weight decay is for the matrices of layers only, not for class tokens and the embeddings of places.
     """
 
     paper: ClassVar[str] = "Zhang et al., Cross Reconstruction Transformer, IEEE TNNLS 2023"

@@ -103,6 +103,7 @@ class ECGFM(Method):
         * Cosines have their full gradient; the published CMSC treats the norms as constants.
         * The two small terms and the falling temperature of the quantiser are as in fairseq-signals; MELP's
           variant has neither. Masked leads keep their baseline.
+        * Weight decay is for the matrices of layers only, not for codebooks and magnitudes of weight norm.
     """
 
     paper: ClassVar[str] = "Oh et al., Lead-agnostic SSL (wav2vec 2.0 + CMSC + RLM), CHIL 2022"

@@ -101,6 +101,7 @@ class HeartLang(Method):
         * The codebook is initialised with random vectors of the first batch, not with k-means, and unused
           words are replaced. Statistics are those of all processes.
         * AdamW without layer decay; the second stage starts from a new transformer, as published.
+        * Weight decay is for the matrices of layers only, not for embeddings, tokens and positions.
     """
 
     paper: ClassVar[str] = "Jin et al., Reading Your Heart (HeartLang), ICLR 2025"

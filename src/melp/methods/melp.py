@@ -111,8 +111,9 @@ class MELP(Method):
         * No output depends on the padding of the batch.
         * With attention other than causal, the decoder reads word embeddings, which do not depend on later
           words.
-        * Norms, biases and the temperature are not decayed. Training has a warm-up; without it both towers
-          collapse (`recipes/melp/paper.yaml`).
+        * Weight decay is for the matrices of layers only. In the published code it also shrinks norms,
+          biases, the temperature, queries, and the embeddings of words that are in prompts, but in no report.
+        * Training has a warm-up; without it both towers collapse (`recipes/melp/paper.yaml`).
         * Pairs of a batch with the same text may count as positives (`identical_reports`); in the published
           code they are negatives. The caption loss uses the whole report, even if the contrasts use a part.
     """
@@ -125,6 +126,7 @@ class MELP(Method):
         "project_ecg": "global_weight",
         "embed_text": "global_weight",
     }
+    matrices: ClassVar[tuple[str, ...]] = ("beat_projection",)
     config: MELPConfig
 
     def __init__(self, config: MELPConfig, inputs: Inputs) -> None:

@@ -71,6 +71,7 @@ class MERL(Method):
           process's own slice have one.
         * With `pooling=mean` the two copies are made from the pooled vector.
         * Pairs with the same text may count as positives (`identical_reports`).
+        * Weight decay is for the matrices of layers only, not for embeddings, tokens and positions.
     """
 
     paper: ClassVar[str] = "Liu et al., Zero-Shot ECG Classification with Multimodal Learning, ICML 2024"

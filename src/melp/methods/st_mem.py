@@ -68,6 +68,7 @@ class STMEM(Method):
         * The published recipe filters 0.67-40 Hz and standardises over leads and time before the crop. Here
           too preprocessing comes before the crop; the recipe sets it in `preprocessing`.
         * A probe reads the layer norm of the mean patch of the whole recording; the paper averages crops.
+        * Weight decay is for the matrices of layers only, not for tokens and the embeddings of leads.
     """
 
     paper: ClassVar[str] = "Na et al., Guiding Masked Representation Learning (ST-MEM), ICLR 2024"

@@ -44,6 +44,6 @@ class Classifier(nn.Module):
         return {"loss": share_of_mean(errors.mean(1))}
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Return the optimiser groups of encoder and head; vectors and scalars are not decayed."""
-        encoder = weight_decay_groups(self.encoder.parameters(), lr_factor=self.encoder_rate)
-        return encoder + weight_decay_groups(self.head.parameters(), lr_factor=1.0)
+        """Return the optimiser groups of encoder and head; only the matrices of layers decay."""
+        encoder = weight_decay_groups(self.encoder, lr_factor=self.encoder_rate)
+        return encoder + weight_decay_groups(self.head, lr_factor=1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -24,6 +26,8 @@ class ReportDecoder(nn.Module):
     Differences: all matrices are initialised (normal, as in CLIP's text tower); the published code leaves its
     output matrix uninitialised. `tied` and `dropout` are not in the paper.
     """
+
+    matrices: ClassVar[tuple[str, ...]] = ("output",)
 
     def __init__(
         self,

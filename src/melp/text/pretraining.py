@@ -58,6 +58,9 @@ class MaskedLanguageModel(nn.Module):
 
     [BOS], the first token in MELP's second stage, is replaced by [CLS], as in the bidirectional text tower.
 
+    Differences: weight decay is for the matrices of layers only, not for embeddings, of which a training uses
+    those of its own words only.
+
     Args:
         language: BERT and tokenizer, trained in place.
         masked: fraction of word pieces to predict.
@@ -112,8 +115,8 @@ class MaskedLanguageModel(nn.Module):
         return predicted, torch.where(predicted, inputs, tokens)
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Vectors are not decayed."""
-        return weight_decay_groups(self.parameters())
+        """Return the optimiser groups; only the matrices of layers decay, not the embeddings."""
+        return weight_decay_groups(self)
 
     def hugging_face_state(self) -> dict[str, Tensor]:
         """Return the weights with the names of Hugging Face's BertForMaskedLM."""

@@ -19,7 +19,7 @@ class OptimiserConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     """Betas of AdamW (MELP)."""
     weight_decay: float = 0.2
-    """Weight decay of matrices; vectors and scalars are not decayed (MELP decays all)."""
+    """Weight decay of the matrices of layers; nothing else is decayed, as embeddings (MELP decays all)."""
     warmup: float = 0.04
     """Share of all steps in which the rate rises from 0 (the published code has none, and MELP collapses)."""
     final: float = 0.0
