@@ -65,6 +65,37 @@ def test_offset_slope_and_r_wave_at_the_end_cause_no_step() -> None:
     assert apply_filter(torch.full((500,), 2.0), RATE, "highpass").abs().max() < 1e-5
 
 
+def over_mirror_images(signal: torch.Tensor, rate: float, name: str) -> torch.Tensor:
+    """Filter a record with one mirror image at each end, of any length."""
+    time = signal.shape[-1]
+    extended = np.concatenate([signal.numpy()[1:][::-1], signal.numpy(), signal.numpy()[:-1][::-1]])
+    frequency = torch.tensor(np.fft.rfftfreq(len(extended), 1 / rate))
+    spectrum = np.fft.rfft(extended) * gain(frequency, name).numpy()
+    return torch.tensor(np.fft.irfft(spectrum, len(extended))[time - 1 : 2 * time - 1])
+
+
+@pytest.mark.parametrize("name", ["highpass", "bandpass", "diagnostic"])
+@pytest.mark.parametrize(
+    ("time", "rate"), [(5000, 500), (1000, 100), (2500, 250), (1250, 500), (501, 50), (7, 500)]
+)
+def test_a_fast_length_changes_nothing(name: str, time: int, rate: float) -> None:
+    generator = torch.Generator().manual_seed(time)
+    # A baseline that ends elsewhere than it begins, in mV.
+    signal = torch.randn(time, generator=generator, dtype=torch.float64).cumsum(0) / 20
+    expected = over_mirror_images(signal, rate, name)
+    assert (apply_filter(signal, rate, name) - expected).abs().max() < 1e-6
+    single = apply_filter(signal.float(), rate, name)
+    assert (single - expected).abs().max() < 2e-6 * max(float(signal.abs().max()), 1)
+
+
+def test_a_prime_length_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths, rfft = list[int](), torch.fft.rfft
+    monkeypatch.setattr(torch.fft, "rfft", lambda x: lengths.append(x.shape[-1]) or rfft(x))
+    for time, rate in ((5000, 500), (1000, 100)):
+        apply_filter(torch.randn(time), rate, "bandpass")
+    assert lengths == [15_000, 3_000]
+
+
 def test_gain_at_the_edges_and_at_zero() -> None:
     assert gain(torch.tensor([0.0, 0.5]), "highpass").tolist() == [0.0, 0.5]
     assert gain(torch.tensor([0.67, 40.0]), "bandpass").tolist() == pytest.approx([0.5, 0.5], abs=1e-4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from melp.signal.precision import full_precision
@@ -16,6 +17,8 @@ FILTERS: dict[str, tuple[float | None, float | None]] = {
     "diagnostic": (0.05, 150.0),
 }
 _ORDER = 3
+# Periods of the lower edge in a record from which its filter does not reach over a mirror image: to 1e-6.
+_SHORT_MEMORY = 5
 
 
 def gain(frequency: Float[Tensor, " bin"], name: str) -> Float[Tensor, " bin"]:
@@ -55,7 +58,12 @@ def band_pass(
     no step. (The more common point reflection would shift the extension if a record ends on an R wave.)
     """
     time = signal.shape[-1]
-    extended = torch.cat([signal[..., 1:].flip(-1), signal, signal[..., :-1].flip(-1)], dim=-1)
+    parts = [signal[..., 1:].flip(-1), signal, signal[..., :-1].flip(-1)]
+    if low is None or low * time / rate >= _SHORT_MEMORY:
+        # The mirror images go on to a length without large prime factors, which takes a third of the time.
+        length = 3 * time - 2
+        parts.append(signal[..., 1 : 1 + next_fast_len(length, real=True) - length])
+    extended = torch.cat(parts, dim=-1)
     frequency = torch.fft.rfftfreq(extended.shape[-1], 1 / rate, dtype=signal.dtype, device=signal.device)
     filtered = torch.fft.irfft(torch.fft.rfft(extended) * _gain(frequency, low, high), n=extended.shape[-1])
     return filtered[..., time - 1 : 2 * time - 1]
