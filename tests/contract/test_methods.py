@@ -69,6 +69,12 @@ def forms(name: str) -> list[tuple[str, ...]]:
     return [(), *((f"stage={stage}",) for stage in get_method(name).stages[:-1]), *FORMS.get(name, [])]
 
 
+STILL = {
+    # A constant before a batch norm changes nothing, and both methods keep the published biases there.
+    "byol": ("projector.3.bias",),
+    "barlow_twins": ("projector.6.bias",),
+}
+"""Parameters that the loss does not depend on, by method."""
 CASES = [(name, form) for name in list_methods() for form in forms(name)]
 case = pytest.mark.parametrize(("name", "form"), CASES, ids=[" ".join([name, *form]) for name, form in CASES])
 every_method = pytest.mark.parametrize("name", list_methods())
@@ -105,6 +111,19 @@ def assert_alike(result: dict[str, Tensor], expected: dict[str, Tensor], share: 
         assert off <= share * max(float(value.abs().max()), floor), f"{key} is off by {off}"
 
 
+def still(workshop: Workshop, name: str, form: tuple[str, ...]) -> set[str]:
+    """Return the trainable parameters without a gradient beyond rounding, relative to the largest gradient.
+
+    In double precision, because rounding in single precision looks like a small gradient. The bias of
+    attention keys is left out: a softmax does not change if a constant is added to its logits.
+    """
+    method = workshop.method(name, form).double()
+    result = gradients(method, in_double(workshop.batch(name)))
+    trained = [key for key, weight in method.named_parameters() if weight.requires_grad]
+    sizes = {key: float(result[key].abs().max()) for key in trained if not key.endswith("attention.key.bias")}
+    return {key for key, size in sizes.items() if size < 1e-7 * max(sizes.values())}
+
+
 @case
 def test_finite_loss_and_a_gradient_for_every_trainable_parameter(
     workshop: Workshop, name: str, form: tuple[str, ...]
@@ -113,9 +132,7 @@ def test_finite_loss_and_a_gradient_for_every_trainable_parameter(
     result = gradients(method, workshop.batch(name))
     assert all(bool(value.isfinite().all()) for value in result.values())
     assert result["loss"].shape == () and result["loss"] > method.least_loss
-    trained = [key for key, weight in method.named_parameters() if weight.requires_grad]
-    still = [key for key in trained if not result[key].any()]
-    assert not still, f"gradients of 0 only: {still}"
+    assert still(workshop, name, form) == set(STILL.get(name, ())), "gradients of rounding noise only"
     grouped = [id(weight) for group in method.param_groups() for weight in group["params"]]
     assert sorted(grouped) == sorted(id(weight) for weight in method.parameters() if weight.requires_grad)
 

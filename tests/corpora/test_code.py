@@ -141,6 +141,18 @@ def test_usual_order_if_none_satisfies_the_identities() -> None:
     assert augmented_order(np.zeros((12, 4000)), ("aVL", "aVF", "aVR")) == ("aVL", "aVF", "aVR")
 
 
+def test_usual_order_of_each_file(tmp_path: Path) -> None:
+    """Noise satisfies no identity, so the leads have the order of the file's description."""
+    noise = np.random.default_rng(2).normal(size=(1, SAMPLES, 12)).astype("f4")
+    with h5py.File(tmp_path / "noise.hdf5", "w") as opened:
+        opened["tracings"] = noise
+    entry = Entry("0", "0", 1, source={"file": str(tmp_path / "noise.hdf5"), "row": 0})
+    for module, order in ((code_15, AUGMENTED), (code_test, ("aVL", "aVF", "aVR"))):
+        ecg = module.load(entry)
+        for row, lead in enumerate(order):
+            np.testing.assert_allclose(ecg.signal[ecg.leads.index(lead)], noise[0, :, 3 + row], atol=1e-6)
+
+
 @settings(max_examples=50)
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.integers(0, 11))
 def test_without_padding(nonzero: list[bool], lead: int) -> None:

@@ -222,6 +222,26 @@ def test_leads_are_masked_by_key_and_in_training_only(workshop: Workshop) -> Non
         assert float(method(batch)["loss"]) == float(method(other_keys)["loss"])
 
 
+@torch.no_grad()
+def test_embedding_is_the_mean_normalised_beat(workshop: Workshop) -> None:
+    for probe in ("beats", "frames", "stages"):
+        method: Any = workshop.method("melp", (f"probe={probe}",)).eval()
+        for weight in method.beat_norm.parameters():
+            torch.nn.init.normal_(weight)
+        ecg = workshop.batch("melp")["ecg"]
+        frames, expected = method.encoder(ecg), torch.empty(0)
+        if probe == "beats":
+            beats = method.beat_pooler(frames)
+            deviation = beats.var(-1, unbiased=False, keepdim=True).add(1e-5).sqrt()
+            normalised = (beats - beats.mean(-1, keepdim=True)) / deviation
+            expected = (normalised * method.beat_norm.weight + method.beat_norm.bias).mean(1)
+        elif probe == "frames":
+            expected = frames.mean(1)
+        else:
+            expected = torch.cat([stage.mean(-1) for stage in method.encoder.stages(ecg)], dim=1)
+        torch.testing.assert_close(method.embed(ecg), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_temperature_is_at_least_one_hundredth(workshop: Workshop) -> None:
     method: Any = workshop.method("melp", ("temperature=0.05",))
     assert float(method.logit_scale.exp().detach()) == pytest.approx(20)

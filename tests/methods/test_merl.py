@@ -9,8 +9,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+import melp.methods.merl
 from melp.errors import MelpError
-from small_methods import Workshop
+from melp.methods._base import Inputs
+from melp.methods.merl import MERL, MERLConfig
+from melp.text.model import LanguageModel
+from small_methods import BERT, Workshop
 
 TEXTS = ["sinus rhythm", "left bundle branch block with st depression", "", "normal ecg"]
 
@@ -45,16 +49,39 @@ def test_loss_is_the_sum_of_both_alignments(workshop: Workshop, pooling: str) ->
     torch.testing.assert_close(result["loss"], 0.5 * result["cross_modal"] + result["uni_modal"])
 
 
-def test_the_two_copies_have_different_dropout(workshop: Workshop) -> None:
-    method: Any = workshop.method("merl", ("feature_dropout=0.5",)).train()
+@torch.no_grad()
+def test_the_two_copies_have_dropouts_of_their_own(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method: Any = workshop.method("merl").train()
     for copy in method.copies:
+        copy[0].weight.copy_(torch.eye(len(copy[0].weight)))
         copy[1].p = 0.5
+    seen, contrast = [], melp.methods.merl.batch_contrast
+
+    def watched(first: torch.Tensor, second: torch.Tensor, *others: Any) -> torch.Tensor:
+        seen.append((first, second))
+        return contrast(first, second, *others)
+
+    monkeypatch.setattr(melp.methods.merl, "batch_contrast", watched)
     batch = workshop.batch("merl")
-    losses = []
-    for seed in (0, 0, 1):
-        torch.manual_seed(seed)
-        losses.append(float(method(batch)["uni_modal"].detach()))
-    assert losses[0] == losses[1] != losses[2]
+    method(batch)
+    first, second = seen[-1]
+    features = method._features(batch["ecg"])[0]
+    for copy in (first, second):
+        assert 0.3 < float((copy == 0).float().mean()) < 0.7
+        torch.testing.assert_close(copy, torch.where(copy == 0, 0, 2 * features))
+    # Two independent masks of one half each differ in a half of the places.
+    assert 0.3 < float(((first == 0) != (second == 0)).float().mean()) < 0.7
+
+
+def test_the_option_is_the_rate_of_both_dropouts() -> None:
+    torch.manual_seed(0)
+    language = LanguageModel.from_scratch(TEXTS, 100, BERT)
+    sizes = {"dim": 16, "pooler_heads": 2, "frozen_layers": 0, "text_length": 50}
+    config = MERLConfig(encoder="resnet18_narrow", feature_dropout=0.3, **sizes)
+    method: Any = MERL(config, Inputs(samples=1000, rate=100, language=language))
+    assert [copy[1].p for copy in method.copies] == [0.3, 0.3]
 
 
 @torch.no_grad()

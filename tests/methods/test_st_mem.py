@@ -49,6 +49,32 @@ def test_loss_is_the_mean_square_over_masked_patches(normalised: bool) -> None:
     torch.testing.assert_close(result, torch.tensor(expected))
 
 
+@pytest.mark.parametrize("normalised", [True, False])
+@torch.no_grad()
+def test_loss_record_by_record(normalised: bool) -> None:
+    """The encoder reads the visible patches only, and the loss is over the others only."""
+    method, given = small(crop=0, normalised=normalised).eval(), batch()
+    order, keep = method._order(given["key"], 3, 10)
+    errors = []
+    for record in range(4):
+        patches = given["ecg"][record].reshape(1, 3, 10, 10)
+        visible = torch.zeros_like(patches)
+        for lead in range(3):
+            for number in order[record, lead, :keep].tolist():
+                visible[0, lead, number] = patches[0, lead, number]
+        embedded = method.encoder.embed_patches(visible)
+        encoded = method.encoder.encode(embedded, order[record, None, :, :keep])
+        reconstruction = method._decode(method.encoder.norm(encoded), order[record, None])
+        for lead in range(3):
+            for number in order[record, lead, keep:].tolist():
+                target = patches[0, lead, number]
+                if normalised:
+                    target = (target - target.mean()) / (target.var() + 1e-6).sqrt()
+                errors += (reconstruction[0, lead, number] - target).square().tolist()
+    assert len(errors) == 4 * 3 * 8 * 10
+    assert float(method(given)["loss"]) == pytest.approx(sum(errors) / len(errors), rel=1e-5)
+
+
 def test_a_quarter_of_each_lead_is_visible() -> None:
     method = small(crop=0)
     order, keep = method._order(batch()["key"], 3, 10)

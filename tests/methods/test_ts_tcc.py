@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from melp.augment import AUGMENTATIONS, make_view
 from melp.augment.random import combine, uniform
 from melp.augment.streams import Stream
 from melp.errors import MelpError
@@ -41,7 +42,11 @@ def test_loss_matches_the_docstring(workshop: Workshop) -> None:
     method: Any = workshop.method("ts_tcc").eval()
     batch = workshop.batch("ts_tcc")
     result = method(batch)
-    frames = [F.normalize(method.encoder(view), dim=2) for view in method._views(batch)]
+    views = [
+        make_view(batch["ecg"], batch["key"], AUGMENTATIONS[f"ts_tcc_{strength}"], 100, stream)
+        for stream, strength in enumerate(("weak", "strong"))
+    ]
+    frames = [F.normalize(method.encoder(view), dim=2) for view in views]
     count = frames[0].shape[1]
     assert method.ahead == round(0.2 * count)
     last = (uniform(combine(batch["key"], 2), stream=Stream.TS_TCC_FRAME) * (count - method.ahead)).long()

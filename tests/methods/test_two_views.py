@@ -63,33 +63,69 @@ def unit_distance(prediction: Tensor, target: Tensor) -> Tensor:
     return (F.normalize(prediction, dim=1) - F.normalize(target, dim=1)).square().sum(1).mean()
 
 
+TARGETS = {"byol": "target", "moco_v3": "momentum"}
+"""Methods with moving averages, and the prefix of their names."""
+
+
 def by_hand(name: str, method: Any, views: tuple[Tensor, Tensor]) -> Tensor:
-    """Return the loss of a method in evaluation mode, computed from its parts."""
-    projected = [method.projector(method.encoder(view).mean(1)) for view in views]
+    """Return the loss of a method, computed from its parts."""
+    projected = targets = [method.projector(method.encoder(view).mean(1)) for view in views]
+    if name in TARGETS:
+        average = [getattr(method, f"{TARGETS[name]}_{part}").network for part in ("encoder", "projector")]
+        targets = [average[1](average[0](view).mean(1)) for view in views]
     if name == "simclr":
         return nt_xent(*projected, 0.1)
     if name == "barlow_twins":
         return barlow_twins_loss(*projected, 0.005)
     predicted = [method.predictor(vectors) for vectors in projected]
     if name == "simsiam":
-        cosines = [F.cosine_similarity(predicted[view], projected[1 - view]).mean() for view in (0, 1)]
+        cosines = [F.cosine_similarity(predicted[view], targets[1 - view]).mean() for view in (0, 1)]
         return -(cosines[0] + cosines[1]) / 2
     if name == "byol":
-        # Initially the target equals the online network.
-        return unit_distance(predicted[0], projected[1]) + unit_distance(predicted[1], projected[0])
+        return unit_distance(predicted[0], targets[1]) + unit_distance(predicted[1], targets[0])
     total = torch.zeros(())
     for view in (0, 1):
-        queries, keys = F.normalize(predicted[view], dim=1), F.normalize(projected[1 - view], dim=1)
+        queries, keys = F.normalize(predicted[view], dim=1), F.normalize(targets[1 - view], dim=1)
         total = total + 2 * 0.2 * F.cross_entropy(queries @ keys.t() / 0.2, torch.arange(len(keys)))
     return total
+
+
+def sharpen(name: str, method: Any) -> Any:
+    """Return the method in training, so that batch norm tells recordings apart, with targets of their own.
+
+    A new network in evaluation gives all recordings and views nearly the same vector (cosine 0.9999), and its
+    target is the network itself: exchanged views or networks would go unnoticed.
+    """
+    generator = torch.Generator().manual_seed(0)
+    for part in ("encoder", "projector") if name in TARGETS else ():
+        for weight in getattr(method, f"{TARGETS[name]}_{part}").network.parameters():
+            weight.data += 0.5 * weight.std().nan_to_num(1) * torch.randn(weight.shape, generator=generator)
+    return method.train()
 
 
 @every_method
 @torch.no_grad()
 def test_loss_matches_the_docstring(workshop: Workshop, name: str) -> None:
-    method, batch = workshop.method(name).eval(), workshop.batch(name)
-    views = two_views(batch, method.config, method.inputs)
-    torch.testing.assert_close(method(batch)["loss"], by_hand(name, method, views))
+    method, batch = sharpen(name, workshop.method(name)), workshop.batch(name)
+    first, second = two_views(batch, method.config, method.inputs)
+    loss = method(batch)["loss"]
+    torch.testing.assert_close(loss, by_hand(name, method, (first, second)))
+    for wrong in ((first, first), (second, second)):
+        assert float(loss) != pytest.approx(float(by_hand(name, method, wrong)), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@torch.no_grad()
+def test_targets_are_of_the_other_view_and_of_the_moving_average(workshop: Workshop, name: str) -> None:
+    method, batch = sharpen(name, workshop.method(name)), workshop.batch(name)
+    first, second = two_views(batch, method.config, method.inputs)
+    loss, parts = float(method(batch)["loss"]), (method.encoder, method.projector)
+    average = [getattr(method, f"{TARGETS[name]}_{part}") for part in ("encoder", "projector")]
+    for own, source in zip(average, parts, strict=True):
+        own.network.load_state_dict(source.state_dict())
+    assert loss != pytest.approx(float(by_hand(name, method, (first, second))), rel=1e-3), (
+        "the average counts"
+    )
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("byol", "target"), ("moco_v3", "momentum")])
@@ -133,17 +169,21 @@ def test_moving_average_is_not_a_submodule_of_its_source() -> None:
     assert not average(torch.ones(1, 2, requires_grad=True)).requires_grad
 
 
-def test_simsiam_stops_the_gradient_of_the_target(workshop: Workshop) -> None:
-    method: Any = workshop.method("simsiam")
-    batch = workshop.batch("simsiam")
-    first, second = two_views(batch, method.config, method.inputs)
-    projected = [method.projector(method.encoder.embed(view)) for view in (first, second)]
-    for vectors in projected:
-        vectors.retain_grad()
-    method.zero_grad()
-    prediction = method.predictor(projected[0])
-    F.cosine_similarity(prediction, projected[1].detach()).mean().neg().backward()
-    assert projected[1].grad is None and projected[0].grad is not None
+@pytest.mark.parametrize("stopped", [True, False])
+def test_simsiam_stops_the_gradient_of_the_target(workshop: Workshop, stopped: bool) -> None:
+    """The gradient is that of a loss with constant targets, and not that of the same loss without."""
+    method: Any = workshop.method("simsiam").train()
+    batch, weights = workshop.batch("simsiam"), list(method.parameters())
+    found = torch.autograd.grad(method(batch)["loss"], weights)
+    views = two_views(batch, method.config, method.inputs)
+    projected = [method.projector(method.encoder.embed(view)) for view in views]
+    targets = [vectors.detach() if stopped else vectors for vectors in projected]
+    cosines = [
+        F.cosine_similarity(method.predictor(projected[view]), targets[1 - view]).mean() for view in (0, 1)
+    ]
+    expected = torch.autograd.grad(-(cosines[0] + cosines[1]) / 2, weights)
+    same = [torch.allclose(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(found, expected, strict=True)]
+    assert all(same) if stopped else not all(same)
 
 
 @pytest.mark.parametrize("name", ["byol", "simsiam"])

@@ -1,8 +1,8 @@
 """Put plausible bugs into copies of the project, one at a time, and name those that no test finds.
 
-Each `NAME.patch` of this folder is one bug: a unified diff of `src/`, below the lines `# bug: ...` (what is
-wrong) and `# tests: ...` (the tests that find it: files, or files with `::test`). First these tests run without
-any bug, because a test that always fails finds nothing.
+Each `NAME.patch` of this folder is one bug: a unified diff of `src/` below two lines, `# bug: ...` and
+`# tests: ...` (files of tests that find it, or `FILE::TEST`). First these tests run without any bug, because
+a test that always fails finds nothing.
 """
 
 from __future__ import annotations
