@@ -17,8 +17,8 @@ def weight_decay_groups(module: nn.Module, **options: Any) -> list[dict[str, Any
     """Return two groups of the trainable parameters, with the same options: decayed and not decayed.
 
     Weight decay is for the matrices of layers, which every batch trains. It is not for vectors and scalars,
-    nor for what is looked up or learned as an input: positions, tokens, queries, codebooks, and embeddings, of
-    which a batch uses a few and decay would shrink the others. Nor is it for the magnitudes of weight norm.
+    nor for what is looked up or learned as an input: positions, tokens, queries, codebooks, and embeddings. A
+    batch uses a few of these, and decay would shrink the others. Nor is it for the magnitudes of weight norm.
 
     A layer is a module of PyTorch, such as `nn.Linear`, or of a class derived from one. Another module with a
     matrix of its own, as `nn.Parameter`, names it in its attribute `matrices`.
