@@ -215,3 +215,19 @@ def test_errors_of_code_test(tmp_path: Path) -> None:
     gold.unlink()
     with pytest.raises(MelpError, match=r"gold_standard.csv: no such file"):
         code_test.list_entries(tree, Options())
+
+
+@pytest.mark.parametrize(
+    ("corpus", "order"), [(code_15, ("aVR", "aVL", "aVF")), (code_test, ("aVL", "aVF", "aVR"))]
+)
+def test_leads_that_fit_no_order_keep_that_of_their_corpus(
+    corpus: Any, order: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Noise fulfils no identity: rows 3 to 5 are then the augmented leads in the usual order of the files."""
+    noise = np.random.default_rng(3).normal(size=(12, SAMPLES)).astype(np.float32)
+    with h5py.File(tmp_path / "part.hdf5", "w") as opened:
+        opened["tracings"] = noise.T[None]
+    ecg = corpus.load(Entry("1", "1", 1, source={"file": str(tmp_path / "part.hdf5"), "row": 0}))
+    assert ecg.leads == LEADS
+    for row, lead in enumerate(order, start=3):
+        np.testing.assert_array_equal(ecg.signal[LEADS.index(lead)], noise[row])
