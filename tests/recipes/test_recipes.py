@@ -51,7 +51,7 @@ def test_the_folds_of_every_recipe(name: str) -> None:
 
 
 def test_paper_folds_of_mimic_iv_ecg_have_the_published_share_of_patients() -> None:
-    """MELP trains on 98 % of the patients in 2,912 steps per epoch; here 2 % more are left out of both sides."""
+    """MELP trains on 98 % of the patients in 2,912 steps per epoch; here 2 % more are left out."""
     folds = [held_out_fold(str(number)) for number in range(10_000_000, 10_161_352)]
     train, validation = (np.isin(folds, part).mean() for part in PUBLISHED)
     assert (train, validation) == (pytest.approx(0.98 * 0.98, abs=2e-3), pytest.approx(0.98 * 0.02, abs=2e-3))
