@@ -99,7 +99,7 @@ def test_a_loss_that_is_not_finite_is_an_error() -> None:
 @pytest.mark.parametrize("count", [2, 9, 16, 17, 40])
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_validation_samples_every_record_once_in_equally_many_batches(count: int, ranks: int) -> None:
-    parts = [list(ValidationSampler(count, 4, rank, ranks)) for rank in range(ranks)]
+    parts = [list(ValidationSampler(count, 4, rank, ranks, max(2, ranks))) for rank in range(ranks)]
     assert len({len(part) for part in parts}) == 1, "a rank that waits for a missing batch hangs"
     rows = [row for part in parts for batch in part for row, _ in batch]
     assert len(rows) == len(set(rows)) >= count - max(1, ranks - 1)
@@ -107,7 +107,7 @@ def test_validation_samples_every_record_once_in_equally_many_batches(count: int
     for step in zip(*parts, strict=True):
         assert sum(len(batch) for batch in step) >= 2, "a contrast needs two records"
     if ranks == 1:
-        again = ValidationSampler(count, 4, 0, 1)
+        again = ValidationSampler(count, 4, 0, 1, 2)
         assert list(again) == parts[0] and len(again) == len(parts[0])
 
 

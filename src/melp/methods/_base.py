@@ -90,6 +90,7 @@ class Method(nn.Module, ABC):
         paper: the publication.
         needs: which of `ecg`, `text` and `patient` a batch must contain.
         least_loss: lower bound of the loss.
+        least_batch: least number of records in the joined batch of all processes; see `least_records`.
         stages: names of the stages, for a method that is trained in several. Each stage is a separate
             training that starts with the weights of the previous one; the option `stage` names the current
             one, and only its parameters are trained.
@@ -102,6 +103,7 @@ class Method(nn.Module, ABC):
     needs: ClassVar[tuple[str, ...]]
     Config: ClassVar[type]
     least_loss: ClassVar[float] = 0.0
+    least_batch: ClassVar[int] = 2
     stages: ClassVar[tuple[str, ...]] = ()
     requires_loss: ClassVar[Mapping[str, str]] = {}
     encoder: Encoder
@@ -135,6 +137,16 @@ class Method(nn.Module, ABC):
         if getattr(self.config, "probe", "frames") == "stages":
             return torch.cat([stage.mean(-1) for stage in self.encoder.stages(ecg)], dim=1)
         return self.encoder.embed(ecg)
+
+    @classmethod
+    def least_records(cls, config: Any, ranks: int = 1) -> int:
+        """Return the least number of records in the joined batch of `ranks` processes."""
+        return cls.least_batch
+
+    @classmethod
+    def pairs_patients(cls, config: Any) -> bool:
+        """Return whether the loss needs patients with several recordings."""
+        return False
 
     def after_step(self, step: int, steps: int) -> None:
         """Update moving averages, codebooks or bounds after each optimiser step.

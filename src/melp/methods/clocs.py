@@ -83,6 +83,11 @@ class CLOCS(Method):
         self.register_buffer("pairs", _pairs(config.form, self.parts), persistent=False)
         self.pairs: Tensor
 
+    @classmethod
+    def pairs_patients(cls, config: CLOCSConfig) -> bool:
+        """Return True: without recordings of one patient, only parts of the same recording are positives."""
+        return True
+
     @staticmethod
     def new_encoder(config: CLOCSConfig, inputs: Inputs) -> Encoder:
         """Build an encoder of all leads, or an encoder of single leads that reads each lead."""

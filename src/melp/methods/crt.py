@@ -86,6 +86,11 @@ class CRT(Method):
     config: CRTConfig
     encoder: CrossReconstructionTransformer
 
+    @classmethod
+    def least_records(cls, config: CRTConfig, ranks: int = 1) -> int:
+        """Return 2 for the discrimination of recordings, 1 for the reconstruction alone."""
+        return 2 if config.discrimination_weight else 1
+
     def __init__(self, config: CRTConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
         encoder = self.encoder

@@ -112,6 +112,16 @@ class ECGFM(Method):
     config: ECGFMConfig
     encoder: Wav2Vec2Encoder
 
+    @classmethod
+    def least_records(cls, config: ECGFMConfig, ranks: int = 1) -> int:
+        """Return 2 for the contrast of halves, 1 for wav2vec 2.0 alone."""
+        return 2 if config.patient_weight else 1
+
+    @classmethod
+    def pairs_patients(cls, config: ECGFMConfig) -> bool:
+        """Return whether halves of recordings are contrasted, with those of a patient as positives."""
+        return config.patient_weight > 0
+
     def __init__(self, config: ECGFMConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
         encoder = self.encoder

@@ -106,6 +106,7 @@ class HeartLang(Method):
 
     paper: ClassVar[str] = "Jin et al., Reading Your Heart (HeartLang), ICLR 2025"
     needs: ClassVar[tuple[str, ...]] = ("ecg",)
+    least_batch: ClassVar[int] = 1
     Config: ClassVar[type] = HeartLangConfig
     stages: ClassVar[tuple[str, ...]] = STAGES
     config: HeartLangConfig

@@ -129,6 +129,13 @@ class MELP(Method):
     matrices: ClassVar[tuple[str, ...]] = ("beat_projection",)
     config: MELPConfig
 
+    @classmethod
+    def least_records(cls, config: MELPConfig, ranks: int = 1) -> int:
+        """Return 2 for a contrast, 2 in each process for one that compares the records of a process only."""
+        if config.local_weight and not config.local_over_ranks:
+            return 2 * ranks
+        return 2 if config.global_weight or config.local_weight else 1
+
     def __init__(self, config: MELPConfig, inputs: Inputs) -> None:
         super().__init__(config, inputs)
         self.reports, self.text = text_of(config, inputs)

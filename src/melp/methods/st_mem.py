@@ -73,6 +73,7 @@ class STMEM(Method):
 
     paper: ClassVar[str] = "Na et al., Guiding Masked Representation Learning (ST-MEM), ICLR 2024"
     needs: ClassVar[tuple[str, ...]] = ("ecg",)
+    least_batch: ClassVar[int] = 1
     Config: ClassVar[type] = STMEMConfig
     config: STMEMConfig
     encoder: SpatioTemporalViT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,15 +16,17 @@ import torch
 import torch.distributed as dist
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from melp.data.batches import Sample, Steps
 from melp.errors import MelpError
 from melp.hub.folder import check_tensors
+from melp.methods._base import Method
 from melp.training.callbacks import Log, ProgressBar, Resume, Select
 from melp.training.config import PRECISIONS, TrainingConfig
 from melp.training.module import PretrainingModule
+from melp.training.processes import is_first
 from melp.training.run_folder import CHECKPOINT, read_checkpoint
 
 
@@ -37,20 +40,24 @@ class Batches(Protocol):
         """Return the batch of these samples."""
 
 
-def smallest_validation_batch(ranks: int) -> int:
-    """Return the smallest number of records in a validation batch: two for a contrast, one per rank."""
-    return max(2, ranks)
+def smallest_validation_batch(method: nn.Module, config: TrainingConfig) -> int:
+    """Return the smallest number of records in a validation batch.
+
+    That is one per rank and as many as the method needs (two, if it does not say), at most a training batch.
+    """
+    least = method.least_records(method.config, config.ranks) if isinstance(method, Method) else 2
+    return min(max(least, config.ranks), config.batch_size * config.ranks)
 
 
 class ValidationSampler:
     """Sample every validation record once, in a fixed order; the ranks share each batch.
 
-    A last batch that is too small for a contrast or for the ranks is left out.
+    A last batch of fewer than `smallest` records, too small for a contrast or for the ranks, is left out.
     """
 
-    def __init__(self, count: int, batch_size: int, rank: int, ranks: int) -> None:
+    def __init__(self, count: int, batch_size: int, rank: int, ranks: int, smallest: int) -> None:
         order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).tolist()
-        size, smallest = batch_size * ranks, smallest_validation_batch(ranks)
+        size = batch_size * ranks
         batches = [order[start : start + size] for start in range(0, count, size)]
         self.batches = [batch[rank::ranks] for batch in batches if len(batch) >= smallest]
 
@@ -99,6 +106,7 @@ class PretrainingData(lightning.LightningDataModule):
             self.config.batch_size,
             self.trainer.global_rank,
             self.trainer.world_size,
+            smallest_validation_batch(self.trainer.lightning_module.method, self.config),
         )
         return self._loader(self.validation, sampler)
 
@@ -165,7 +173,11 @@ def fit(
     """
     _silence_lightning()
     interval = config.validate_every or step_counts(len(train), config)[1]
-    if validation is not None and len(validation) < smallest_validation_batch(config.ranks):
+    smallest = smallest_validation_batch(module.method, config)
+    if validation is not None and len(validation) < smallest:
+        if is_first():
+            found = f"{len(validation)} validation records found, {smallest} needed"
+            print(f"{title}: {found}; the last weights are kept", file=sys.stderr)
         validation = None
     callbacks: list[lightning.Callback] = [
         Log(folder),

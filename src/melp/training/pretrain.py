@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
+from torch import Tensor
 
 from melp import __version__
 from melp.data.batches import StoreBatches, TextAugmentation
@@ -22,6 +24,7 @@ from melp.methods._base import Inputs, Method
 from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
 from melp.text.tokenizer import ReportEncoder
+from melp.training.checks import check_records, check_trainable
 from melp.training.fit import fit, step_counts
 from melp.training.module import PretrainingModule
 from melp.training.pretrain_text import reports_of, train_language_model
@@ -72,6 +75,7 @@ def _pretrain(run: _Run) -> Path:
 
 def _train(run: _Run, preprocessing: Preprocessing) -> None:
     recipe, store, out = run.recipe, run.store, run.out
+    _check(run)
     language, before = _language(run), _previous_stage(run)
     lightning.seed_everything(recipe.training.seed, verbose=False)
     method = _method(run, preprocessing, language, before)
@@ -94,6 +98,20 @@ def _train(run: _Run, preprocessing: Preprocessing) -> None:
     fit(module, train, validation, recipe.training, out, write, run.name, run.progress)
 
 
+def _check(run: _Run) -> None:
+    """Check the records before anything is trained on them, stage 1 included."""
+    text = "text" in get_method(run.name).needs
+    # Which records have a report does not depend on the language model.
+    encode, data = _no_tokens if text else None, run.recipe.data
+    check_trainable(run.name, run.recipe, StoreBatches(run.store, data.train_folds, encode))
+    if data.validation_folds:
+        StoreBatches(run.store, data.validation_folds, encode)
+
+
+def _no_tokens(reports: Sequence[Sequence[str]]) -> Mapping[str, Tensor]:
+    return {}
+
+
 def _language(run: _Run) -> LanguageModel | None:
     """Load the language model of a method that needs text; stage 1 trains it if the recipe names none."""
     recipe = run.recipe
@@ -104,6 +122,7 @@ def _language(run: _Run) -> LanguageModel | None:
     train, validation = (
         reports_of(run.store, folds) for folds in (recipe.data.train_folds, recipe.data.validation_folds)
     )
+    check_records(len(train), recipe.stage1.training, "stage1.training")
     folder = train_language_model(train, validation, recipe.stage1, run.out / "text", run.progress)
     return LanguageModel.load(folder)
 
