@@ -50,6 +50,35 @@ def test_collections_are_distinguished_by_name(corpus: str, training: Path) -> N
     assert module.SOURCE.recordings == f"training/{place.split('/')[0]}/"
 
 
+def test_the_folder_tells_the_collection_and_the_header_the_signal(tmp_path: Path) -> None:
+    """Ningbo has a record S23074, whose header names JS23074.mat."""
+    training = tmp_path / "all" / "training"
+    for number, stem in enumerate(
+        ("ptb/g1/S0001", "ningbo/g1/JS10700", "ningbo/g13/JS23074", "georgia/g1/I1")
+    ):
+        write_challenge(training / stem, beats(number), "426783006")
+    moved = training / "ningbo/g13/JS23074.hea"
+    moved.with_name("S23074.hea").write_text(moved.read_text().replace("JS23074 12", "S23074 12"))
+    moved.unlink()
+
+    def listed(corpus: str, raw: Path) -> list[str]:
+        return [entry.path for entry in get_corpus(corpus).list_entries(raw, Options()).entries]
+
+    assert listed("ptb", tmp_path / "all") == ["training/ptb/g1/S0001"]
+    assert listed("ningbo", tmp_path / "all") == ["training/ningbo/g1/JS10700", "training/ningbo/g13/S23074"]
+    assert listed("ningbo", training / "ningbo/g13") == ["S23074"]
+    with pytest.raises(MelpError, match="no record of st-petersburg-incart found"):
+        listed("st-petersburg-incart", tmp_path / "all")
+    assert listed("georgia", training) == ["georgia/g1/I1"]
+    build("ningbo", tmp_path / "all", tmp_path / "store")
+    store = Store(tmp_path / "store")
+    assert store.column("id").tolist() == ["JS10700", "S23074"]
+    assert (store.signals(np.array([1]))[0] == beats(2)).all()
+    # In a folder of another name, names tell the collection.
+    (training / "ptb").rename(training / "mine")
+    assert listed("ptb", tmp_path / "all") == ["training/mine/g1/S0001"]
+
+
 def test_store(training: Path, tmp_path: Path) -> None:
     write_challenge(training / "georgia/g2/E00002", beats(40), "Unknown", age="NaN", sex="Unknown")
     (training / "georgia/g2/RECORDS").write_text("E00002\nE00003\n")

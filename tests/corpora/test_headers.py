@@ -103,11 +103,20 @@ def test_abbreviations_are_distinct() -> None:
 
 
 def test_find_wfdb_records(tmp_path: Path) -> None:
-    for name in ("b/X2.hea", "b/X2.mat", "b/X1.hea", "a/X3.hea", "a/X3.dat", "a/X9.mat"):
+    for name in ("b/X2.hea", "b/X2.mat", "a/X3.hea", "a/X3.dat", "a/X9.mat", "c/JS9.mat"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
+    (tmp_path / "b/X1.hea").write_text("X1 1 500 10\nX1.mat 16 1000 16 0 0 0 0 I\n")
+    # The signal file has another name than the header; a part of the record is missing.
+    (tmp_path / "c/S9.hea").write_text("S9 1 500 10\nJS9.mat 16 1000 16 0 0 0 0 I\n")
+    (tmp_path / "c/S8.hea").write_text("S8/2 1 500 10\nS9 5\nS7 5\n")
     (tmp_path / "RECORDS").write_text("a/\nb/\n")
     (tmp_path / "a/RECORDS").write_text("X3\nX4\n\n")
-    assert list(find_wfdb_records(tmp_path)) == [
-        ("X3", tmp_path / "a/X3"), ("X4", None), ("X1", None), ("X2", tmp_path / "b/X2"),
+    found = list(find_wfdb_records(tmp_path))
+    assert [record[:2] for record in found] == [
+        ("X3", tmp_path / "a/X3"), ("X4", tmp_path / "a/X4"),
+        ("X1", tmp_path / "b/X1"), ("X2", tmp_path / "b/X2"),
+        ("S8", tmp_path / "c/S8"), ("S9", tmp_path / "c/S9"),
     ]  # fmt: skip
+    assert [record.complete for record in found] == [True, False, False, True, False, True]
+    assert [record.source for record in found[:2]] == [str(tmp_path / "a/X3"), None]

@@ -67,34 +67,34 @@ def probe_command(
     train_folds: str | None = options.TRAIN_FOLDS,
     train_data: Path | None = options.TRAIN_DATA,
     min_positives: int = options.MIN_POSITIVES,
+    exclude_duplicates: bool = options.EXCLUDE_DUPLICATES,
     protocol: str = options.PROTOCOL,
     published: Path | None = options.PUBLISHED,
     device: str = options.DEVICE,
 ) -> None:
     """Evaluate the embeddings of a model with linear probes: AUROC of logistic regression."""
     from melp.data.store import Store
-    from melp.evaluation.paper_probe import paper_probe
-    from melp.evaluation.probe import probe
+    from melp.evaluation import paper_probe, probe
 
-    tasks, fractions = _tasks(task, split), _fractions(fraction)
+    tasks, shares = _tasks(task, split), _fractions(fraction)
     chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
-    files = _published(protocol, published, {**chosen, "min-positives": min_positives > 1})
-    test, train = options.parse_optional_folds(folds), options.parse_optional_folds(train_folds)
+    more = {"min-positives": min_positives > 1, "keep-duplicates": not exclude_duplicates}
+    files, file = _published(protocol, published, {**chosen, **more}), _PUBLISHED_FILES[split]
     store, loaded = Store(data), _load(model, device)
     if files:
-        cells = paper_probe(loaded, store, tasks, files, fractions=fractions, file=_PUBLISHED_FILES[split])
-    else:
-        cells = probe(
-            loaded,
-            store,
-            tasks,
-            fractions=fractions,
-            seeds=range(seeds),
-            folds=test,
-            train_folds=train,
-            train_store=Store(train_data) if train_data else None,
-            min_positives=min_positives,
-        )
+        return _finish(paper_probe.paper_probe(loaded, store, tasks, files, fractions=shares, file=file), out)
+    cells = probe.probe(
+        loaded,
+        store,
+        tasks,
+        fractions=shares,
+        seeds=range(seeds),
+        folds=options.parse_optional_folds(folds),
+        train_folds=options.parse_optional_folds(train_folds),
+        train_store=Store(train_data) if train_data else None,
+        min_positives=min_positives,
+        exclude_duplicates=exclude_duplicates,
+    )
     _finish(cells, out)
 
 

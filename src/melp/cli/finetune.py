@@ -29,6 +29,7 @@ def finetune_command(
     validation_folds: str | None = typer.Option(None, help="Folds that select the weights, by their loss."),
     min_positives: int = options.MIN_POSITIVES,
     device: str = options.DEVICE,
+    exclude_duplicates: bool = options.EXCLUDE_DUPLICATES,
 ) -> None:
     """Train an encoder and a classifier with labels. The same command resumes a stopped training."""
     from melp.data.store import Store
@@ -51,6 +52,7 @@ def finetune_command(
         train_folds=options.parse_optional_folds(train_folds),
         validation_folds=options.parse_optional_folds(validation_folds),
         min_positives=min_positives,
+        exclude_duplicates=exclude_duplicates,
     )
     _save(evaluation, out)
 

@@ -24,6 +24,11 @@ PROTOCOL = typer.Option(
 PUBLISHED = typer.Option(
     None, "--published-splits", help="Folder that contains the label files published by MERL and MELP."
 )
+EXCLUDE_DUPLICATES = typer.Option(
+    True,
+    "--exclude-duplicates/--keep-duplicates",
+    help="Leave recordings out of training whose samples equal those of a held-out or an earlier one.",
+)
 ALLOW_MISSING = typer.Option(False, "--allow-missing", help="Continue if recordings are missing.")
 
 

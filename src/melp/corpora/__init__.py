@@ -56,7 +56,7 @@ class Entry:
     """A record of a corpus, as described by its tables.
 
     Attributes:
-        id: unique in the corpus.
+        id: unique in the corpus; a build drops the second record of an id (`melp.data.build.repeats`).
         patient: identifier of the patient.
         fold: 1 to 10.
         labels: codes, as in the published files.
@@ -67,6 +67,7 @@ class Entry:
         source: what `load` needs to find the recording, in types of JSON; None if it is not on disk.
         refused: the rule of the corpus that excludes the record, as named in summaries ("report under 4
             words"); empty if it is included.
+        path: where the recording is, or was looked for, below the folder of the corpus; for messages.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Entry:
     sex: str = ""
     source: Any = None
     refused: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from melp.corpora import Entry
+from melp.ecg import BadRecordError
 from melp.errors import MelpError
+from melp.io.wfdb_header import read_header
 
 _SIGNALS = (".mat", ".dat")
 _LIST = "RECORDS"
@@ -42,10 +45,24 @@ def require_recordings(entries: Iterable[Entry], message: str) -> Iterator[Entry
         raise MelpError(message)
 
 
-def find_wfdb_records(raw: Path) -> Iterator[tuple[str, Path | None]]:
-    """Yield name and path without extension of each WFDB record below `raw`, by folder and name.
+class Record(NamedTuple):
+    """A WFDB record: its name, its path without extension, and whether its files are on disk."""
 
-    A record has a header or is listed in the RECORDS of its folder. The path is None if a file is missing.
+    name: str
+    stem: Path
+    complete: bool
+
+    @property
+    def source(self) -> str | None:
+        """The path as `Entry.source`: None if a file is missing."""
+        return str(self.stem) if self.complete else None
+
+
+def find_wfdb_records(raw: Path) -> Iterator[Record]:
+    """Yield the WFDB records below `raw`, by folder and name.
+
+    A record has a header or is listed in the RECORDS of its folder. It is complete if its signal file is on
+    disk: a file of the same name, or those that the header names (Ningbo's `S23074.hea` names `JS23074.mat`).
     """
     for folder, below, files in os.walk(raw):
         below.sort()
@@ -54,8 +71,19 @@ def find_wfdb_records(raw: Path) -> Iterator[tuple[str, Path | None]]:
             names.update(_listed(Path(folder, _LIST)))
         on_disk = set(files)
         for name in sorted(names):
-            complete = name + ".hea" in on_disk and any(name + ending in on_disk for ending in _SIGNALS)
-            yield name, Path(folder, name) if complete else None
+            stem = Path(folder, name)
+            yield Record(name, stem, name + ".hea" in on_disk and _has_signal(stem, on_disk))
+
+
+def _has_signal(stem: Path, on_disk: Container[str]) -> bool:
+    if any(stem.name + ending in on_disk for ending in _SIGNALS):
+        return True
+    try:
+        header = read_header(stem.with_name(stem.name + ".hea"))
+    except (BadRecordError, OSError):
+        return True  # the build reads it again, and names what is wrong with it
+    files = {signal.file for signal in header.signals} | {f"{part.record}.hea" for part in header.segments}
+    return all(file in on_disk for file in files - {"~", "~.hea"})
 
 
 def _listed(file: Path) -> list[str]:

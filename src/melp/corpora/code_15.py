@@ -94,4 +94,5 @@ def _entry(exam: Mapping[Any, Any], source: dict[str, Any] | None) -> Entry:
         age=float(exam["age"]),
         sex="male" if exam["is_male"] else "female",
         source=source,
+        path=str(exam["trace_file"]),
     )

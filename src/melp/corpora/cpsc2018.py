@@ -14,10 +14,11 @@ different folds.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from melp.corpora import Entry, Listing, Options
-from melp.corpora._challenge import challenge_source
+from melp.corpora._challenge import challenge_source, in_collection
 from melp.corpora._folds import hashed_fold
 from melp.corpora._headers import with_patient_info
 from melp.corpora._records import corpus_folder, find_wfdb_records
@@ -87,18 +88,31 @@ def _read_references(raw: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _entries(raw: Path, references: dict[str, tuple[str, ...]]) -> Iterator[Entry]:
-    sources = _recordings(raw)
-    if not any(sources.values()):
+    found = list(_recordings(raw))
+    if not any(entry.source for entry in found):
         raise MelpError(f"{raw}: no recording of cpsc2018 found, wanted names of A and four digits")
-    for name in sorted(sources.keys() | references.keys()):
-        yield Entry(name, name, hashed_fold(name), references.get(name, ()), source=sources.get(name))
+    on_disk = {entry.id for entry in found}
+    missing = (_entry(name, Path(name), None) for name in references.keys() - on_disk)
+    for entry in sorted([*found, *missing], key=lambda entry: (entry.id, entry.path)):
+        yield replace(entry, labels=references.get(entry.id, ()))
 
 
-def _recordings(raw: Path) -> dict[str, str | None]:
-    """Return the header of each recording, or its struct; None if the signal of a header is missing."""
-    structs = {file.stem: str(file) for file in raw.rglob("*.mat")}
-    headers = {name: str(stem) + ".hea" if stem else None for name, stem in find_wfdb_records(raw)}
-    return {name: source for name, source in (structs | headers).items() if _is_name(name)}
+def _recordings(raw: Path) -> Iterator[Entry]:
+    """Yield the records below `raw`: the headers, and the structs that have none."""
+    headers: set[str] = set()
+    for record in find_wfdb_records(raw):
+        if in_collection(raw, record.stem, "cpsc2018", _is_name(record.name)):
+            headers.add(record.name)
+            source = f"{record.stem}.hea" if record.complete else None
+            yield _entry(record.name, record.stem.relative_to(raw), source)
+    for file in sorted(raw.rglob("*.mat")):
+        named = _is_name(file.stem) and file.stem not in headers
+        if named and in_collection(raw, file, "cpsc2018", named=True):
+            yield _entry(file.stem, file.relative_to(raw), str(file))
+
+
+def _entry(name: str, path: Path, source: str | None) -> Entry:
+    return Entry(name, name, hashed_fold(name), source=source, path=str(path))
 
 
 def _is_name(name: str) -> bool:

@@ -70,6 +70,7 @@ def acronyms(table: str) -> dict[str, str]:
 
 
 def _entries(raw: Path) -> Iterator[Entry]:
-    for name, stem in find_wfdb_records(raw / _RECORDS):
-        source = {"record": str(stem), "names": str(raw / _NAMES)} if stem else None
-        yield Entry(name, name, hashed_fold(name), source=source)
+    for record in find_wfdb_records(raw / _RECORDS):
+        source = {"record": record.source, "names": str(raw / _NAMES)} if record.complete else None
+        path = str(record.stem.relative_to(raw))
+        yield Entry(record.name, record.name, hashed_fold(record.name), source=source, path=path)

@@ -88,10 +88,10 @@ def _entries(raw: Path, records: pd.DataFrame, reports: pd.DataFrame) -> Iterato
         columns += [reports[name].iloc[batch].astype(object).tolist() for name in _REPORTS]
         for subject, study, path, *report in zip(*columns, strict=True):
             lines = [line for line in report if isinstance(line, str)]
-            yield _entry(str(subject), str(study), lines, _recording(raw, path))
+            yield _entry(str(subject), str(study), lines, path, _recording(raw, path))
 
 
-def _entry(subject: str, study: str, report: list[str], source: str | None) -> Entry:
+def _entry(subject: str, study: str, report: list[str], path: str, source: str | None) -> Entry:
     short = count_words(report) < _MIN_WORDS
     return Entry(
         id=study,
@@ -100,6 +100,7 @@ def _entry(subject: str, study: str, report: list[str], source: str | None) -> E
         statements=tuple(statement for line in report for statement in machine_statements(line)),
         source=source,
         refused=f"report under {_MIN_WORDS} words" if short else "",
+        path=path,
     )
 
 

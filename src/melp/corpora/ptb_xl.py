@@ -101,4 +101,5 @@ def _entry(row: Any, source: str | None) -> Entry:
         age=float(_MAX_AGE if row.age == _HIDDEN_AGE else row.age),
         sex=_SEX.get(row.sex, ""),
         source=source,
+        path=row.filename_hr,
     )

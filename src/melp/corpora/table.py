@@ -99,24 +99,20 @@ class _Table:
                 raise MelpError(f"{self.file}: row {reader.line_num + 1}: {error}") from error
 
     def codes(self) -> list[str]:
-        """Return the columns that are labels, and check in the same pass that ids are unique.
+        """Return the columns that are labels.
 
         Raises:
-            MelpError: the table has no row, or an id is repeated.
+            MelpError: the table has no row.
         """
         codes = dict.fromkeys(name for name in self.names if name not in _COLUMNS)
         not_empty: set[str] = set()
-        ids: set[str] = set()
-        number = 0
-        for number, row in self:
+        empty = True
+        for _, row in self:
             for name in [name for name in codes if row[name].lower() not in _FLAG]:
                 del codes[name]
+            empty = False
             not_empty.update(name for name in codes if row[name])
-            name = _id(row)
-            if name in ids:
-                raise MelpError(f"{self.file}: row {number}: id {name!r} found twice, wanted unique ids")
-            ids.add(name)
-        if not number:
+        if empty:
             raise MelpError(f"{self.file}: no row below the header, wanted one for each recording")
         return [name for name in codes if name in not_empty]
 
@@ -146,6 +142,7 @@ def _entry(row: Row, raw: Path, codes: list[str]) -> Entry:
         age=_number(row, "age", 0, _MAX_AGE) if row.get("age") else float("nan"),
         sex=_sex(row),
         source=_recording(raw / row["path"]),
+        path=row["path"],
     )
 
 
@@ -173,4 +170,5 @@ def _sex(row: Row) -> str:
 
 def _recording(path: Path) -> str | None:
     """Return `path` if it is a file or a WFDB record without extension; None if it is not on disk."""
-    return str(path) if path.is_file() or path.with_name(path.name + ".hea").is_file() else None
+    on_disk = path.is_file() or Path(f"{path}.hea").is_file()
+    return str(path) if on_disk else None

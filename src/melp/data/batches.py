@@ -12,6 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from melp.data.duplicates import without_duplicates
 from melp.data.store import Store
 from melp.errors import MelpError
 
@@ -99,6 +100,8 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
         folds: folds of the records to use; None for all.
         encode: see `Encode`; None for methods without text, which also use records without a report.
         augmentation: augmentation of the statements.
+        exclude_duplicates: leave out records whose samples equal those of a record in another fold or of an
+            earlier record; `duplicates` counts them.
 
     Raises:
         MelpError: no record is left.
@@ -110,14 +113,20 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
         folds: Sequence[int] | None = None,
         encode: Encode | None = None,
         augmentation: TextAugmentation | None = None,
+        exclude_duplicates: bool = False,
     ) -> None:
         self.store, self.encode = store, encode
         self.augmentation = augmentation or TextAugmentation()
-        selected = np.ones(len(store), dtype=bool) if folds is None else np.isin(store.column("fold"), folds)
+        in_folds = np.ones(len(store), dtype=bool) if folds is None else np.isin(store.column("fold"), folds)
+        selected = in_folds.copy()
         if encode is not None:
             self.statements = store.lists("statements")
             selected &= self.statements.lengths > 0
         self.rows = np.flatnonzero(selected)
+        self.duplicates = 0
+        if exclude_duplicates:
+            kept = without_duplicates(store, self.rows, np.flatnonzero(~in_folds))
+            self.rows, self.duplicates = kept, len(self.rows) - len(kept)
         if not len(self.rows):
             where = "" if folds is None else f" in folds {', '.join(map(str, folds))}"
             raise MelpError(f"{store.path}: no record{' with a report' if encode else ''} found{where}")

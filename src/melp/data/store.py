@@ -4,6 +4,7 @@ shards/NNNNN.npy      int16 [records, 12, time], microvolt; or
 shards/NNNNN.npy.zst  the same compressed, one frame per record, so that each record can be read alone
 index.parquet         one row per record, in the order of the shards
 dropped.parquet       the records that were left out, with the reason
+missing.parquet       the records whose recording is missing, if any
 texts.parquet         statements of training reports whose recording is missing
 manifest.json         counts, versions, SHA-256 of every file (of a shard: see `shard_digest`)
 build.log             the time of the build (the only file with dates)
@@ -102,6 +103,30 @@ class Store:
     def dropped(self) -> pd.DataFrame:
         """Records that were left out: id, reason, detail."""
         return Table(self.files, "dropped.parquet").frame()
+
+    @cached_property
+    def missing(self) -> pd.DataFrame:
+        """Records whose recording was not on disk: id, and the path where it was looked for.
+
+        Empty if a store was built before they were listed.
+        """
+        if "missing.parquet" not in self.manifest["files"]:
+            return pd.DataFrame({"id": [], "path": []}, dtype=str)
+        return Table(self.files, "missing.parquet").frame()
+
+    def require_unique_ids(self) -> None:
+        """Check that ids are unique, as they are in every store that `melp` builds today.
+
+        Raises:
+            MelpError: an id is repeated.
+        """
+        repeated = pd.Series(self.column("id")).duplicated()
+        if repeated.any():
+            first = self.column("id")[np.flatnonzero(repeated)[0]]
+            raise MelpError(
+                f"{self.path}: {repeated.sum()} records have the id of another one (the first: {first}), "
+                "wanted unique ids; build the store again"
+            )
 
     def column(self, name: str) -> Shaped[np.ndarray, " record"]:
         """Return a column of numbers or strings of the index as an array; do not write to it."""

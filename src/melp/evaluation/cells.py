@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from melp.data.duplicates import duplicates_note
 from melp.data.store import Store
 from melp.evaluation.leakage import UNKNOWN, Shared, shared_with_training
 from melp.evaluation.metrics import MACRO, Auroc, evaluate_auroc
@@ -100,6 +101,7 @@ def evaluate_split(
     `options` is what the scores depend on besides the model.
     """
     labels = split.labels.loc[split.test]
+    kept = [{"duplicates": "kept"}] if split.duplicates is None and fraction else []
     return evaluate(
         model,
         store,
@@ -107,7 +109,8 @@ def evaluate_split(
         evaluate_auroc(scores, labels, patients_of(store, split.test), min_positives=min_positives),
         scores,
         labels,
-        [{"min_positives": min_positives}, options or {}],
+        [{"min_positives": min_positives}, options or {}, *kept],
+        [duplicates_note(split.duplicates, "--keep-duplicates")] if split.duplicates and fraction else (),
         protocol=CORRECTED,
         fraction=fraction,
         seed=seed,

@@ -72,8 +72,9 @@ def embed_folds(
     """Return the embeddings of the records in some folds (default: all), and the index of these records.
 
     Raises:
-        MelpError: no records in the folds, or see `embed_rows`.
+        MelpError: no records in the folds, an id is repeated, or see `embed_rows`.
     """
+    store.require_unique_ids()
     records = store.index if folds is None else store.index[store.index["fold"].isin(folds)]
     if records.empty:
         raise MelpError(f"{store.path}: no record in folds {', '.join(map(str, folds or ()))}")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from melp.data.batches import Sample, StoreBatches
+from melp.data.duplicates import without_duplicates
 from melp.data.store import Store
 from melp.errors import MelpError, check_ranges
 from melp.evaluation.cells import Evaluation, evaluate_split
@@ -126,6 +127,7 @@ def finetune(
     train_folds: Sequence[int] | None = None,
     validation_folds: Sequence[int] | None = None,
     min_positives: int = 1,
+    exclude_duplicates: bool = True,
     progress: bool = True,
 ) -> Evaluation:
     """Train the encoder of a run and a linear head with the labels of a task, and evaluate the classifier.
@@ -147,14 +149,15 @@ def finetune(
         validation_folds: folds that select the weights. Default: the task's, unless they are evaluated or all
             of them trained on; else the last training fold.
         min_positives: classes with fewer positives do not count in the macro mean.
+        exclude_duplicates: see `split_records`.
         progress: whether to show a progress bar.
 
     Raises:
         MelpError: `out` contains another training, or nothing is left to train on or to evaluate.
     """
     recipe = recipe or FineTuneRecipe()
-    split = split_records(task, store, folds, train_folds)
-    training, held_out = _sides(split, task, store, validation_folds)
+    split = split_records(task, store, folds, train_folds, exclude_duplicates=exclude_duplicates)
+    split, training, held_out = _sides(split, task, store, validation_folds)
     check_patients(store, training.index.append(held_out.index), split.test)
     training = training.iloc[stratified_subset(training.to_numpy(), fraction, seed)]
     settings = {
@@ -163,6 +166,7 @@ def finetune(
         "pretrained": None if scratch else str(model.folder),
         "fraction": fraction,
         "subset": seed,
+        **({} if exclude_duplicates else {"duplicates": "kept"}),
         **asdict(recipe),
     }
     _on_device(recipe.training, model.device)
@@ -178,8 +182,8 @@ def finetune(
 
 def _sides(
     split: Split, task: Task, store: Store, validation_folds: Sequence[int] | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the labels of the records to train on, and of those that select the weights."""
+) -> tuple[Split, pd.DataFrame, pd.DataFrame]:
+    """Return the split, the labels of the records to train on, and of those that select the weights."""
     if validation_folds is None:
         free = [fold for fold in task.validation_folds if fold not in split.folds]
         usable = not set(free) <= set(split.train_folds) and len(in_folds(split.labels, store, free))
@@ -191,7 +195,18 @@ def _sides(
     for labels, kind in ((training, "train on"), (held_out, "select weights by")):
         if labels.empty:
             raise MelpError(f"{store.path}: no record with a label of {task.name} to {kind}")
-    return training, held_out
+    return *_without_held_out(split, training, held_out, store), held_out
+
+
+def _without_held_out(
+    split: Split, training: pd.DataFrame, held_out: pd.DataFrame, store: Store
+) -> tuple[Split, pd.DataFrame]:
+    """Leave out training records that equal a record that selects the weights, and count them."""
+    if split.duplicates is None:
+        return split, training
+    rows = rows_of(store, training.index)
+    kept = training[np.isin(rows, without_duplicates(store, rows, rows_of(store, held_out.index)))]
+    return replace(split, duplicates=split.duplicates + len(training) - len(kept)), kept
 
 
 def _classifier(model: Model, task: Task, recipe: FineTuneRecipe, scratch: bool) -> Classifier:

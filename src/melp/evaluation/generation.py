@@ -97,9 +97,10 @@ def generate(
         seed: seed of the random reports.
 
     Raises:
-        MelpError: the method has no report decoder, or one of the two sides has no report.
+        MelpError: the method has no report decoder, an id is repeated, or a side has no report.
     """
     require(model, "generate")
+    store.require_unique_ids()
     index = store.index
     rows = np.flatnonzero(index["fold"].isin(folds) & (index["statements"].map(len) > 0))
     others = _reports(store, folds)

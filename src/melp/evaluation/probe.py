@@ -116,6 +116,7 @@ def probe(
     train_folds: Sequence[int] | None = None,
     train_store: Store | None = None,
     min_positives: int = 1,
+    exclude_duplicates: bool = True,
 ) -> list[Evaluation]:
     """Evaluate a frozen model on tasks by linear probes, one per fraction of the training labels and seed.
 
@@ -131,11 +132,14 @@ def probe(
         train_folds: folds to train on.
         train_store: the records to train on, for tasks whose corpus has test records only.
         min_positives: classes with fewer positives do not count in the macro mean.
+        exclude_duplicates: see `split_records`.
 
     Raises:
         MelpError: nothing to train on or to evaluate, or a patient is on both sides.
     """
-    splits = [split_records(task, store, folds, train_folds, train_store) for task in tasks]
+    splits = [
+        split_records(task, store, folds, train_folds, train_store, exclude_duplicates) for task in tasks
+    ]
     for task, split in zip(tasks, splits, strict=True):
         _check_training(split, task)
         if train_store is None:

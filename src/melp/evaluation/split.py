@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 
+from melp.data.duplicates import without_duplicates
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.embed import rows_of
@@ -37,6 +39,8 @@ class Split:
             records only.
         folds: the folds to evaluate.
         train_folds: the folds to train on.
+        duplicates: number of records left out of `training` (see `melp.data.duplicates`); None if they are
+            not to be left out.
     """
 
     labels: pd.DataFrame
@@ -44,14 +48,16 @@ class Split:
     training: pd.DataFrame
     folds: tuple[int, ...]
     train_folds: tuple[int, ...]
+    duplicates: int | None = None
 
 
 def check_corpus(task: Task, store: Store, corpus: str) -> None:
-    """Check that a store contains the corpus of a task.
+    """Check that a store contains the corpus of a task, and that its ids are unique.
 
     Raises:
-        MelpError: it does not.
+        MelpError: it does not, or an id is repeated.
     """
+    store.require_unique_ids()
     corpora = np.unique(store.column("corpus")).tolist()
     if corpus not in corpora:
         raise MelpError(f"{store.path}: found {', '.join(corpora)}, wanted {corpus} for task {task.name}")
@@ -63,6 +69,7 @@ def split_records(
     folds: Sequence[int] | None = None,
     train_folds: Sequence[int] | None = None,
     train_store: Store | None = None,
+    exclude_duplicates: bool = True,
 ) -> Split:
     """Divide the records that a task covers into those to evaluate and those to train on.
 
@@ -72,6 +79,8 @@ def split_records(
         folds: folds to evaluate instead of the task's test folds; then all others are trained on.
         train_folds: folds to train on instead.
         train_store: the records to train on, for a task whose corpus has test records only.
+        exclude_duplicates: leave out training records whose samples equal those of a record in another fold,
+            of an evaluated record or of an earlier one.
 
     Raises:
         MelpError: a store contains another corpus, a fold is on both sides, or nothing is left to evaluate.
@@ -87,7 +96,20 @@ def split_records(
         raise MelpError(
             f"{store.path}: no record with a label of {task.name} in folds {join_folds(test_folds)}"
         )
-    return Split(labels, test, training, test_folds, learned)
+    duplicates = None
+    if exclude_duplicates:
+        others = store.column("digest")[rows_of(store, test)]
+        kept = _without_duplicates(training, train_store or store, learned, others)
+        training, duplicates = kept, len(training) - len(kept)
+    return Split(labels, test, training, test_folds, learned, duplicates)
+
+
+def _without_duplicates(
+    training: pd.DataFrame, store: Store, folds: Sequence[int], others: Int[np.ndarray, " record"]
+) -> pd.DataFrame:
+    rows = rows_of(store, training.index)
+    held_out = np.flatnonzero(~np.isin(store.column("fold"), folds))
+    return training[np.isin(rows, without_duplicates(store, rows, held_out, others))]
 
 
 def _training(

@@ -90,6 +90,8 @@ class DataConfig:
     """Probability that the model reads only some of a report's statements."""
     statement_shuffle: bool = False
     """Whether the model reads the statements in random order."""
+    exclude_duplicates: bool = True
+    """Whether to leave out recordings that equal one in another fold or an earlier one, sample by sample."""
 
     def __post_init__(self) -> None:
         check_ranges("data", self, {"statement_sampling": (0, 1)})

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from melp import __version__
 from melp.data.batches import StoreBatches, TextAugmentation
+from melp.data.duplicates import duplicates_note
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.hub.folder import WEIGHTS, load_weights, save
@@ -82,7 +83,11 @@ def _train(run: _Run, preprocessing: Preprocessing) -> None:
     length = getattr(recipe.method, "text_length", 127)
     encode = ReportEncoder(language.tokenizer, length) if language else None
     augmentation = TextAugmentation(recipe.data.statement_sampling, recipe.data.statement_shuffle)
-    train = StoreBatches(store, recipe.data.train_folds, encode, augmentation)
+    exclude = recipe.data.exclude_duplicates
+    train = StoreBatches(store, recipe.data.train_folds, encode, augmentation, exclude)
+    if train.duplicates and is_first():
+        note = duplicates_note(train.duplicates, "data.exclude_duplicates=false")
+        print(f"{store.path}: {note}", file=sys.stderr)
     held_out = recipe.data.validation_folds
     validation = StoreBatches(store, held_out, encode) if held_out else None
     initial_models = [Path(folder) for folder in (before, recipe.init_from) if folder]

@@ -108,7 +108,9 @@ def test_manifest_has_sizes_digests_and_counts(stores: Path, compression: str) -
         rows = index[index["shard"] == number]
         expected = sha256_by_record(content, rows["offset"].tolist())
         assert (shard["bytes"], shard["sha256"]) == (len(content), expected)
-    assert set(fields["files"]) == {"dropped.parquet", "index.parquet", "texts.parquet"}
+    assert set(fields["files"]) == {
+        "dropped.parquet", "index.parquet", "missing.parquet", "texts.parquet",
+    }  # fmt: skip
     assert verify(store) == []
 
 

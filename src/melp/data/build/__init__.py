@@ -1,8 +1,8 @@
 """Build a store from a corpus, shard by shard; a build that was killed can be resumed.
 
-`STORE.building` contains the listing (`entries/`, `missing/`, in chunks), the output of the workers for each
-shard (`shards/`, `parts/`) and `plan.json`, which describes the store. A resumed build lists the corpus again
-and, if the plan is the same, keeps the shards that are complete.
+`STORE.building` contains the listing (`entries/`, `texts/`, `missing/`, `repeated/`, in chunks), the output
+of the workers for each shard (`shards/`, `parts/`) and `plan.json`, which describes the store. A resumed
+build lists the corpus again and, if the plan is the same, keeps the shards that are complete.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from melp.corpora import Options, get_corpus
 from melp.data.build.finish import finish, first_bad_records
 from melp.data.build.plan import check_missing, check_options, make_plan
 from melp.data.build.shards import NONE, RECORDS, ZSTD, Job, write_json
-from melp.data.build.spool import MISSING, PRESENT, Spooled, spool
+from melp.data.build.spool import DROPPED, KINDS, Spooled, read_lines, spool
 from melp.data.build.workers import Advance, run
 from melp.data.store import UNFINISHED, read_manifest
 from melp.errors import MelpError
@@ -153,7 +153,9 @@ def _list(job: Job, folder: Path | None, allow_missing: bool, advance: Advance) 
     listing = get_corpus(job.corpus).list_entries(job.raw, job.options)
     try:
         spooled = spool(listing, folder, job.raw, RECORDS, lambda: advance(1))
-        check_missing(spooled.missing, spooled.missing + spooled.present, allow_missing, job.corpus)
+        check_missing(spooled, allow_missing, job.corpus)
+        if job.strict and folder is not None and spooled.repeated:
+            raise MelpError(next(read_lines(folder, DROPPED))[0]["detail"])
     except BaseException:
         if folder is not None:
             _remove_listing(folder)
@@ -186,7 +188,7 @@ def _prepare_folder(folder: Path, plan: dict[str, Any]) -> None:
     files = [file for name in ("manifest.json", "plan.json") if (file := folder / name).is_file()]
     if not files or not _matches(json.loads(files[0].read_text(encoding="utf-8")), plan):
         for path in folder.iterdir():
-            if path.name not in (PRESENT, MISSING):
+            if path.name not in KINDS:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
     for unfinished in folder.rglob("*.tmp"):
         unfinished.unlink()
@@ -215,7 +217,7 @@ def _publish(folder: Path, out: Path) -> Path:
 
 
 def _remove_listing(folder: Path) -> None:
-    for name in (PRESENT, MISSING):
+    for name in KINDS:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

@@ -15,11 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from jaxtyping import Bool
 
+from melp.data.build import spool
 from melp.data.build.quality import DUPLICATE_SIGNAL
 from melp.data.build.reports import merge_counts
 from melp.data.build.shards import (
     DROPPED,
     INDEX,
+    MISSING,
     TEXTS,
     index_part,
     read_summary,
@@ -34,7 +36,7 @@ _ROWS = 32768  # least rows of a row group; small groups are slow to read
 
 
 def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing: int) -> dict[str, Any]:
-    """Write index, dropped records, texts and log, and finally the manifest.
+    """Write index, dropped and missing records, texts and log, and finally the manifest.
 
     Args:
         folder: the folder with the shards and their parts.
@@ -58,7 +60,12 @@ def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing:
     reports = _write(folder / "texts.parquet", TEXTS, chunks)
     counts = [json.loads(texts_counts(folder, number).read_text("utf-8")) for number in range(texts)]
     counts += [summary.pop("reports") for summary in summaries]
-    files = ("dropped.parquet", "index.parquet", "texts.parquet")
+    files = ["dropped.parquet", "index.parquet", "texts.parquet"]
+    if missing:
+        lines = spool.read_lines(folder, spool.MISSING)
+        tables = (pa.Table.from_pylist(chunk, MISSING) for chunk in lines)
+        _write(folder / "missing.parquet", MISSING, tables)
+        files.append("missing.parquet")
     manifest = {
         **plan,
         "records": records,
@@ -78,7 +85,8 @@ def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing:
 def first_bad_records(folder: Path, most: int) -> list[dict[str, str]]:
     """Return the first `most` bad records of a store (id, reason, detail), in the order of the listing.
 
-    Records that a rule of the corpus excludes have no detail and are not included.
+    Records with a repeated id come last. Records that a rule of the corpus excludes have no detail and are
+    not included.
     """
     bad: list[dict[str, str]] = []
     for batch in pq.ParquetFile(folder / "dropped.parquet").iter_batches():
@@ -101,6 +109,9 @@ def _merge_dropped(folder: Path, shards: int) -> tuple[list[dict[str, Any]], Cou
             summaries.append(summary)
             reasons.update(record["reason"] for record in dropped)
             yield pa.Table.from_pylist(dropped, DROPPED)
+        for repeated in spool.read_lines(folder, spool.DROPPED):
+            reasons.update(record["reason"] for record in repeated)
+            yield pa.Table.from_pylist(repeated, DROPPED)
 
     _write(folder / "dropped.parquet", DROPPED, tables())
     return summaries, reasons

@@ -9,6 +9,7 @@ from typing import Any
 
 import melp
 from melp.corpora import Options
+from melp.data.build.spool import Spooled
 from melp.data.store import FORMAT
 from melp.ecg import LEADS
 from melp.errors import MelpError
@@ -29,12 +30,13 @@ def check_options(options: Options, workers: int) -> None:
         raise MelpError(f"--language: {options.language!r}, wanted {', '.join(LANGUAGES)} or {AUTO}")
 
 
-def check_missing(missing: int, total: int, allow_missing: bool, corpus: str) -> None:
-    """Raise `MelpError` if recordings are missing, unless `allow_missing`."""
-    if missing and not allow_missing:
+def check_missing(spooled: Spooled, allow_missing: bool, corpus: str) -> None:
+    """Raise `MelpError` with the first missing recordings, if any, unless `allow_missing`."""
+    if spooled.missing and not allow_missing:
+        named = ", ".join(spooled.named) + (", ..." if spooled.missing > len(spooled.named) else "")
         raise MelpError(
-            f"{corpus}: {missing} of {total} recordings are missing on disk; "
-            "--allow-missing builds without them"
+            f"{corpus}: {spooled.missing} of {spooled.total} recordings are missing on disk; "
+            f"--allow-missing builds without them (missing: {named})"
         )
 
 
@@ -61,7 +63,9 @@ def _code() -> str:
     rooms = [package / room for room in ("corpora", "reports", "simulator", "io")]
     files = [file for room in rooms for file in room.rglob("*") if file.suffix != ".pyc"]
     digest = hashlib.sha256()
-    for file in sorted([*files, here / "quality.py", here / "prepare.py", package / "ecg.py"]):
+    for file in sorted(
+        [*files, here / "quality.py", here / "prepare.py", here / "repeats.py", package / "ecg.py"]
+    ):
         if file.is_file():
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]

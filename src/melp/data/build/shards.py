@@ -20,7 +20,8 @@ from melp.corpora import Options, get_corpus
 from melp.data.build.plan import relative
 from melp.data.build.prepare import Prepared, prepare
 from melp.data.build.reports import ReportCounts, translation_of
-from melp.data.build.spool import MISSING, PRESENT, read_chunk
+from melp.data.build.spool import PRESENT, read_chunk
+from melp.data.build.spool import TEXTS as REPORTS
 from melp.data.store import file_digest, shard_digest
 from melp.ecg import LEADS
 
@@ -59,6 +60,7 @@ TEXTS = pa.schema(
         ("statements", pa.list_(pa.string())),
     ]
 )
+MISSING = pa.schema([("id", pa.string()), ("path", pa.string())])
 DROPPED = pa.schema([("id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 
 
@@ -123,7 +125,7 @@ def write_shard(job: Job, number: int, advance: Callable[[int], object]) -> None
 def write_texts(job: Job, number: int, advance: Callable[[int], object]) -> None:
     """Write the statements of chunk `number` of the reports without recording; the table comes last."""
     rows, reports = [], ReportCounts()
-    for entry in read_chunk(job.folder, MISSING, number):
+    for entry in read_chunk(job.folder, REPORTS, number):
         translation = translation_of(entry, job.corpus, job.options)
         reports.add(translation)
         if statements := list(translation.statements):
