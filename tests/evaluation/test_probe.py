@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.metrics import auroc
 from melp.evaluation.probe import C_VALUES, _held_out_scores, fit_probe, probe
-from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
 from melp.tasks import get_task
 
@@ -69,31 +66,6 @@ def test_held_out_parts_keep_patients_together() -> None:
     together = _held_out_scores(x, y, np.repeat(np.arange(60), 3), (1.0,), 0)
     assert auroc(parted[0], y)[0] > 0.95
     assert auroc(together[0], y)[0] < 0.7
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 1000), percent=st.sampled_from([1, 5, 10, 37.5]), records=st.integers(30, 600))
-def test_subsets_keep_a_positive_of_every_class(seed: int, percent: float, records: int) -> None:
-    generator = np.random.default_rng(seed)
-    labels = generator.random((records, 6)) < np.array([0.5, 0.3, 0.1, 0.05, 0.01, 0.0])
-    rows = stratified_subset(labels, percent, seed)
-    assert len(set(rows.tolist())) == len(rows)
-    assert (labels[rows].any(axis=0) == labels.any(axis=0)).all()
-    target = max(1, round(records * percent / 100))
-    assert target <= len(rows) <= max(target, labels.any(axis=0).sum() + 1)
-    np.testing.assert_array_equal(rows, stratified_subset(labels, percent, seed))
-
-
-def test_subsets_keep_the_share_of_each_class() -> None:
-    generator = np.random.default_rng(0)
-    labels = generator.random((4000, 5)) < np.array([0.5, 0.3, 0.2, 0.1, 0.05])
-    rows = stratified_subset(labels, 10, 1)
-    assert len(rows) == 400
-    np.testing.assert_allclose(labels[rows].mean(axis=0), labels.mean(axis=0), atol=0.01)
-    assert set(rows) != set(stratified_subset(labels, 10, 2))
-    np.testing.assert_array_equal(stratified_subset(labels, 100, 0), np.arange(4000))
-    with pytest.raises(MelpError, match="fraction"):
-        stratified_subset(labels, 0, 0)
 
 
 def test_probe_of_a_model(model: Model, store: Store) -> None:

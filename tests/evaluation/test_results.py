@@ -44,6 +44,7 @@ def test_a_line_has_the_fields_of_the_design(tmp_path: Path) -> None:
         "lo": 0.7,
         "hi": 0.9,
         "n": 451,
+        "n_train": 0,
         "left_out": ["PMI"],
         "shared_records": None,
         "shared_patients": None,

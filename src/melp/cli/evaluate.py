@@ -206,7 +206,7 @@ def print_evaluations(evaluations: Sequence[Evaluation]) -> None:
     rows = [
         (
             one.cell.task,
-            f"{one.cell.fraction:g} %" if one.cell.fraction else "none",
+            f"{one.cell.fraction:g} % ({one.n_train:,})" if one.cell.fraction else "none",
             one.cell.seed,
             score_cell(one.auroc.macro),
             interval_cell(*one.auroc.intervals.get(MACRO, (None, None))),
@@ -215,7 +215,9 @@ def print_evaluations(evaluations: Sequence[Evaluation]) -> None:
         )
         for one in evaluations
     ]
-    print_table(("task", "labels", "seed", "macro AUROC", "95 % interval", "records", "left out"), rows)
+    print_table(
+        ("task", "labels (records)", "seed", "macro AUROC", "95 % interval", "records", "left out"), rows
+    )
     # The cells of a task have the same messages.
     for line in dict.fromkeys(line for one in evaluations for line in one.messages()):
         typer.echo(line, err=True)

@@ -15,6 +15,7 @@ from melp.evaluation.leakage import UNKNOWN, Shared, shared_with_training
 from melp.evaluation.metrics import MACRO, Auroc, evaluate_auroc
 from melp.evaluation.results import Cell, Result, config_hash, write_predictions, write_results
 from melp.evaluation.split import Split, join_folds, patients_of
+from melp.evaluation.subsets import size_notes
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -27,7 +28,8 @@ CORRECTED = "corrected"
 class Evaluation:
     """A cell with its AUROC and the scores that it is computed from.
 
-    `shared` counts the evaluated records that the model was trained on; `notes` are lines for the user.
+    `shared` counts the evaluated records that the model was trained on, `n_train` the records whose labels a
+    probe or a classifier was trained on; `notes` are lines for the user.
     """
 
     cell: Cell
@@ -37,6 +39,7 @@ class Evaluation:
     config_hash: str
     shared: Shared = UNKNOWN
     notes: tuple[str, ...] = ()
+    n_train: int = 0
 
     def results(self) -> list[Result]:
         """Return one result per metric: the macro mean, then each class."""
@@ -59,7 +62,8 @@ class Evaluation:
         low, high = self.auroc.intervals.get(metric, (None, None))
         left_out = self.auroc.left_out if metric == MACRO else ()
         counts = (self.shared.records, self.shared.patients)
-        return Result(self.cell, metric, value, self.auroc.n, low, high, left_out, self.config_hash, *counts)
+        shown = (value, self.auroc.n, low, high, left_out, self.config_hash)
+        return Result(self.cell, metric, *shown, *counts, self.n_train)
 
 
 def evaluate(
@@ -71,17 +75,18 @@ def evaluate(
     labels: pd.DataFrame,
     options: Sequence[Mapping[str, Any]],
     notes: Sequence[str] = (),
+    n_train: int = 0,
     **fields: Any,
 ) -> Evaluation:
     """Return the evaluation of a model's scores on a task.
 
     `options` is what the scores depend on besides the model; it goes into the hash with the model's
-    configuration. `fields` are the other fields of the cell.
+    configuration. `notes` and `n_train` are those of the evaluation, `fields` the other fields of the cell.
     """
     cell = Cell(method=model.name, checkpoint=str(model.folder), task=task.name, **fields)
     digest = config_hash(dict(model.config), *map(dict, options))
     shared = shared_with_training(model, store, labels.index)
-    return Evaluation(cell, auroc, scores, labels, digest, shared, tuple(notes))
+    return Evaluation(cell, auroc, scores, labels, digest, shared, tuple(notes), n_train)
 
 
 def evaluate_split(
@@ -93,15 +98,20 @@ def evaluate_split(
     *,
     fraction: float = 0,
     seed: int = 0,
+    n_train: int = 0,
     min_positives: int = 1,
     options: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Evaluate `scores` on the test records of a split, with intervals over patients.
 
-    `options` is what the scores depend on besides the model.
+    `fraction` and `n_train` are the share, in per cent, and the number of the training records that were
+    used; `options` is what the scores depend on besides the model.
     """
     labels = split.labels.loc[split.test]
     kept = [{"duplicates": "kept"}] if split.duplicates is None and fraction else []
+    notes = size_notes(task.name, fraction, n_train, len(split.training)) if fraction else []
+    if split.duplicates and fraction:
+        notes.append(duplicates_note(split.duplicates, "--keep-duplicates"))
     return evaluate(
         model,
         store,
@@ -110,7 +120,8 @@ def evaluate_split(
         scores,
         labels,
         [{"min_positives": min_positives}, options or {}, *kept],
-        [duplicates_note(split.duplicates, "--keep-duplicates")] if split.duplicates and fraction else (),
+        notes,
+        n_train,
         protocol=CORRECTED,
         fraction=fraction,
         seed=seed,

@@ -159,6 +159,7 @@ def finetune(
     split = split_records(task, store, folds, train_folds, exclude_duplicates=exclude_duplicates)
     split, training, held_out = _sides(split, task, store, validation_folds)
     check_patients(store, training.index.append(held_out.index), split.test)
+    split = replace(split, training=training)
     training = training.iloc[stratified_subset(training.to_numpy(), fraction, seed)]
     settings = {
         "task": task.name,
@@ -177,7 +178,8 @@ def finetune(
         _train(classifier, model, store, training, held_out, recipe, settings, out, progress)
 
     train_once(out, settings, recipe.training.ranks, train, "finetune.json")
-    return _evaluate(load(out, model.device), store, task, split, fraction, seed, min_positives)
+    shown: dict[str, Any] = {"fraction": fraction, "seed": seed, "n_train": len(training)}
+    return _evaluate(load(out, model.device), store, task, split, min_positives=min_positives, **shown)
 
 
 def _sides(
@@ -246,12 +248,8 @@ def _train(
     fit(module, train, validation, training_config, out, write, "with labels", progress)
 
 
-def _evaluate(
-    model: Model, store: Store, task: Task, split: Split, fraction: float, seed: int, min_positives: int
-) -> Evaluation:
+def _evaluate(model: Model, store: Store, task: Task, split: Split, **options: Any) -> Evaluation:
     parts = map_rows(model, store, rows_of(store, split.test), model.method.logits, title="evaluating")
     logits = torch.cat(parts).float().cpu().numpy()
     scores = pd.DataFrame(logits, index=split.test, columns=list(task.classes))
-    return evaluate_split(
-        model, store, task, split, scores, fraction=fraction, seed=seed, min_positives=min_positives
-    )
+    return evaluate_split(model, store, task, split, scores, **options)

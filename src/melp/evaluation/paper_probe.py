@@ -133,7 +133,9 @@ def paper_probe(
         for percent, ids in chosen.items():
             scores, labels = _scores(features, split, ids), split.by_position
             evaluations.append(
-                evaluate_as_published(model, store, task, split, scores, labels, fraction=percent)
+                evaluate_as_published(
+                    model, store, task, split, scores, labels, fraction=percent, n_train=len(ids)
+                )
             )
     return evaluations
 

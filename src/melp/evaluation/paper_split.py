@@ -25,6 +25,7 @@ from melp.errors import MelpError
 from melp.evaluation.cells import Evaluation, evaluate
 from melp.evaluation.metrics import evaluate_auroc
 from melp.evaluation.split import check_corpus, patients_of, union
+from melp.evaluation.subsets import size_notes
 from melp.hub import Model
 from melp.tasks import Task
 from melp.tasks.published_labels import LabelFile, read_label_files
@@ -142,13 +143,17 @@ def evaluate_as_published(
     labels: pd.DataFrame,
     *,
     fraction: float = 0,
+    n_train: int = 0,
     options: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Evaluate `scores` over the records of `labels`; a class without a positive or a negative counts 0.
 
-    `options` is what the scores depend on besides the model.
+    `fraction` and `n_train` are the share, in per cent, and the number of the training records that were
+    used; `options` is what the scores depend on besides the model.
     """
     notes = [note for name, note in split.notes.items() if fraction or name == split.file]
+    if fraction:
+        notes += size_notes(task.name, fraction, n_train, len(split.training))
     empty = labels.columns[~labels.any()]
     if len(empty):
         notes.append(
@@ -163,6 +168,7 @@ def evaluate_as_published(
         labels,
         [options or {}],
         notes,
+        n_train,
         protocol=PAPER,
         fraction=fraction,
         seed=SEED if fraction else 0,

@@ -152,11 +152,14 @@ def probe(
         patients = patients_of(train_store or store, split.training.index)
         for fraction in fractions:
             for seed in seeds if fraction < 100 else seeds[:1]:
-                fitted = _fit_subset(learned, split.training, patients, fraction, seed)
+                chosen = split.training.iloc[stratified_subset(split.training.to_numpy(), fraction, seed)]
+                fitted = _fit_records(learned, chosen, patients, seed)
                 log_odds = fitted(features.loc[split.test].to_numpy())
                 scores = pd.DataFrame(log_odds, index=split.test, columns=list(task.classes))
-                options: dict[str, Any] = {"fraction": fraction, "seed": seed, "min_positives": min_positives}
-                evaluations.append(evaluate_split(model, store, task, split, scores, **options))
+                options: dict[str, Any] = {"fraction": fraction, "seed": seed, "n_train": len(chosen)}
+                evaluations.append(
+                    evaluate_split(model, store, task, split, scores, min_positives=min_positives, **options)
+                )
     return evaluations
 
 
@@ -176,14 +179,9 @@ def _check_training(split: Split, task: Task) -> None:
     raise MelpError("probe: no record with a label in the training folds")
 
 
-def _fit_subset(
-    features: pd.DataFrame, labels: pd.DataFrame, patients: pd.Series, percent: float, seed: int
-) -> Probe:
-    """Return a probe trained on `percent` of the records of `labels`."""
-    chosen = labels.index[stratified_subset(labels.to_numpy(), percent, seed)]
+def _fit_records(features: pd.DataFrame, labels: pd.DataFrame, patients: pd.Series, seed: int) -> Probe:
+    """Return a probe trained on the records of `labels`."""
+    chosen = labels.index
     return fit_probe(
-        features.loc[chosen].to_numpy(),
-        labels.loc[chosen].to_numpy(),
-        patients.loc[chosen].to_numpy(),
-        seed=seed,
+        features.loc[chosen].to_numpy(), labels.to_numpy(), patients.loc[chosen].to_numpy(), seed=seed
     )

@@ -77,6 +77,7 @@ class Result:
         config_hash: hash of the model's configuration and the options.
         shared_records, shared_patients: how many of the evaluated records, and of their patients, the model
             was trained on; None if unknown.
+        n_train: the number of records whose labels were used for training; 0 for zero-shot.
     """
 
     cell: Cell
@@ -89,6 +90,7 @@ class Result:
     config_hash: str = ""
     shared_records: int | None = None
     shared_patients: int | None = None
+    n_train: int = 0
 
     def line(self, date: str) -> dict[str, Any]:
         """Return the fields of the JSON line."""
@@ -99,6 +101,7 @@ class Result:
             "lo": _finite(self.lo),
             "hi": _finite(self.hi),
             "n": self.n,
+            "n_train": self.n_train,
             "left_out": list(self.left_out),
             "shared_records": self.shared_records,
             "shared_patients": self.shared_patients,

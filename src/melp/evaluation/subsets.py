@@ -1,4 +1,4 @@
-"""Stratified subsets of a multi-label training set."""
+"""Stratified, nested subsets of a multi-label training set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from jaxtyping import Bool, Int
 
 from melp.errors import MelpError
 
-__all__ = ["stratified_subset"]
+__all__ = ["size_notes", "stratified_subset"]
+
+_TOLERANCE = 0.1  # of the share asked for
 
 
 def stratified_subset(
@@ -15,9 +17,10 @@ def stratified_subset(
 ) -> Int[np.ndarray, " chosen"]:
     """Return the rows of a subset in which each class keeps its share and at least one positive.
 
-    Iterative stratification (Sechidis, Tsoumakas and Vlahavas, ECML-PKDD 2011) into two parts, rarest class
-    first, then trimmed or filled at random to `percent` of the records. It is larger than that only if one
-    positive per class does not fit.
+    The first records are one positive of each class, rarest class first. The others are added by iterative
+    stratification (Sechidis, Tsoumakas and Vlahavas, ECML-PKDD 2011) into halves, then halves of these, until
+    there are `percent` of the records. The subset is larger than that only if one positive per class does not
+    fit; `size_notes` says so. Subsets of one seed are nested: a smaller share is a part of a larger one.
 
     Args:
         labels: the classes of each record.
@@ -37,46 +40,71 @@ def stratified_subset(
     generator = np.random.default_rng(seed)
     # Records without any label form a class of their own, so that they also keep their share.
     labels = np.column_stack([labels, ~labels.any(axis=1)])
-    chosen = _iterative(labels, percent / 100, generator)
+    chosen = _one_of_each(labels, generator)
     target = max(1, round(len(labels) * percent / 100))
-    _fit_size(chosen, labels, target, generator)
+    others = np.flatnonzero(~chosen)
+    chosen[_stratified(labels, others, target - int(chosen.sum()), generator)] = True
     return np.flatnonzero(chosen)
 
 
-def _iterative(
-    labels: Bool[np.ndarray, "record class"], share: float, generator: np.random.Generator
+def _one_of_each(
+    labels: Bool[np.ndarray, "record class"], generator: np.random.Generator
 ) -> Bool[np.ndarray, " record"]:
-    """Return which records go into the part with `share` of every class."""
-    counts = labels.sum(axis=0).astype(float)
-    inside = np.where(counts > 0, np.maximum(1, share * counts), 0)  # positives that each part still lacks
-    outside = counts - inside
+    """Return which records are chosen so that each class has a positive."""
     chosen = np.zeros(len(labels), dtype=bool)
-    undecided = np.ones(len(labels), dtype=bool)
-    left = counts.copy()
-    while left.any():
-        rarest = int(np.argmin(np.where(left > 0, left, np.inf)))
-        for row in generator.permutation(np.flatnonzero(labels[:, rarest] & undecided)):
-            chosen[row] = inside[rarest] >= outside[rarest]
-            (inside if chosen[row] else outside)[labels[row]] -= 1
-            left[labels[row]] -= 1
-            undecided[row] = False
+    for column in np.argsort(labels.sum(axis=0), kind="stable"):
+        rows = np.flatnonzero(labels[:, column])
+        if len(rows) and not chosen[rows].any():
+            chosen[generator.choice(rows)] = True
     return chosen
 
 
-def _fit_size(
-    chosen: Bool[np.ndarray, " record"],
+def _stratified(
     labels: Bool[np.ndarray, "record class"],
-    target: int,
+    rows: Int[np.ndarray, " row"],
+    count: int,
     generator: np.random.Generator,
-) -> None:
-    """Drop or add random records, in place, until `target` are chosen; no class loses its last positive."""
-    positives = labels[chosen].sum(axis=0)
-    for row in generator.permutation(np.flatnonzero(chosen)):
-        if chosen.sum() <= target:
-            break
-        if (positives[labels[row]] > 1).all():
-            chosen[row] = False
-            positives[labels[row]] -= 1
-    missing = target - int(chosen.sum())
-    if missing > 0:
-        chosen[generator.permutation(np.flatnonzero(~chosen))[:missing]] = True
+) -> Int[np.ndarray, " chosen"]:
+    """Return `count` of `rows`: whole halves of them, as long as these fit, then a part of the next half."""
+    chosen = [rows[:0]]
+    while count > 0:
+        half = _half(labels[rows], generator) if count < len(rows) else np.ones(len(rows), dtype=bool)
+        if count < half.sum():
+            rows = rows[half]
+        else:
+            chosen.append(rows[half])
+            count, rows = count - int(half.sum()), rows[~half]
+            count = min(count, len(rows))
+    return np.concatenate(chosen)
+
+
+def _half(
+    labels: Bool[np.ndarray, "record class"], generator: np.random.Generator
+) -> Bool[np.ndarray, " record"]:
+    """Return which of at least two records form a half with half of every class, rarest class first."""
+    inside = labels.sum(axis=0) / 2  # positives that each half still lacks
+    outside = inside.copy()
+    chosen = np.zeros(len(labels), dtype=bool)
+    undecided = np.ones(len(labels), dtype=bool)
+    left = labels.sum(axis=0)
+    while left.any():
+        rarest = int(np.argmin(np.where(left > 0, left, np.inf)))
+        for row in generator.permutation(np.flatnonzero(labels[:, rarest] & undecided)):
+            lacks = inside[rarest] - outside[rarest]
+            chosen[row] = lacks > 0 or (lacks == 0 and generator.random() < 0.5)
+            (inside if chosen[row] else outside)[labels[row]] -= 1
+            left[labels[row]] -= 1
+            undecided[row] = False
+    if chosen.all() or not chosen.any():
+        chosen[generator.permutation(len(labels))[: len(labels) // 2]] ^= True
+    return chosen
+
+
+def size_notes(task: str, percent: float, used: int, available: int) -> list[str]:
+    """Return a line for the user if a subset differs from `percent` of its records by more than a tenth."""
+    share = 100 * used / available
+    if abs(share - percent) <= _TOLERANCE * percent:
+        return []
+    return [
+        f"{task}: {percent:g} % of the labels: {used} of {available} records used, which is {share:.3g} %"
+    ]
