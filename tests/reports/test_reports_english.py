@@ -14,6 +14,10 @@ ENGLISH = [
         ["premature ventricular contractions in trigeminy", "otherwise normal ecg"],
     ),
     (
+        "frequent pvc(s). pac(s).",
+        ["frequent premature ventricular contractions", "premature atrial contractions"],
+    ),
+    (
         "voltages are high in chest leads suggesting lvh.",
         ["high voltages in chest leads suggesting left ventricular hypertrophy"],
     ),

@@ -25,14 +25,17 @@ _ENGLISH = _words(row[0] for row in read_packaged_tsv("melp.reports", "english_w
 
 
 def _distinctive_words() -> dict[str, set[str]]:
-    """Return, by language, the words that no other language has."""
+    """Return, by language, the words that distinguish it from English or that only English has.
+
+    German and Swedish share some words, such as "infarkt", which count for both.
+    """
     german, swedish = (read_packaged_tsv("melp.reports", name, columns=3) for name in GLOSSARIES.values())
     shared = _ENGLISH | _words(row[1] for row in german + swedish)
     words = {"de": _words(row[2] for row in german), "sv": _words(row[2] for row in swedish)}
     return {
         "en": _ENGLISH - words["de"] - words["sv"],
-        "de": words["de"] - words["sv"] - shared,
-        "sv": words["sv"] - words["de"] - shared,
+        "de": words["de"] - shared,
+        "sv": words["sv"] - shared,
     }
 
 
@@ -58,11 +61,9 @@ def detect_language(text: str) -> str:
     if words and english == len(words):
         return "en"
     shares = {code: _share_known(text, name) for code, name in GLOSSARIES.items() if code in leading}
-    for code, share in shares.items():
-        if share >= _KNOWN_SHARE:
-            return code
-    if best:
-        return leading[0]
+    likely = max(shares, key=lambda code: shares[code]) if shares else leading[0]
+    if best or shares.get(likely, 0) >= _KNOWN_SHARE:
+        return likely
     return "en" if 2 * english >= len(words) else UNKNOWN
 
 
