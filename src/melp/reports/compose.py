@@ -156,7 +156,8 @@ class StatementComposer(Composition):
         if term.inflected:
             return self._next_kind(at, (*_MODIFIERS, "in")) in (*_FINDINGS, "whole", "region", "word")
         following = self._next_kind(at, ("age", "territory", "degree", "join"))
-        if term.kind == "territory" and "," in term.separator and self._has_territory():
+        closes = at + 1 < len(self.terms) and ")" in self.terms[at + 1].separator
+        if term.kind == "territory" and "," in term.separator and self._has_territory() and not closes:
             return following in _FINDINGS
         if term.kind != "degree":
             return following == "lesion"
