@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -197,5 +198,37 @@ def test_zero_shot_of_a_model(model: Model, store: Store, files: Path) -> None:
     assert result.auroc.values["auroc/AFIB"] == pytest.approx(roc_auc_score(split.test["AFIB"], cosine))
     assert result.auroc.values["auroc/PACE"] == 0
     (held_out,) = paper_zero_shot(model, store, [TASK], files, file="val")
-    assert [note[:20] for note in held_out.notes] == ["ptbxl_rhythm_val.csv", "ptbxl-rhythm: no pos"]
+    assert [note[:20] for note in held_out.notes] == [
+        "ptbxl-rhythm: no CKE",
+        "ptbxl_rhythm_val.csv",
+        "ptbxl-rhythm: no pos",
+    ]
     assert held_out.cell.folds == "val" and len(held_out.scores) == len(split.validation)
+
+
+def test_zero_shot_reads_the_published_prompts(model: Model, store: Store, files: Path) -> None:
+    def cosine(prompt: str) -> np.ndarray:
+        ids = split_as_published(TASK, store, files).test.index
+        vectors = store.signals(np.flatnonzero(store.index["id"].isin(ids))).mean(-1)
+        return vectors @ model.method.embed_text([prompt])[0].numpy() / np.linalg.norm(vectors, axis=1)
+
+    (own,) = paper_zero_shot(model, store, [TASK], files)
+    np.testing.assert_allclose(own.scores["AFIB"], cosine(TASK.prompts["AFIB"][0]), rtol=1e-3, atol=1e-5)
+    assert own.messages()[0] == (
+        f"ptbxl-rhythm: no CKEPE_prompt*.json found in {files}, so the package's own first prompt of each class "
+        "is used instead of the published one"
+    )
+    published = {name: f"{name} Beats, or Others" for name in (*TASK.classes, "MI")}
+    (files / "prompts").mkdir()
+    (files / "prompts" / "CKEPE_prompt.json").write_text(json.dumps(published))
+    (found,) = paper_zero_shot(model, store, [TASK], files)
+    np.testing.assert_allclose(found.scores["AFIB"], cosine("afib beats, or others"), rtol=1e-3, atol=1e-5)
+    assert not any("CKEPE" in line for line in found.messages()) and found.config_hash != own.config_hash
+    mine = {name: ["sinus bradycardia"] for name in TASK.classes}
+    (given,) = paper_zero_shot(model, store, [TASK], files, prompts={TASK.name: mine})
+    np.testing.assert_allclose(given.scores["AFIB"], cosine("sinus bradycardia"), rtol=1e-3, atol=1e-5)
+    (files / "CKEPE_prompt_2.json").write_text("{}")
+    with pytest.raises(
+        MelpError, match=r"CKEPE_prompt\.json: differs from .*CKEPE_prompt_2\.json, wanted one"
+    ):
+        paper_zero_shot(model, store, [TASK], files)

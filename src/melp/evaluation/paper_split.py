@@ -144,14 +144,15 @@ def evaluate_as_published(
     *,
     fraction: float = 0,
     n_train: int = 0,
+    notes: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Evaluate `scores` over the records of `labels`; a class without a positive or a negative counts 0.
 
     `fraction` and `n_train` are the share, in per cent, and the number of the training records that were
-    used; `options` is what the scores depend on besides the model.
+    used; `notes` are further lines for the user; `options` is what the scores depend on besides the model.
     """
-    notes = [note for name, note in split.notes.items() if fraction or name == split.file]
+    notes = [*notes, *(note for name, note in split.notes.items() if fraction or name == split.file)]
     if fraction:
         notes += size_notes(task.name, fraction, n_train, len(split.training))
     empty = labels.columns[~labels.any()]

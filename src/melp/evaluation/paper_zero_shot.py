@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from melp.data.store import Store
+from melp.errors import MelpError
 from melp.evaluation.cells import Evaluation
 from melp.evaluation.paper_split import embed_together, evaluate_as_published, split_as_published
-from melp.evaluation.zero_shot import Prompts, prompt_scores, text_embeddings
+from melp.evaluation.zero_shot import Prompts, prompt_scores, read_json, read_prompts, text_embeddings
 from melp.hub import Model
 from melp.tasks import Task
 
-__all__ = ["paper_zero_shot"]
+__all__ = ["find_prompts", "paper_zero_shot"]
+
+PROMPTS = "CKEPE_prompt*.json"
+"""The file of one prompt per class in the repositories of MELP and MERL."""
 
 
 def paper_zero_shot(
@@ -26,17 +30,22 @@ def paper_zero_shot(
 ) -> list[Evaluation]:
     """Evaluate a model on tasks by one prompt per class: cosines, with classes named by the evaluated file.
 
+    The prompts are those that MELP and MERL publish (`CKEPE_prompt.json`), if they are in `folder`. Otherwise
+    the first prompt of each class in this package is used, and a note says so.
+
     Args:
         model: a loaded model folder of a method with text.
         store: the records.
-        tasks: classes and prompts; the first prompt of a class is used.
-        folder: the folder of the published label files.
+        tasks: classes and prompts.
+        folder: the folder of the published label files and prompts, at any depth.
         file: the file to evaluate, "test" or "val".
-        prompts: wordings of each task, by its name and class, instead of its own.
+        prompts: wordings of each task, by its name and class, instead of the published; the first of a class
+            is used.
 
     Raises:
         MelpError: the method has no text tower, the files cannot be read, or nothing is left to evaluate.
     """
+    published = find_prompts(folder)
     splits = [split_as_published(task, store, folder, file) for task in tasks]
     embedded = embed_together(
         tasks,
@@ -45,11 +54,33 @@ def paper_zero_shot(
     )
     evaluations = []
     for task, split, ecg in zip(tasks, splits, embedded, strict=True):
-        all_prompts = (prompts or {}).get(task.name, task.prompts)
-        wordings = {name: [all_prompts[name][0]] for name in task.classes}
+        given = (prompts or {}).get(task.name)
+        chosen, notes = (given, []) if given else _prompts(task, published, folder)
+        wordings = {name: [chosen[name][0]] for name in task.classes}
         scores = prompt_scores(model, ecg, wordings)
         options = {"prompts": wordings}
         evaluations.append(
-            evaluate_as_published(model, store, task, split, scores, split.test, options=options)
+            evaluate_as_published(model, store, task, split, scores, split.test, notes=notes, options=options)
         )
     return evaluations
+
+
+def find_prompts(folder: Path) -> Path | None:
+    """Return the published file of prompts in a folder, at any depth; None if there is none.
+
+    Raises:
+        MelpError: the folder contains two versions.
+    """
+    copies = sorted(path for path in folder.rglob(PROMPTS) if path.is_file())
+    for copy in copies[1:]:
+        if read_json(copy) != read_json(copies[0]):
+            raise MelpError(f"{copy}: differs from {copies[0]}, wanted one {PROMPTS}")
+    return copies[0] if copies else None
+
+
+def _prompts(task: Task, file: Path | None, folder: Path) -> tuple[Prompts, list[str]]:
+    """Return the published prompts, or the package's own and a note about them."""
+    if file is not None:
+        return read_prompts(file, task), []
+    own = "the package's own first prompt of each class is used instead of the published one"
+    return task.prompts, [f"{task.name}: no {PROMPTS} found in {folder}, so {own}"]

@@ -114,10 +114,7 @@ def read_prompts(path: Path, task: Task) -> dict[str, list[str]]:
     Raises:
         MelpError: the file is not JSON of either form, or a class of the task has no prompt in it.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MelpError(f"{path}: found no JSON that can be read, wanted prompts ({error})") from error
+    content = read_json(path)
     if not isinstance(content, dict):
         raise MelpError(f"{path}: found {type(content).__name__}, wanted {{task: {{class: [prompt, ...]}}}}")
     flat = bool(content) and all(isinstance(value, str) for value in content.values())
@@ -127,6 +124,18 @@ def read_prompts(path: Path, task: Task) -> dict[str, list[str]]:
     if missing:
         raise MelpError(f"{path}: no prompts for {', '.join(missing)} of {task.name}")
     return prompts
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file of prompts.
+
+    Raises:
+        MelpError: it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MelpError(f"{path}: found no JSON that can be read, wanted prompts ({error})") from error
 
 
 def _texts(entry: Any, path: Path, name: str) -> list[str]:
