@@ -192,6 +192,12 @@ def test_patients_have_distinct_numbers(synthetic_store: Path) -> None:
     assert set(batch) == {"signal", "patient", "key"}
     pairs = set(zip(batch["patient"].tolist(), store.index["patient"], strict=True))
     assert len(pairs) == store.index["patient"].nunique() == len({number for number, _ in pairs})
+    # A part of the store, in any order, has the same numbers.
+    number = dict(zip(store.index["patient"], batch["patient"].tolist(), strict=True))
+    part = StoreBatches(store, [2, 5])
+    samples = [(4, 0), (0, 0), (2, 0), (4, 0)]
+    patients = store.index["patient"].to_numpy()[part.rows[[row for row, _ in samples]]]
+    assert part.__getitems__(samples)["patient"].tolist() == [number[patient] for patient in patients]
 
 
 def with_statements(source: Path, folder: Path, statements: list[list[str]]) -> Store:
