@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -31,10 +32,13 @@ def locked(path: Path, work: str = "") -> Iterator[None]:
 
     Raises:
         MelpError: another process holds the lock (with `work`).
+        NotADirectoryError: the folder of `path` is a file.
     """
     from filelock import FileLock, Timeout
 
     file = _lock_file(path)
+    if file.parent.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(file.parent))
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file)
     try:
