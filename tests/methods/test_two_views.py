@@ -91,7 +91,7 @@ def by_hand(name: str, method: Any, views: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def sharpen(name: str, method: Any) -> Any:
-    """Return the method in training, so that batch norm tells recordings apart, with targets of their own.
+    """Return the method in training, so that batch norm separates recordings, with targets of their own.
 
     A new network in evaluation gives all recordings and views nearly the same vector (cosine 0.9999), and its
     target is the network itself: exchanged views or networks would go unnoticed.
