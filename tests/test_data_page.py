@@ -14,7 +14,9 @@ import pytest
 from melp.cli import main
 from melp.corpora import list_corpora
 from melp.data.build.quality import (
+    CHECKSUM,
     CLIPPING,
+    DERIVED_LEADS,
     DUPLICATE_SIGNAL,
     EMPTY_REPORT,
     FLAT_LEAD,
@@ -89,5 +91,6 @@ def test_names() -> None:
     flags = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:]
     assert flags == [
         LEAD_ORDER, LEAD_SWAP, CLIPPING, FLAT_LEAD,
-        LOW_AMPLITUDE, MISSING_SECONDS, EMPTY_REPORT, NOT_UNDERSTOOD, DUPLICATE_SIGNAL,
+        LOW_AMPLITUDE, MISSING_SECONDS, CHECKSUM, DERIVED_LEADS, EMPTY_REPORT, NOT_UNDERSTOOD,
+        DUPLICATE_SIGNAL,
     ]  # fmt: skip

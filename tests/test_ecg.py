@@ -96,8 +96,34 @@ def test_invalid_ecgs(shape: tuple[int, int], rate: float, leads: tuple[str, ...
 
 
 def test_ordered_names_missing_leads() -> None:
-    with pytest.raises(MelpError, match=r"no lead III, aVR, .* among I, II"):
+    with pytest.raises(MelpError, match=r"^ECG: no lead V1, V2, V3, V4, V5, V6; found I, II$"):
         ECG(np.zeros((2, 5)), 500, ("I", "II")).ordered()
+
+
+def test_select_computes_limb_leads_from_I_and_II() -> None:
+    full = ecg()
+    rows = [0, 1, 6, 11]
+    part = ECG(full.signal[rows], 500, ("I", "II", "V1", "V6"), {"path": "x.hea"})
+    chosen = part.select(["V1", "aVL", "iii", "I"])
+    assert chosen.leads == ("I", "III", "aVL", "V1") and chosen.meta["derived"] == ("III", "aVL")
+    assert np.allclose(chosen.signal, full.signal[[0, 2, 4, 6]], atol=1e-6)
+    with pytest.raises(BadRecordError, match=r"^x\.hea: no lead V2; found I, II, V1, V6$") as caught:
+        part.select(["V2", "aVF"])
+    assert caught.value.reason == "missing lead"
+    with pytest.raises(BadRecordError, match=r"no lead III; found I, V1"):
+        ECG(full.signal[[0, 6]], 500, ("I", "V1")).select(["III"])
+
+
+@pytest.mark.parametrize("leads", [(), ("I", "X")])
+def test_select_refuses_names_that_are_no_leads(leads: tuple[str, ...]) -> None:
+    with pytest.raises(MelpError, match="found, wanted names of the 12 leads"):
+        ecg().select(leads)
+
+
+def test_select_keeps_whole_microvolts() -> None:
+    microvolt = np.arange(24, dtype=np.int16).reshape(12, 2)
+    part = ECG.of_microvolt(microvolt, 100).select(["V6", "II"])
+    assert part.leads == ("II", "V6") and part.microvolt.tolist() == [[2, 3], [22, 23]]
 
 
 def test_millivolts_are_computed_on_first_access() -> None:

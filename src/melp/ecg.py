@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -16,8 +15,12 @@ import numpy as np
 from jaxtyping import Float, Int16, Shaped
 
 from melp.errors import MelpError
+from melp.leads import LEADS, available_leads, derive, normalise_lead_name, standard_leads
 
-LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+__all__ = [
+    "ECG", "LEADS", "BadRecordError", "check_lead_order", "identity_tolerance", "keeps_identities",
+    "limb_residuals", "normalise_lead_name", "rms", "swapped_electrodes",
+]  # fmt: skip
 
 # In PTB-XL the identities hold to 0.0005 mV; with two leads swapped the error is 18 % or more.
 _TOLERANCE = 0.005
@@ -34,12 +37,6 @@ _IDENTITIES = np.array(
 _LAG = 0.08  # s
 _SWAPPED = {"I": "both arms", "II": "right arm and left leg"}
 
-_BY_LOWER = {lead.lower(): lead for lead in LEADS} | {
-    "di": "I", "dii": "II", "diii": "III", "d1": "I", "d2": "II", "d3": "III",
-    "c1": "V1", "c2": "V2", "c3": "V3", "c4": "V4", "c5": "V5", "c6": "V6",
-}  # fmt: skip
-_PREFIX = re.compile(r"^(mdc_ecg_lead_|mdc_ecg_|ecg[ _:-]?|lead[ _:-]?|ch[ _:-])+")
-
 
 class BadRecordError(MelpError):
     """A recording that cannot be used; `reason` is its category in summaries."""
@@ -51,19 +48,6 @@ class BadRecordError(MelpError):
     def __reduce__(self) -> tuple[type[BadRecordError], tuple[str, str]]:
         # By default, unpickling passes only `args`, so the reason would be lost between processes.
         return type(self), (str(self), self.reason)
-
-
-def normalise_lead_name(name: str) -> str | None:
-    """Return the standard name of a lead, or None if it is not one of the twelve.
-
-    Accepts the spellings of IEEE 11073 (MDC_ECG_LEAD_I) and IEC 60601-2-25 (C1 for V1), those of Romance
-    languages (DI, D1), and any case.
-    """
-    lower = name.lower()
-    if lower in _BY_LOWER:  # the usual case
-        return _BY_LOWER[lower]
-    plain = _PREFIX.sub("", lower.strip())
-    return _BY_LOWER.get(re.sub(r"[\s_.]", "", plain))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,15 +146,35 @@ class ECG:
         """Return the recording with the twelve standard leads in standard order, without any other lead.
 
         Raises:
-            MelpError: a standard lead is missing.
+            BadRecordError: see `select`.
         """
-        missing = [lead for lead in LEADS if lead not in self.leads]
-        if missing:
-            raise MelpError(f"ECG: no lead {', '.join(missing)} among {', '.join(self.leads)}")
-        if self.leads == LEADS:
-            return self
-        rows = [self.leads.index(lead) for lead in LEADS]
-        return ECG(self.signal[rows], self.rate, LEADS, self.meta)
+        return self if self.leads == LEADS else self.select(LEADS)
+
+    def select(self, leads: Sequence[str]) -> ECG:
+        """Return the recording with some of the standard leads, in standard order.
+
+        III, aVR, aVL and aVF are computed from I and II if the recording lacks them; `meta["derived"]` then
+        names them.
+
+        Raises:
+            BadRecordError: a lead is missing, or not one of the twelve.
+        """
+        wanted = standard_leads(leads)
+        available = available_leads(self.leads)
+        if missing := [lead for lead in wanted if lead not in available]:
+            found = ", ".join([*self.leads, *self.meta.get("other_channels", ())])
+            message = f"{self.meta.get('path', 'ECG')}: no lead {', '.join(missing)}; found {found[:200]}"
+            raise BadRecordError(message, "missing lead")
+        row = {lead: number for number, lead in enumerate(self.leads)}
+        derived = tuple(lead for lead in wanted if lead not in row)
+        if not derived:
+            rows = [row[lead] for lead in wanted]
+            if self.microvolt is not None:
+                return ECG.of_microvolt(self.microvolt[rows], self.rate, wanted, self.meta)
+            return ECG(self.signal[rows], self.rate, wanted, self.meta)
+        one, two = self.signal[row["I"]], self.signal[row["II"]]
+        signal = [self.signal[row[lead]] if lead in row else derive(lead, one, two) for lead in wanted]
+        return ECG(np.stack(signal), self.rate, wanted, {**self.meta, "derived": derived})
 
 
 def _read_only(signal: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

@@ -140,7 +140,8 @@ def attempt(path: Path, size: int) -> bool:
         signal.alarm(0)
         used = tracemalloc.get_traced_memory()[1] - before
         assert used < MIN_MEMORY + MEMORY_PER_BYTE * size, f"{used} bytes for files of {size}"
-    assert ecg.leads == LEADS and ecg.signal.shape[0] == 12 and ecg.signal.shape[1] > 0
+    assert ecg.leads == tuple(lead for lead in LEADS if lead in ecg.leads)
+    assert ecg.signal.shape[0] == len(ecg.leads) > 0 and ecg.signal.shape[1] > 0
     assert np.isfinite(ecg.signal).all() and ecg.signal.any() and 1 <= ecg.rate <= 1e6
     return True
 

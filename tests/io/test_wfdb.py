@@ -114,9 +114,9 @@ def test_other_leads_are_ignored(tmp_path: Path) -> None:
     assert np.array_equal(np.rint(melp.read(tmp_path / "rec").signal * 1000), beats(1))
 
 
-def refusal(path: Path) -> tuple[str, str]:
+def refusal(path: Path, leads: tuple[str, ...] | None = None) -> tuple[str, str]:
     with pytest.raises(BadRecordError) as caught:
-        melp.read(path)
+        melp.read(path, leads)
     message = str(caught.value)
     assert "\n" not in message and str(path.parent) in message
     return message.replace(f"{path.parent}/", ""), caught.value.reason
@@ -144,15 +144,19 @@ def test_missing_files(record: Path) -> None:
 
 def test_unknown_lead(record: Path) -> None:
     edit(record, " V6", " XYZ")
-    message, reason = refusal(record)
-    assert message == "rec.hea: no lead V6; found I, II, III, aVR, aVL, aVF, V1, V2, V3, V4, V5, XYZ"
-    assert reason == "missing lead"
+    ecg = melp.read(record)
+    assert ecg.leads == LEADS[:-1] and ecg.meta["other_channels"] == ("XYZ",)
+    found = "found I, II, III, aVR, aVL, aVF, V1, V2, V3, V4, V5, XYZ"
+    assert refusal(record, leads=LEADS) == (f"rec.hea: no lead V6; {found}", "missing lead")
+    with pytest.raises(BadRecordError, match=rf"rec\.hea: no lead V6; {found}$") as caught:
+        ecg.ordered()
+    assert caught.value.reason == "missing lead"
 
 
-def test_missing_leads(tmp_path: Path) -> None:
-    write_record(tmp_path / "rec", beats(1)[:2], leads=("I", "II"))
+def test_no_lead_of_the_twelve(tmp_path: Path) -> None:
+    write_record(tmp_path / "rec", beats(1)[:2], leads=("ABP", "V7"))
     assert refusal(tmp_path / "rec.hea") == (
-        "rec.hea: no lead III, aVR, aVL, aVF, V1, V2, V3, V4, V5, V6; found I, II",
+        "rec.hea: none of the twelve leads; found ABP, V7",
         "missing lead",
     )
 

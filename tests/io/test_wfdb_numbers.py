@@ -17,12 +17,12 @@ MILLIVOLT = {"mV": 1.0, "uV": 0.001, "V": 1000.0, "": 1.0}
 
 
 def of_wfdb(header: Path) -> np.ndarray:
-    """Read the standard leads with wfdb; float32 [lead, time]."""
-    record = wfdb.rdrecord(str(header.with_suffix("")))
+    """Read the standard leads with wfdb, every sample of a frame; float32 [lead, time]."""
+    record = wfdb.rdrecord(str(header.with_suffix("")), smooth_frames=False)
     names = [name.upper() for name in record.sig_name]
     rows = [names.index(lead.upper()) for lead in LEADS]
     factors = np.array([MILLIVOLT[record.units[row]] for row in rows])
-    return (record.p_signal[:, rows] * factors).T.astype(np.float32)
+    return (np.stack(record.e_p_signal)[rows] * factors[:, None]).astype(np.float32)
 
 
 def write_layout(folder: Path, draw: st.DrawFn) -> tuple[Path, np.ndarray]:
@@ -77,9 +77,11 @@ def test_every_format(tmp_path: Path, kind: str, has_length: bool) -> None:
         f"rec.dat {kind} 204.7(-7)/{'uV' if lead == 'II' else 'mV'} 12 0 5 0 0 {lead}" for lead in LEADS[::-1]
     ]
     (tmp_path / "rec.hea").write_text("\n".join(lines) + "\n")
-    signal = melp.read(tmp_path / "rec.hea").signal
-    assert signal.shape[1] == 120 or not has_length
-    assert np.array_equal(signal, of_wfdb(tmp_path / "rec.hea"))
+    ecg = melp.read(tmp_path / "rec.hea")
+    frame = int(kind.partition("x")[2][:1] or 1)
+    assert ecg.rate == 500 * frame and ecg.meta.get("samples_per_frame", 1) == frame
+    assert ecg.signal.shape[1] == 120 * frame or not has_length
+    assert np.array_equal(ecg.signal, of_wfdb(tmp_path / "rec.hea"))
 
 
 @pytest.mark.parametrize("kind", ["508", "516", "524"])

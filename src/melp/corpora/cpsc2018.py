@@ -57,9 +57,9 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
 
 def load(entry: Entry) -> ECG:
     """Load the recording of `entry`, with age, sex and labels (those of `entry`, if any) in `meta`."""
-    from melp.io import read
+    from melp.io import read_file
 
-    ecg = read(entry.source)
+    ecg = read_file(entry.source)
     # A struct has no header; its age and sex are already in `meta`.
     return with_patient_info(ecg, _CODES, entry.labels) if "comments" in ecg.meta else ecg
 

@@ -56,9 +56,9 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
 
 def load(entry: Entry) -> ECG:
     """Load the recording of `entry`."""
-    from melp.io import read
+    from melp.io import read_file
 
-    return read(entry.source)
+    return read_file(entry.source)
 
 
 class _Table:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from melp.ecg import ECG, LEADS, BadRecordError, normalise_lead_name
+from melp.ecg import ECG, BadRecordError
 from melp.errors import MelpError
-from melp.io.wfdb_header import Header, Segment, read_header
+from melp.io.wfdb_header import MAX_RATE, Header, Segment, read_header
 from melp.io.wfdb_samples import Channels, read_channels
+from melp.leads import LEADS, available_leads, normalise_lead_name, standard_leads
 
 
-def read_wfdb(path: str | Path) -> ECG:
-    """Read a WFDB record as an ECG in mV; its twelve leads are in standard order.
+def read_wfdb(path: str | Path, leads: Sequence[str] | None = None) -> ECG:
+    """Read a WFDB record as an ECG in mV; its leads are in standard order.
+
+    `meta` has the path, the comments of the header and, where it applies, `other_channels` (names of the
+    channels that are not among the twelve leads), `derived` (see `ECG.select`), `samples_per_frame`,
+    `checksum` (the leads of which the samples do not add up to the header's checksum) and `warnings` (a
+    sentence for each doubtful thing found).
 
     Args:
         path: the header (.hea), a signal file (.dat, .mat), or the path without extension.
+        leads: the leads to read; default: those of the twelve that the record has or that follow from I
+            and II.
 
     Raises:
         BadRecordError: a file is missing or truncated, the header cannot be read, a lead is missing, a unit
@@ -27,9 +35,7 @@ def read_wfdb(path: str | Path) -> ECG:
     """
     path = _find_header(Path(path))
     try:
-        header = read_header(path)
-        meta = {"path": str(path), "comments": header.comments}
-        ecg = (_read_segments if header.segments else _read_single)(path, header, meta)
+        ecg = _read_record(path, leads)
     except MelpError:
         raise
     except Exception as error:  # the package wfdb does not limit the errors that it raises
@@ -72,41 +78,81 @@ def _find_header(path: Path) -> Path:
     raise BadRecordError(f"{path}: no such file", "missing file")
 
 
-def _read_single(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
-    """Read a record of one segment."""
-    channels = _read_leads(path, header)
-    microvolt = channels.microvolt()
-    if microvolt is not None:
-        return ECG.of_microvolt(microvolt, header.rate, LEADS, meta)
-    return _of_millivolt(channels.millivolt(), header, meta)
+class _Part(NamedTuple):
+    """A record of one segment, or a segment of a record: its header, and how many of its frames count."""
+
+    path: Path
+    header: Header
+    frames: int | None = None
+
+    def leads(self) -> list[str | None]:
+        """Return the standard name of each channel; None for a channel that is not one of the twelve."""
+        return [normalise_lead_name(signal.name) for signal in self.header.signals]
 
 
-def _of_millivolt(signal: Float[np.ndarray, "12 time"], header: Header, meta: dict[str, Any]) -> ECG:
-    signal.setflags(write=False)  # an ECG does not copy a read-only array
-    return ECG(signal, header.rate, LEADS, meta)
+def _read_record(path: Path, wanted: Sequence[str] | None) -> ECG:
+    header = read_header(path)
+    parts = _segments(path, header) if header.segments else [_Part(path, header)]
+    names = [part.leads() for part in parts]
+    own = [lead for lead in LEADS if all(lead in each for each in names)]
+    leads = available_leads(own) if wanted is None else standard_leads(wanted)
+    needed = _needed(parts[0], leads, own)
+    _check_once(path, names, needed)
+    blocks = [
+        read_channels(part.path, part.header, [each.index(lead) for lead in needed])
+        for part, each in zip(parts, names, strict=True)
+    ]
+    frame = _samples_per_frame(path, blocks)
+    meta = {"path": str(path), "comments": header.comments, **_findings(header, parts, blocks, names, needed)}
+    ecg = _to_ecg(path, header, parts, blocks, frame, needed, meta)
+    return ecg if needed == leads else ecg.select(leads)
 
 
-def _read_segments(path: Path, header: Header, meta: dict[str, Any]) -> ECG:
-    """Read a record of several segments and concatenate them."""
+def _needed(part: _Part, leads: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+    """Return the leads to read: those of `leads` in the record, and I and II if others follow from them."""
+    available = available_leads(own)
+    missing = [lead for lead in leads if lead not in available]
+    if missing or not leads:
+        found = ", ".join(signal.name or "without name" for signal in part.header.signals) or "none"
+        found = found if len(found) <= 200 else f"{found[:200]}..."
+        lead = f"no lead {', '.join(missing)}" if missing else "none of the twelve leads"
+        raise BadRecordError(f"{part.path}: {lead}; found {found}", "missing lead")
+    sources = ("I", "II") if any(lead not in own for lead in leads) else ()
+    return tuple(lead for lead in own if lead in leads or lead in sources)
+
+
+def _check_once(path: Path, names: Sequence[Sequence[str | None]], needed: Sequence[str]) -> None:
+    twice = [lead for lead in needed if any(each.count(lead) > 1 for each in names)]
+    if twice:
+        raise BadRecordError(f"{path}: lead {', '.join(twice)} comes twice", "repeated lead")
+
+
+def _samples_per_frame(path: Path, blocks: Sequence[Channels]) -> int:
+    frames = sorted({block.signals[0].frame for block in blocks})
+    if len(frames) > 1:
+        found = " and ".join(map(str, frames))
+        raise BadRecordError(
+            f"{path}: segments of {found} samples a frame, wanted the same for all", "unreadable"
+        )
+    return frames[0]
+
+
+def _segments(path: Path, header: Header) -> list[_Part]:
+    """Return the segments of a record, with their headers."""
     segments = header.segments
     # The first segment of a variable layout has no samples; it only lists all signals.
     segments = segments[1:] if segments[0].samples == 0 else segments
     names = [segment.record for segment in segments]
+    if not names:
+        raise BadRecordError(f"{path}: no samples", "no samples")
     if len(set(names)) != len(names):
         raise BadRecordError(f"{path}: a segment comes twice", "unreadable")
     if "~" in names:
         raise BadRecordError(f"{path}: segment {names.index('~') + 1} is a gap", "NaN")
-    signal = np.concatenate([_read_segment(path, header, segment) for segment in segments], axis=1)
-    if header.samples not in (None, signal.shape[1]):
-        raise BadRecordError(
-            f"{path}: segments of {signal.shape[1]} samples, the record line says {header.samples}",
-            "truncated",
-        )
-    return _of_millivolt(signal, header, meta)
+    return [_segment(path, header, segment) for segment in segments]
 
 
-def _read_segment(path: Path, record: Header, segment: Segment) -> Float[np.ndarray, "12 time"]:
-    """Read a segment of the record whose header is `path`."""
+def _segment(path: Path, record: Header, segment: Segment) -> _Part:
     file = path.with_name(segment.record + ".hea")
     if not file.is_file():
         raise BadRecordError(f"{path}: its segment {segment.record} is missing", "missing file")
@@ -115,30 +161,93 @@ def _read_segment(path: Path, record: Header, segment: Segment) -> Float[np.ndar
         raise BadRecordError(f"{file}: segments within a segment", "unreadable")
     if header.rate != record.rate:
         raise BadRecordError(f"{file}: {header.rate:g} Hz, the record has {record.rate:g} Hz", "unreadable")
-    signal = _read_leads(file, header).millivolt()
-    if signal.shape[1] < segment.samples:
+    return _Part(file, header, segment.samples)
+
+
+def _to_ecg(
+    path: Path,
+    header: Header,
+    parts: Sequence[_Part],
+    blocks: Sequence[Channels],
+    frame: int,
+    leads: tuple[str, ...],
+    meta: Mapping[str, Any],
+) -> ECG:
+    rate = header.rate * frame
+    if rate > MAX_RATE:
+        raise BadRecordError(f"{path}: {rate:g} Hz, wanted at most {MAX_RATE:g}", "unreadable")
+    if not header.segments:
+        microvolt = blocks[0].microvolt()
+        if microvolt is not None:
+            return ECG.of_microvolt(microvolt, rate, leads, meta)
+        signal = blocks[0].millivolt()
+    else:
+        pairs = zip(parts, blocks, strict=True)
+        signal = np.concatenate([_cut(path, part, block, frame) for part, block in pairs], axis=1)
+        if header.samples not in (None, frames := signal.shape[1] // frame):
+            raise BadRecordError(
+                f"{path}: segments of {frames} samples, the record line says {header.samples}", "truncated"
+            )
+    signal.setflags(write=False)  # an ECG does not copy a read-only array
+    return ECG(signal, rate, leads, meta)
+
+
+def _cut(path: Path, part: _Part, block: Channels, frame: int) -> Float[np.ndarray, "lead time"]:
+    """Return as much of a segment, in mV, as the record's header says."""
+    signal, frames = block.millivolt(), part.frames or 0
+    if signal.shape[1] < frames * frame:
         raise BadRecordError(
-            f"{file}: {signal.shape[1]} samples, {path.name} says {segment.samples}", "truncated"
+            f"{part.path}: {signal.shape[1] // frame} samples, {path.name} says {frames}", "truncated"
         )
-    return signal[:, : segment.samples]
+    return signal[:, : frames * frame]
 
 
-def _read_leads(path: Path, header: Header) -> Channels:
-    """Read the twelve standard leads of a record of one segment."""
-    return read_channels(path, header, _lead_channels(path, [signal.name for signal in header.signals]))
+def _findings(
+    header: Header,
+    parts: Sequence[_Part],
+    blocks: Sequence[Channels],
+    names: Sequence[Sequence[str | None]],
+    leads: Sequence[str],
+) -> dict[str, Any]:
+    """Return the entries of `meta` that say what was left out and what is doubtful."""
+    found: dict[str, Any] = {}
+    signals = parts[0].header.signals
+    if len(signals) > len(leads):
+        pairs = zip(signals, names[0], strict=True)
+        found["other_channels"] = tuple(signal.name for signal, lead in pairs if lead is None)
+    if blocks[0].signals[0].frame > 1:
+        found["samples_per_frame"] = blocks[0].signals[0].frame
+    if warnings := _left_out(header, parts, blocks, names):
+        found["warnings"] = warnings
+    damaged = {
+        leads[channel]
+        for part, block in zip(parts, blocks, strict=True)
+        if part.header.has_checksums
+        for channel in block.damaged()
+    }
+    if damaged:
+        found["checksum"] = tuple(lead for lead in leads if lead in damaged)
+        differ = f"the samples of lead {', '.join(found['checksum'])} differ from the checksum in the header"
+        found["warnings"] = (differ, *warnings)
+    return found
 
 
-def _lead_channels(path: Path, names: Sequence[str]) -> list[int]:
-    """Return the channel of each standard lead."""
-    standard = [normalise_lead_name(name) for name in names]
-    channels = {lead: channel for channel, lead in enumerate(standard)}
-    missing = [lead for lead in LEADS if lead not in channels]
-    if missing:
-        found = ", ".join(name or "without name" for name in names) or "none"
-        found = found if len(found) <= 200 else f"{found[:200]}..."
-        raise BadRecordError(f"{path}: no lead {', '.join(missing)}; found {found}", "missing lead")
-    if len(names) > len(LEADS):
-        twice = [lead for lead in LEADS if standard.count(lead) > 1]
-        if twice:
-            raise BadRecordError(f"{path}: lead {', '.join(twice)} comes twice", "repeated lead")
-    return [channels[lead] for lead in LEADS]
+def _left_out(
+    header: Header,
+    parts: Sequence[_Part],
+    blocks: Sequence[Channels],
+    names: Sequence[Sequence[str | None]],
+) -> tuple[str, ...]:
+    """Say which lines, samples and leads of the files are not read."""
+    warnings = []
+    further = parts[0].header.further
+    if header.segments:
+        further = header.further + sum(part.header.further for part in parts)
+        common = available_leads([lead for lead in LEADS if all(lead in each for each in names)])
+        if partly := [lead for lead in LEADS if lead not in common and any(lead in each for each in names)]:
+            warnings.append(f"lead {', '.join(partly)}, which some segments lack, left out")
+    if further:
+        warnings.append(f"header lines beyond the number in the record line left out: {further}")
+    if left_out := sum(block.left_out for block in blocks):
+        warnings.append(f"samples beyond the length in the header left out: {left_out}")
+    return tuple(warnings)

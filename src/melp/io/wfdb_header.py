@@ -18,14 +18,17 @@ from melp.ecg import BadRecordError
 # More than the longest headers of PhysioNet, those of recordings over days in thousands of segments.
 _MAX_BYTES = 1 << 20
 # Hz; beyond any ECG. With other rates, resampling could turn a small file into gigabytes.
-_RATES = (1.0, 1e6)
+MIN_RATE, MAX_RATE = 1.0, 1e6
 _DEFAULT_RATE = 250.0
 _DEFAULT_GAIN = 200.0
 _DEFAULT_UNIT = "mV"
+# After the text: the end of a file of DOS, and a block filled up with zero bytes.
+_PADDING = b"\x00\x1a \t\r\n"
 
 # Every run of digits is bounded, so that numbers fit into 64 bits and patterns fail fast.
-_RECORD = re.compile(r"([^\s/]+)(?:/(\d{1,9}))?\s+(\d{1,9})(?:\s+(\S+)(?:\s+(\S+))?)?(?:\s.*)?", re.ASCII)
-_NUMBER = r"(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})"
+_RECORD = re.compile(r"(\S+)\s+(\d{1,9})(?:\s+(\S+)(?:\s+(\S+))?)?(?:\s.*)?", re.ASCII)
+_SEGMENTS = re.compile(r"(.+)/(\d{1,9})", re.ASCII)
+_NUMBER = r"(?:(?:\d{1,30}\.?\d{0,30}|\.\d{1,30})(?:[eE][-+]?\d{1,3})?)"
 _RATE = re.compile(rf"({_NUMBER})(?:/-?{_NUMBER})?(?:\(-?{_NUMBER}\))?", re.ASCII)
 _SAMPLES = re.compile(r"\d{1,18}", re.ASCII)
 # Possessive quantifiers: no backtracking, a line is read in one pass.
@@ -39,7 +42,7 @@ _SIGNAL = re.compile(
 # format x frame : skew + offset
 _FORMAT = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?(?::(\d{1,18}))?(?:\+(\d{1,18}))?", re.ASCII)
 # gain(baseline)/unit
-_GAIN = re.compile(rf"(-?{_NUMBER}(?:[eE][-+]?\d{{1,3}})?)(?:\(([-+]?\d{{1,15}})\))?(?:/(\S*))?", re.ASCII)
+_GAIN = re.compile(rf"(-?{_NUMBER})(?:\(([-+]?\d{{1,15}})\))?(?:/(\S*))?", re.ASCII)
 _SEGMENT = re.compile(r"(\S+)\s+(\d{1,18})(?:\s.*)?", re.ASCII)
 
 
@@ -47,7 +50,7 @@ class Signal(NamedTuple):
     """A signal specification line.
 
     Attributes:
-        file: name of the signal file, in the header's folder; `~` for none.
+        file: name of the signal file, in the header's folder (a folder before it is left out); `~` for none.
         format: storage format of the samples, such as "16".
         frame: samples of this signal in a frame.
         skew: delay of this signal in samples.
@@ -56,6 +59,8 @@ class Signal(NamedTuple):
         baseline: the sample value of 0 units.
         unit: as written in the header.
         name: the description, which may be empty.
+        initial: the first sample, from which format 8 counts.
+        checksum: the sum of all samples, modulo 2^16; None if not in the header.
     """
 
     file: str
@@ -67,6 +72,8 @@ class Signal(NamedTuple):
     baseline: int
     unit: str
     name: str
+    initial: int = 0
+    checksum: int | None = None
 
 
 class Segment(NamedTuple):
@@ -86,6 +93,7 @@ class Header:
         signals: empty for a record of several segments.
         segments: empty for a record of one segment; a first segment of 0 samples defines the layout.
         comments: the lines that begin with #, without it.
+        further: number of lines beyond those that the record line counts; they are disregarded.
     """
 
     rate: float
@@ -93,6 +101,13 @@ class Header:
     signals: tuple[Signal, ...]
     segments: tuple[Segment, ...]
     comments: tuple[str, ...]
+    further: int = 0
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether the checksums were computed: some programs write 0, or one number, for all signals."""
+        checksums = {signal.checksum for signal in self.signals}
+        return len(checksums) > 1 or (len(self.signals) == 1 and checksums != {0})
 
 
 def read_header(path: Path) -> Header:
@@ -116,32 +131,61 @@ def parse_header(content: bytes, source: str) -> Header:
         BadRecordError: a line does not conform to the format; the message begins with `source`.
     """
     try:
-        return _parse(content)
+        return _parse(content, Path(source).stem)
     except ValueError as error:
         raise BadRecordError(f"{source}: not a readable WFDB record ({error})", "unreadable") from None
 
 
-def _parse(content: bytes) -> Header:
+def _parse(content: bytes, stem: str) -> Header:
     lines, comments = _lines(content)
     if not lines:
         raise ValueError("no record line")
-    match = _RECORD.fullmatch(lines[0])
+    match = _RECORD.fullmatch(_printable(lines[0]))
     if match is None:
         raise ValueError(f"record line {_short(lines[0])}, wanted a name and the number of signals")
-    _, segments, signals, rate, samples = match.groups()
+    name, signals, rate, samples = match.groups()
     common = (_rate(rate), _samples(samples))
+    segments = _number_of_segments(name, stem)
+    count = int(signals) if segments is None else segments
+    following, further = lines[1 : 1 + count], max(0, len(lines) - 1 - count)
+    kind = "signal" if segments is None else "segment"
+    if len(following) < count or segments == 0:
+        raise ValueError(f"{len(following)} {kind} lines, the record line says {count}")
+    following = [_printable(line) for line in following]
     if segments is not None:
-        return Header(*common, (), _segments(lines[1:], int(segments)), comments)
-    if len(lines) - 1 != int(signals):
-        raise ValueError(f"{len(lines) - 1} signal lines, the record line says {int(signals)}")
-    return Header(*common, tuple(map(_signal, lines[1:])), (), comments)
+        return Header(*common, (), tuple(map(_segment, following)), comments, further)
+    return Header(*common, tuple(map(_signal, following)), (), comments, further)
+
+
+def _number_of_segments(name: str, stem: str) -> int | None:
+    """Return the number after the slash of a record's name; None for a record of one segment.
+
+    In `folder/00001` the last part is the record's name, not a number of segments, if the header's file
+    `stem` is called so.
+    """
+    match = _SEGMENTS.fullmatch(name)
+    if match is None or (match[2] == stem and _last_part(match[1]) != stem):
+        return None
+    return int(match[2])
+
+
+def _last_part(name: str) -> str:
+    """Return a name without the folders before it."""
+    return name.replace("\\", "/").rpartition("/")[2]
+
+
+def _file_name(name: str, what: str) -> str:
+    last = _last_part(name)
+    if last in ("", ".", ".."):
+        raise ValueError(f"{what} {_short(name)}, wanted a name")
+    return last
 
 
 def _lines(content: bytes) -> tuple[list[str], tuple[str, ...]]:
     """Return the lines with content, and the comments."""
     if len(content) > _MAX_BYTES:
         raise ValueError(f"over {_MAX_BYTES} bytes")
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = content.removeprefix(b"\xef\xbb\xbf").rstrip(_PADDING)
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -153,10 +197,14 @@ def _lines(content: bytes) -> tuple[list[str], tuple[str, ...]]:
         if line.startswith("#"):
             comments.append(line.strip(" \t#"))
         elif line:
-            if not line.replace("\t", " ").isprintable():
-                raise ValueError(f"control characters in line {_short(line)}")
             lines.append(line)
     return lines, tuple(comments)
+
+
+def _printable(line: str) -> str:
+    if not line.replace("\t", " ").isprintable():
+        raise ValueError(f"control characters in line {_short(line)}")
+    return line
 
 
 def _rate(text: str | None) -> float:
@@ -166,8 +214,8 @@ def _rate(text: str | None) -> float:
     if match is None:
         raise ValueError(f"sampling frequency {_short(text)}, wanted a number")
     rate = float(match[1])
-    if not _RATES[0] <= rate <= _RATES[1]:
-        raise ValueError(f"sampling frequency {rate:g} Hz, wanted {_RATES[0]:g} to {_RATES[1]:g}")
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise ValueError(f"sampling frequency {rate:g} Hz, wanted {MIN_RATE:g} to {MAX_RATE:g}")
     return rate
 
 
@@ -184,8 +232,7 @@ def _signal(line: str) -> Signal:
     if match is None:
         raise _malformed(line)
     file, layout, scale, numbers, name = match.groups()
-    if "/" in file or "\\" in file or file in (".", ".."):
-        raise ValueError(f"signal file {_short(file)}, wanted a name without folders")
+    file = _file_name(file, "signal file")
     stored, scaled = _stored(layout), _scaled(scale or "0")
     if stored is None or scaled is None:
         raise _malformed(line)
@@ -194,10 +241,18 @@ def _signal(line: str) -> Signal:
     gain, baseline, unit = scaled
     if not math.isfinite(gain):
         raise ValueError(f"gain {scale}, wanted a finite number")
-    if baseline is None:
-        fields = (numbers or "").split()
-        baseline = int(fields[1]) if len(fields) > 1 else 0  # the ADC's zero
-    return Signal(file, *stored, gain or _DEFAULT_GAIN, baseline, unit or _DEFAULT_UNIT, name or "")
+    fields = numbers.split() if numbers else []
+    zero = int(fields[1]) if len(fields) > 1 else 0  # of the ADC
+    return Signal(
+        file,
+        *stored,
+        gain or _DEFAULT_GAIN,
+        zero if baseline is None else baseline,
+        unit or _DEFAULT_UNIT,
+        name or "",
+        int(fields[2]) if len(fields) > 2 else zero,
+        int(fields[3]) & 0xFFFF if len(fields) > 3 else None,
+    )
 
 
 def _malformed(line: str) -> ValueError:
@@ -219,19 +274,11 @@ def _scaled(text: str) -> tuple[float, int | None, str] | None:
     return match and (float(match[1]), int(match[2]) if match[2] else None, match[3] or "")
 
 
-def _segments(lines: list[str], count: int) -> tuple[Segment, ...]:
-    if len(lines) != count or not count:
-        raise ValueError(f"{len(lines)} segment lines, the record line says {count}")
-    segments = []
-    for line in lines:
-        match = _SEGMENT.fullmatch(line)
-        if match is None:
-            raise ValueError(f"segment line {_short(line)}, wanted a record and its number of samples")
-        record, samples = match.groups()
-        if "/" in record or "\\" in record or record in (".", ".."):
-            raise ValueError(f"segment {_short(record)}, wanted a name without folders")
-        segments.append(Segment(record, int(samples)))
-    return tuple(segments)
+def _segment(line: str) -> Segment:
+    match = _SEGMENT.fullmatch(line)
+    if match is None:
+        raise ValueError(f"segment line {_short(line)}, wanted a record and its number of samples")
+    return Segment(_file_name(match[1], "segment"), int(match[2]))
 
 
 def _short(text: str) -> str:

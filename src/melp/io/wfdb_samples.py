@@ -1,7 +1,7 @@
 """Read the signal files of WFDB records and convert their samples to millivolts.
 
-Format 16, that of nearly every ECG on PhysioNet, is read here; other formats are read by the package wfdb,
-after the header and the file sizes have been checked.
+Format 16, that of nearly every ECG on PhysioNet, is read here; the samples of other formats are decoded by
+the package wfdb, after the header and the file sizes have been checked.
 """
 
 from __future__ import annotations
@@ -47,14 +47,33 @@ class Channels(NamedTuple):
     """Channels of a record of one segment.
 
     Attributes:
-        samples: the integers in the files.
+        samples: the integers in the files; those of a frame follow one another.
         signals: the specification of each channel.
         factors: the unit of each channel in mV.
+        left_out: frames in the longest file beyond the length that the header says.
     """
 
     samples: Integer[np.ndarray, "channel time"]
     signals: Sequence[Signal]
     factors: Sequence[float]
+    left_out: int
+
+    def damaged(self) -> list[int]:
+        """Return the channels of which the samples do not add up to the checksum in the header.
+
+        With a skew, it is not defined which samples count.
+        """
+        signals = self.signals
+        if any(signal.skew for signal in signals):
+            return []
+        # int16 wraps around as the checksum does, and its sum takes a twentieth of the time of int64's.
+        kind = np.int16 if self.samples.dtype == np.int16 else np.int64
+        sums = self.samples.sum(axis=1, dtype=kind).tolist()
+        return [
+            channel
+            for channel, (signal, total) in enumerate(zip(signals, sums, strict=True))
+            if signal.checksum not in (None, total & 0xFFFF)
+        ]
 
     def microvolt(self) -> Int16[np.ndarray, "channel time"] | None:
         """Return the samples in microvolts; None if they are not whole or do not fit into int16."""
@@ -109,27 +128,34 @@ def read_channels(path: Path, header: Header, channels: Sequence[int]) -> Channe
         channels: indices into `header.signals`.
 
     Raises:
-        BadRecordError: a signal file is missing, truncated or inconsistent with the header, or a unit is
-            unknown.
+        BadRecordError: a signal file is missing, truncated or inconsistent with the header, a unit is
+            unknown, or the channels differ in the number of samples in a frame.
     """
     signals = [header.signals[channel] for channel in channels]
     factors = [_factor(path, signal.unit) for signal in signals]
+    frames = sorted({signal.frame for signal in signals})
+    if len(frames) > 1:
+        found = " and ".join(map(str, frames))
+        raise BadRecordError(
+            f"{path}: leads of {found} samples a frame, wanted the same for all", "unreadable"
+        )
     files = {
         name: _find_file(path, header, name) for name in dict.fromkeys(signal.file for signal in signals)
     }
-    samples = _length(path, header, list(files.values()))
-    if not all(file.plain for file in files.values()):
-        return Channels(np.stack(_read_with_wfdb(path, header, channels, samples)), signals, factors)
+    length = _length(path, header, list(files.values()))
+    left_out = max(file.left_out(length) for file in files.values())
+    blocks = {name: file.read(length) for name, file in files.items()}
     if len(files) == 1:
-        (file,) = files.values()
-        rows = [channel - file.first for channel in channels]
-        return Channels(file.read(samples).T[rows], signals, factors)
-    blocks = {name: file.read(samples) for name, file in files.items()}
-    columns = [
-        blocks[signal.file][:, channel - files[signal.file].first]
+        ((name, block),) = blocks.items()
+        if isinstance(block, np.ndarray):  # the usual case
+            return Channels(
+                block[[channel - files[name].first for channel in channels]], signals, factors, left_out
+            )
+    rows = [
+        blocks[signal.file][channel - files[signal.file].first]
         for channel, signal in zip(channels, signals, strict=True)
     ]
-    return Channels(np.stack(columns), signals, factors)
+    return Channels(np.stack(rows), signals, factors, left_out)
 
 
 def _length(path: Path, header: Header, files: Sequence[_SignalFile]) -> int:
@@ -157,26 +183,39 @@ class _SignalFile(NamedTuple):
 
     Attributes:
         first: the first of its channels.
-        channels: number of channels.
-        offset: bytes before its first sample.
+        signals: the specification of each channel.
         samples: number of complete frames.
-        plain: whether a frame is one 16-bit sample of each channel, without skew.
     """
 
     path: Path
     first: int
-    channels: int
-    offset: int
+    signals: Sequence[Signal]
     samples: int
-    plain: bool
 
-    def read(self, samples: int) -> Int16[np.ndarray, "time channel"]:
-        """Read the first `samples` frames of a plain file."""
-        count = samples * self.channels
+    @property
+    def compressed(self) -> bool:
+        """Whether its size does not tell its length: `samples` is an upper bound."""
+        return self.signals[0].format in _COMPRESSED
+
+    def left_out(self, samples: int) -> int:
+        """Return how many frames are not read if the record has `samples`."""
+        skew = max(signal.skew for signal in self.signals)
+        return 0 if self.compressed else max(0, self.samples - samples - skew)
+
+    def read(self, samples: int) -> Integer[np.ndarray, "channel time"] | list[Integer[np.ndarray, " time"]]:
+        """Read the first `samples` frames of each channel; channels may differ in samples a frame."""
+        if self.signals[0].format != "16" or any(signal.skew for signal in self.signals):
+            return _decode_with_wfdb(self, samples)
+        frames = [signal.frame for signal in self.signals]
         with self.path.open("rb", buffering=0) as file:
-            if self.offset:
-                file.seek(self.offset)
-            return np.frombuffer(file.read(2 * count), dtype="<i2").reshape(samples, self.channels)
+            if offset := self.signals[0].offset:
+                file.seek(offset)
+            block = np.frombuffer(file.read(2 * samples * sum(frames)), dtype="<i2").reshape(
+                samples, sum(frames)
+            )
+        if sum(frames) == len(frames):
+            return block.T
+        return [part.reshape(-1) for part in np.split(block, np.cumsum(frames)[:-1], axis=1)]
 
 
 def _find_file(path: Path, header: Header, name: str) -> _SignalFile:
@@ -203,10 +242,9 @@ def _find_file(path: Path, header: Header, name: str) -> _SignalFile:
     skew = max(signal.skew for signal in signals)
     if skew > samples:
         raise BadRecordError(f"{path}: a skew of {skew} samples in a file of {samples}", "unreadable")
-    plain = first.format == "16" and len(signals) == sum(signal.frame for signal in signals) and skew == 0
     if file.suffix == ".mat" and is_matlab5(file):
         raise BadRecordError(f"{file}: a MATLAB 5 file, not the samples of {path.name}", "unreadable")
-    return _SignalFile(file, channels[0], len(channels), first.offset, samples, plain)
+    return _SignalFile(file, channels[0], signals, samples)
 
 
 def _size(file: Path) -> int | None:
@@ -218,19 +256,28 @@ def _size(file: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _read_with_wfdb(
-    path: Path, header: Header, channels: Sequence[int], samples: int
-) -> list[Integer[np.ndarray, " time"]]:
-    """Read samples with the package wfdb; frames of several samples become their mean."""
-    import wfdb
+def _decode_with_wfdb(file: _SignalFile, samples: int) -> list[Integer[np.ndarray, " time"]]:
+    """Decode the first `samples` frames of each channel with the package wfdb.
 
-    stem = str(path.with_suffix(""))
-    theirs = wfdb.rdheader(stem)
-    fields = (theirs.file_name, theirs.fmt, theirs.samps_per_frame, theirs.skew, theirs.byte_offset)
-    layout = [
-        (file, kind, frame, skew or 0, offset or 0)
-        for file, kind, frame, skew, offset in zip(*fields, strict=True)
-    ]
-    if layout != [signal[:5] for signal in header.signals] or (theirs.sig_len or samples) != samples:
-        raise BadRecordError(f"{path}: a header that wfdb understands otherwise", "unreadable")
-    return list(wfdb.rdrecord(stem, channels=list(channels), physical=False).d_signal.T)
+    Its function for one signal file is called instead of `rdrecord`, which would parse the header by other
+    rules (it refuses names, dates and text that the format, or this package, allows).
+    """
+    from wfdb.io._signal import _rd_dat_signals
+
+    signals = file.signals
+    rows = _rd_dat_signals(
+        file_name=file.path.name,
+        dir_name=str(file.path.parent),
+        pn_dir=None,
+        fmt=signals[0].format,
+        n_sig=len(signals),
+        # A skewed channel goes on beyond the length in the header.
+        sig_len=samples if file.compressed else file.samples,
+        byte_offset=signals[0].offset,
+        samps_per_frame=[signal.frame for signal in signals],
+        skew=[signal.skew for signal in signals],
+        init_value=[signal.initial for signal in signals],
+        sampfrom=0,
+        sampto=samples,
+    )
+    return [row.astype(np.int64) for row in rows]

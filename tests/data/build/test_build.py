@@ -18,7 +18,7 @@ from melp.corpora import Options
 from melp.data.build import Summary, build
 from melp.data.build.prepare import to_microvolt
 from melp.data.store import Store
-from melp.ecg import ECG
+from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from small_ptb_xl import beats, make_tree, write_record
 
@@ -66,7 +66,7 @@ def spoil(tree: Path) -> Path:
     invalid[0, 0] = -32768
     write_record(record(3), invalid)
     header = record(4).with_suffix(".hea")
-    header.write_text(header.read_text().replace("aVL", "aVX"))
+    header.write_text(header.read_text().replace("V4", "VX"))
     record(5).with_suffix(".hea").write_bytes(b"\x00\x01 nothing")
     write_record(record(6), beats(6)[[0, 1, 2, 3, 5, 4, *range(6, 12)]])
     return tree
@@ -146,8 +146,7 @@ def test_bad_records_are_dropped_and_doubtful_ones_flagged(tmp_path: Path) -> No
         {
             "id": "4",
             "reason": "missing lead",
-            "detail": f"{where}4_hr.hea: no lead aVL; found "
-            "I, II, III, aVR, aVX, aVF, V1, V2, V3, V4, V5, V6",
+            "detail": f"{where}4_hr.hea: no lead V4; found I, II, III, aVR, aVL, aVF, V1, V2, V3, V5, V6, VX",
         },
     ]
     assert summary.bad[4]["id"] == "5" and len(summary.bad) == 5
@@ -160,6 +159,20 @@ def test_bad_records_are_dropped_and_doubtful_ones_flagged(tmp_path: Path) -> No
     assert store.manifest["dropped"] == summary.dropped
     dropped = pd.read_parquet(tmp_path / "store" / "dropped.parquet")
     assert dropped.to_dict("records") == summary.bad
+
+
+def test_damaged_samples_and_computed_leads_are_flagged(tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", 2)
+    file = raw / "records500/00000/00002_hr.dat"
+    content = bytearray(file.read_bytes())
+    content[24 * 4000 + 2 * 7 + 1] ^= 1 << 4  # a spike of 4.1 mV in lead V2
+    file.write_bytes(content)
+    rows = [0, 1, *range(6, 12)]
+    write_record(raw / "records500/00000/00001_hr", beats(1)[rows], leads=tuple(LEADS[row] for row in rows))
+    assert build("ptb-xl", raw, tmp_path / "store").flags == {"checksum": 1, "derived leads": 1}
+    store = Store(tmp_path / "store")
+    assert store.index["flags"].tolist() == [["derived leads"], ["checksum"]]
+    assert np.array_equal(store.signals(np.array([0]))[0], beats(1))
 
 
 def test_strict_stops_at_the_first_bad_record_and_leaves_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from melp.ecg import ECG, keeps_identities, swapped_electrodes
+from melp.ecg import ECG, LEADS, keeps_identities, swapped_electrodes
 
 Values = Shaped[np.ndarray, "12 time"]
 Limits = Shaped[np.ndarray, " 12"]
@@ -23,6 +23,8 @@ MISSING_SECONDS = "missing seconds"
 EMPTY_REPORT = "empty report"
 NOT_UNDERSTOOD = "report not understood"
 DUPLICATE_SIGNAL = "duplicate signal"
+CHECKSUM = "checksum"
+DERIVED_LEADS = "derived leads"
 
 LIMIT = 32767  # largest int16, in microvolt
 _MIN_CLIPPED_SECONDS = 0.02
@@ -35,7 +37,7 @@ _CONSTANT_RATE = 10  # Hz, enough to suspect a second without signal
 
 
 def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
-    """Return the flags of a recording in standard lead order.
+    """Return the flags of a recording in standard lead order, of which leads may be missing.
 
     flat lead        a lead is constant.
     low amplitude    no lead spans 0.5 mV: low voltage in a limb lead, and even lower in a chest lead.
@@ -43,9 +45,12 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
     missing seconds  see `has_missing_seconds`.
     lead order       see `melp.ecg.keeps_identities`.
     lead swap        see `melp.ecg.swapped_electrodes`.
+    checksum         the samples of a lead differ from the checksum in the header (`ECG.meta`).
+    derived leads    leads were computed from I and II (`ECG.meta`).
 
     Args:
-        ecg: the recording, with finite values.
+        ecg: the recording, with finite values. Lead order is checked if it has the six limb leads, lead swap
+            if it has all twelve.
         seconds: check only the first `seconds`, which a store keeps; None for all.
     """
     values, units_per_mv, (low, high) = _values(ecg)
@@ -55,14 +60,18 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
     # Every n-th sample is enough to compare leads, and much faster.
     step = max(1, int(ecg.rate) // _COMPARISON_RATE)
     sparse = values[:, ::step]
-    in_order = keeps_identities(sparse[:6, ::_IDENTITY_STEP] / float(units_per_mv))
+    limb = sparse[:6, ::_IDENTITY_STEP] / float(units_per_mv)
+    in_order = ecg.leads[:6] != LEADS[:6] or keeps_identities(limb)
+    may_be_swapped = in_order and ecg.leads == LEADS
     flags = {
         LEAD_ORDER: not in_order,
-        LEAD_SWAP: in_order and swapped_electrodes(sparse, ecg.rate / step) != "",
+        LEAD_SWAP: may_be_swapped and swapped_electrodes(sparse, ecg.rate / step) != "",
         CLIPPING: is_clipped(values, ecg.rate, low, high, units_per_mv),
         FLAT_LEAD: bool((low == high).any()),
         LOW_AMPLITUDE: bool(np.subtract(high, low, dtype=np.float64).max() < _LOW_MILLIVOLT * units_per_mv),
         MISSING_SECONDS: has_missing_seconds(values, ecg.rate, seconds),
+        CHECKSUM: "checksum" in ecg.meta,
+        DERIVED_LEADS: "derived" in ecg.meta,
     }
     return [flag for flag, is_set in flags.items() if is_set]
 
