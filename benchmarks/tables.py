@@ -15,18 +15,20 @@ from pathlib import Path
 
 import ablation
 import comparison
+import intervals
 import laptop
 from _common import RESULTS, parser
 
 import methods
 
 ROOT = RESULTS.parents[1]
-PAGES = ("README.md", "docs/methods.md")
+PAGES = ("README.md", "docs/methods.md", "docs/choices.md")
 BLOCK = re.compile(r"(<!-- from (benchmarks/results/\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 TABLES: dict[str, Callable[[], str]] = {
     "ablation.md": ablation.table,
     "comparison.md": lambda: comparison.table(RESULTS / "comparison.json"),
     "comparison_clocs.md": lambda: comparison.table(RESULTS / "comparison_clocs.json"),
+    "intervals.md": intervals.table,
     "laptop.md": laptop.table,
     "methods.md": methods.table,
 }

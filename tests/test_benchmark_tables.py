@@ -13,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-ROWS = {"ablation.md", "comparison.md", "comparison_clocs.md", "laptop.md", "methods.md"}
+ROWS = {
+    "ablation.md", "comparison.md", "comparison_clocs.md", "intervals.md", "laptop.md", "methods.md",
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -106,3 +106,20 @@ def test_config_hash_depends_on_values_only() -> None:
     assert config_hash({"a": 1, "b": [2]}) == config_hash({"b": [2], "a": 1})
     assert config_hash({"a": 1}) != config_hash({"a": 2})
     assert len(config_hash({})) == 12
+
+
+@pytest.mark.parametrize(
+    ("field", "other"),
+    [("method", "merl"), ("checkpoint", "runs/b"), ("task", "csn"), ("protocol", "paper"), ("fraction", 1),
+     ("seed", 2), ("folds", "10"), ("train_folds", "1")],
+)  # fmt: skip
+def test_cells_that_differ_in_a_field_are_kept_apart(field: str, other: object, tmp_path: Path) -> None:
+    labels = pd.DataFrame({"A": [True, False]}, index=["x", "y"])
+    for number, cell in enumerate((CELL, replace(CELL, **{field: other}))):
+        write_results([Result(cell, "auroc_macro", number / 2, 2)], tmp_path)
+        write_predictions([(cell, labels + number, labels)], tmp_path)
+    assert sorted(read_results(tmp_path)["value"]) == [0, 0.5]
+    assert {cell: scores.max().item() for cell, scores, _ in read_predictions(tmp_path)} == {
+        CELL: 1,
+        replace(CELL, **{field: other}): 2,
+    }
