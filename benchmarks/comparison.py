@@ -3,13 +3,14 @@
     python benchmarks/comparison.py --data STORE --runs DIR [--first melp] [--others merl,NAME] [--name NAME]
 
 DIR contains runs METHOD-SEED or METHOD+OTHER-SEED, as `methods.py` leaves them; all seeds found count. At
-10 % each run is probed on the same ten stratified subsets of folds 1-7. A method's area is the mean over its
-seeds and subsets, on folds 9 and 10, over classes with at least five positives there. With --reading, all
-networks that offer it are probed on `frames` (the last stage) or `stages` (all of them). By default the others
-are MERL and the method without reports that is nearest to the first in benchmarks/results/methods.json.
-Completed probes are not repeated. The rows go to benchmarks/results/NAME.json; `benchmarks/tables.py` writes the
-table. Rows without a p-value have intervals of a percentile bootstrap; these are shown for tasks in which they
-cover at least 93 % (benchmarks/results/intervals.json), and their p-values are those that fit the interval.
+10 % each run is probed on the same ten stratified subsets of folds 1-7. A method's area is the mean over
+its seeds and subsets, on folds 9 and 10, over classes with at least five positives there. With --reading,
+all networks that offer it are probed on `frames` (the last stage) or `stages` (all of them). By default the
+others are MERL and the method without reports that is nearest to the first in
+benchmarks/results/methods.json. Completed probes are not repeated. The rows go to
+benchmarks/results/NAME.json; `benchmarks/tables.py` writes the table. Rows without a p-value have intervals
+of a percentile bootstrap; these are shown for tasks in which they cover at least 93 %
+(benchmarks/results/intervals.json), and their p-values are those that fit the interval.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from typing import Any
 
 import pandas as pd
 from _common import RESULTS, parser
+from _interval_tables import WANTED, paired_coverage
 from _ptb_xl import TEST, TRAINING
-from intervals import WANTED, paired_coverage
 
 from melp.data.store import Store
 from melp.evaluation.cells import save
@@ -92,8 +93,8 @@ def table(file: Path) -> str:
     for name in others:
         names += [name, f"difference to {name.upper()}"]
     note = (
-        f"Macro AUROC. Difference: {first} minus the other method, with its 95 % interval over patients (-: none "
-        f"with a measured coverage of {WANTED} %). {star_note(rows['cells'])} "
+        f"Macro AUROC. Difference: {first} minus the other method, with its 95 % interval over patients "
+        f"(none where its measured coverage is below {WANTED} %). {star_note(rows['cells'])} "
         f"Seeds: {', '.join(f'{name} {count}' for name, count in seeds.items())}.\n"
     )
     return markdown_table(names, lines) + "\n" + note

@@ -1,6 +1,6 @@
 """Coverage of 95 % intervals of AUROC, simulated on the published label matrices.
 
-    python benchmarks/intervals.py --splits DIR --ptb-xl DIR [--rounds 180]
+    python benchmarks/intervals.py --splits DIR --ptb-xl DIR [--rounds 180] [--only PART]
 
 The two folders contain the label files of MERL and MELP, and PTB-XL as downloaded. The labels are those of
 the test files, of a quarter of their patients, and of the recordings of PTB-XL at hand in folds 9 and 10.
@@ -23,24 +23,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _bootstrap import bca, bootstrap_auroc, percentile
-from _common import RESULTS, parser
+from _common import parser
+from _interval_tables import AT_HAND, BCA, BOOTSTRAP, DELONG, EDGES, FILE, OURS, table
 from scipy.special import expit, logit
 from scipy.stats import norm
 
 from melp.evaluation.intervals import Areas, areas_of, class_intervals, macro_interval, mean_difference
-from melp.evaluation.tables import markdown_table
 from melp.tasks import get_task
 from melp.tasks.published_labels import read_label_files
 from small_scores import AREAS, SPREADS, binormal, draw_noise
 
-FILE = RESULTS / "intervals.json"
 TASKS = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm", "cpsc2018", "csn")
-AT_HAND = "at hand"
 RESAMPLES, EVERY = 200, 5
-EDGES = (1, 2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 100)
-WANTED = 93
-"""Least measured coverage of an interval that is printed, in per cent."""
-BOOTSTRAP, BCA, DELONG, OURS = "percentile bootstrap", "BCa bootstrap", "logit DeLong", "bounded logit DeLong"
+RESAMPLES_AT_HAND = 1000
+LEAST = 5
+
+
+Rows = list[dict[str, object]]
 
 
 @dataclass(frozen=True)
@@ -132,20 +131,25 @@ def one_round(matrix: Matrix, number: int, classes: Counts, means: Counts, pairs
         for noise, areas in zip(own, (truth, other), strict=True)
     ]
     first, second = (areas_of(each, labels, patients) for each in scores)
+    resamples = RESAMPLES_AT_HAND if matrix.part == AT_HAND else RESAMPLES
     drawn = [
-        bootstrap_auroc(each, labels, patients, resamples=RESAMPLES, seed=number)
+        bootstrap_auroc(each, labels, patients, resamples=resamples, seed=number)
         for each in scores
         if number % EVERY == 0 or matrix.part == AT_HAND
     ]
     limits = {DELONG: logit_delong(first), OURS: class_intervals(first)}
     if drawn:
         limits |= {BOOTSTRAP: percentile(drawn[0]), BCA: bca(drawn[0], first.values, first.influence)}
-    for method, table in limits.items():
-        for c, (low, high) in enumerate(table):
+    for method, found in limits.items():
+        for c, (low, high) in enumerate(found):
             key = (method, _bin(int(first.fewest[c])), AREAS.index(truth[c]), number % len(SPREADS))
             classes.add(key, low, high, truth[c])
-    for least in (1, 5):
-        counted = labels.sum(axis=0) >= least
+    records = labels.sum(axis=0)
+    for least, counted in {
+        "1": records >= 1,
+        str(LEAST): records >= LEAST,
+        f"{LEAST} patients": first.fewest >= LEAST,
+    }.items():
         if counted.any():
             key = (matrix.task, matrix.part, least)
             _means(means, key, first, drawn, counted, float(truth[counted].mean()))
@@ -194,89 +198,34 @@ def _bin(number: int) -> int:
 
 
 def main() -> None:
-    arguments = parser(__doc__, splits=Path, ptb_xl=Path, rounds=180).parse_args()
+    arguments = parser(__doc__, splits=Path, ptb_xl=Path, rounds=180, only="").parse_args()
     classes, means, pairs = Counts(), Counts(), Counts()
     for matrix in matrices(arguments.splits, arguments.ptb_xl):
+        if arguments.only not in f"{matrix.task}, {matrix.part}":
+            continue
         for number in range(arguments.rounds):
             one_round(matrix, number, classes, means, pairs)
         print(f"{matrix.task}, {matrix.part}: {matrix.labels.shape[0]} records", flush=True)
     key = ("task", "part", "least", "method")
-    rows = {
+    rows: dict[str, Rows] = {
         "classes": classes.rows(("method", "positives", "area", "spread")),
         "means": means.rows(key),
         "differences": pairs.rows(key),
     }
+    if arguments.only:
+        rows = kept(json.loads(FILE.read_text()), rows)
     FILE.write_text(json.dumps(rows, indent=None).replace("}, ", "},\n") + "\n", encoding="utf-8")
     print(table())
 
 
-def coverage(rows: pd.DataFrame, by: list[str]) -> pd.Series[float]:
-    """Return the per cent of intervals that cover, by some columns."""
-    sums = rows.groupby(by, sort=False)[["covered", "drawn"]].sum()
-    return 100 * sums["covered"] / sums["drawn"]
-
-
-def paired_coverage(task: str, least: int, method: str = BOOTSTRAP, file: Path = FILE) -> float:
-    """Return the coverage of an interval of a difference on the recordings of PTB-XL at hand, in per cent."""
-    rows = pd.DataFrame(json.loads(file.read_text())["differences"])
-    return float(coverage(rows, ["part", "task", "least", "method"])[AT_HAND, task, least, method])
-
-
-def table(file: Path = FILE) -> str:
-    """Return coverage by number of positives, of the macro means and of differences, as Markdown."""
-    rows = {name: pd.DataFrame(part) for name, part in json.loads(file.read_text()).items()}
-    return "\n".join(
-        (_class_table(rows["classes"]), _mean_table(rows["means"]), _pair_table(rows["differences"]))
-    )
-
-
-def _class_table(rows: pd.DataFrame) -> str:
-    every = coverage(rows, ["positives", "method"])
-    settings = coverage(rows, ["positives", "method", "area", "spread"])
-    widths = rows[rows["method"] == OURS].groupby("positives")["width"].mean()
-    lines = []
-    for place, edge in enumerate(EDGES):
-        after = EDGES[place + 1] if place + 1 < len(EDGES) else None
-        name = (
-            f"{edge} or more"
-            if after is None
-            else f"{edge}"
-            if after == edge + 1
-            else f"{edge} to {after - 1}"
-        )
-        cells = [f"{every[edge, method]:.1f}" for method in (BOOTSTRAP, BCA, DELONG, OURS)]
-        lines.append((name, *cells, f"{settings[edge, OURS].min():.1f}", f"{widths[edge]:.2f}"))
-    names = ("patients with the class", BOOTSTRAP, BCA, DELONG, OURS, "its least", "its width")
-    note = (
-        "Per cent of 95 % intervals of a class's AUROC that contain the true one, by the number of patients "
-        f"with (or, if fewer, without) the class. Its least: over {len(AREAS)} areas and {len(SPREADS)} "
-        "spreads of the positives.\n"
-    )
-    return markdown_table(names, lines) + "\n" + note
-
-
-def _mean_table(rows: pd.DataFrame) -> str:
-    every = coverage(rows, ["task", "part", "least", "method"])
-    lines = [
-        (task, part, least, *(f"{every[task, part, least, m]:.1f}" for m in (BOOTSTRAP, BCA, DELONG, OURS)))
-        for task, part, least in every.index.droplevel("method").unique()
-    ]
-    names = ("task", "records", "fewest positives", BOOTSTRAP, BCA, DELONG, OURS)
-    return (
-        markdown_table(names, lines)
-        + "\nPer cent of 95 % intervals of the macro AUROC that contain the true one.\n"
-    )
-
-
-def _pair_table(rows: pd.DataFrame) -> str:
-    every = coverage(rows, ["task", "part", "least", "method"])
-    lines = [
-        (task, part, least, *(f"{every[task, part, least, m]:.1f}" for m in (BOOTSTRAP, OURS)))
-        for task, part, least in every.index.droplevel("method").unique()
-    ]
-    names = ("task", "records", "fewest positives", BOOTSTRAP, "influence, Student's t")
-    note = "Per cent of 95 % intervals of a difference between two models that contain the true one.\n"
-    return markdown_table(names, lines) + "\n" + note
+def kept(old: dict[str, Rows], new: dict[str, Rows]) -> dict[str, Rows]:
+    """Return the old counts, with those of macro means and differences of some matrices counted again."""
+    again = {(row["task"], row["part"]) for row in new["means"]}
+    parts = {
+        name: [row for row in old[name] if (row["task"], row["part"]) not in again] + new[name]
+        for name in ("means", "differences")
+    }
+    return {"classes": old["classes"]} | parts
 
 
 if __name__ == "__main__":

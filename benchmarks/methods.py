@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from _common import RESULTS, parser
 from _ptb_xl import TEST, TRAINING, VALIDATION, seconds_of, train
-from comparison import beyond_chance, nearest_without_reports, star_note
+from comparison import beyond_chance, nearest_without_reports, shown, star_note
 
 from melp.data.store import Store
 from melp.evaluation.cells import save
@@ -153,7 +153,7 @@ def table(file: Path = ROWS) -> str:
                 own["reading"].iloc[0],
                 mean_cell(own["probe"]),
                 f"{own['untrained'].mean():.3f}",
-                change_cell(gain["difference"], gain["lo"], gain["hi"], stars[name]),
+                change_cell(gain["difference"], *shown({"task": TASK, **gain}, least=1)[:2], stars[name]),
                 mean_cell(own["supervised"].dropna().drop_duplicates()),
                 f"{own['first_loss'].mean():.3g} to {own['last_loss'].mean():.3g}",
                 f"{own['rank'].mean():.0f} of {own['dim'].iloc[0]}",
@@ -165,7 +165,8 @@ def table(file: Path = ROWS) -> str:
     note = (
         f"{TASK}, macro AUROC of a linear probe on folds 9 and 10; with several seeds mean (least to most). "
         "The probe reads the network's vector (frames) or the means of all its stages (stages). Untrained: "
-        f"the same network, mean of {len(DRAWS)}; the gain over it has its 95 % interval over patients. "
+        f"the same network, mean of {len(DRAWS)}; the gain over it has its 95 % interval over patients "
+        "(none where its measured coverage is too low). "
         f"{star_note(gains)} Nearest to melp without reports: {nearest_without_reports('melp')}. "
         "Supervised: the same network trained from random weights with all labels. Losses: means over "
         f"{ENDS} steps. CPU seconds: pretraining on one thread.\n"

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import _interval_tables
 import ablation
 import comparison
-import intervals
 import laptop
 from _common import RESULTS, parser
 
@@ -28,7 +28,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ablation.md": ablation.table,
     "comparison.md": lambda: comparison.table(RESULTS / "comparison.json"),
     "comparison_clocs.md": lambda: comparison.table(RESULTS / "comparison_clocs.json"),
-    "intervals.md": intervals.table,
+    "intervals.md": _interval_tables.table,
     "laptop.md": laptop.table,
     "methods.md": methods.table,
 }
