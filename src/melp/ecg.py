@@ -148,7 +148,7 @@ class ECG:
         Raises:
             BadRecordError: see `select`.
         """
-        return self if self.leads == LEADS else self.select(LEADS)
+        return self.select(LEADS)
 
     def select(self, leads: Sequence[str]) -> ECG:
         """Return the recording with some of the standard leads, in standard order.
@@ -160,6 +160,8 @@ class ECG:
             BadRecordError: a lead is missing, or not one of the twelve.
         """
         wanted = standard_leads(leads)
+        if wanted == self.leads:
+            return self
         available = available_leads(self.leads)
         if missing := [lead for lead in wanted if lead not in available]:
             found = ", ".join([*self.leads, *self.meta.get("other_channels", ())])

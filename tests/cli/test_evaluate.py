@@ -92,6 +92,7 @@ def test_classify(run: Run, tmp_path: Path) -> None:
     assert "Not a medical device" in answer["note"] and "not probabilities" in answer["note"]
     code, out, _ = run("classify", "model", tmp_path / "r.hea", *labels)
     assert code == 0 and "Not a medical device" in out
+    assert set(answer["flags"]) == {"lead order"} and "Doubtful recording: lead order (" in out
 
 
 RHYTHM = "model --task ptbxl-rhythm"

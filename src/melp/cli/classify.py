@@ -25,24 +25,27 @@ def classify_command(
     as_json: bool = typer.Option(False, "--json", help="Print a JSON object instead of a table."),
 ) -> None:
     """Rank findings by their similarity to a recording, or the classes of a fine-tuned classifier."""
-    from melp.evaluation.classify import DISCLAIMER, classify, probabilities
+    from melp.evaluation.classify import DISCLAIMER, classify, doubts, probabilities, read_for
     from melp.hub import load
-    from melp.io import read
 
-    loaded, ecg = load(model), read(file)
+    loaded = load(model)
+    ecg = read_for(loaded, file)
     if "classes" in loaded.config and not label:
         measure, ranked = "probability", probabilities(loaded, ecg)
     else:
         measure, ranked = "similarity", classify(loaded, ecg, label or [])
+    flags = doubts(loaded, ecg)
     note = f"{_MEANINGS[measure]} {DISCLAIMER}"
     if as_json:
         labels = [
             {"rank": rank, "label": text, measure: round(score, 6)}
             for rank, (text, score) in enumerate(ranked, start=1)
         ]
-        answer = {"file": str(file), "model": str(model), "labels": labels, "note": note}
+        answer = {"file": str(file), "model": str(model), "labels": labels, "flags": flags, "note": note}
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
         return
     for rank, (text, score) in enumerate(ranked, start=1):
         typer.echo(f"{rank:3d}  {score:+.3f}  {text}")
+    for flag, detail in flags.items():
+        typer.echo(f"Doubtful recording: {flag}" + (f" ({detail})" if detail else ""))
     typer.echo(note)

@@ -17,6 +17,7 @@ from melp.errors import MelpError
 from melp.evaluation.cells import Evaluation, evaluate_split
 from melp.evaluation.embed import embed_rows, require, rows_of
 from melp.evaluation.split import split_records, union
+from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -44,15 +45,18 @@ def _unit(vectors: Float[np.ndarray, "*count dimension"]) -> Float[np.ndarray, "
     return np.asarray(vectors / np.maximum(length, 1e-12))
 
 
-def embed_prompts(model: Model, prompts: Prompts) -> dict[str, Float[np.ndarray, "prompt dimension"]]:
-    """Return the embeddings of the prompts of each class.
+def embed_prompts(
+    model: Model, prompts: Prompts, what: str = "prompt"
+) -> dict[str, Float[np.ndarray, "prompt dimension"]]:
+    """Return the embeddings of the prompts of each class; messages call them `what`.
 
     Raises:
-        MelpError: the method has no text tower.
+        MelpError: the method has no text tower, or no word of a prompt is in its vocabulary.
     """
     require(model, "embed_text")
     # Each wording is embedded once; classes may share one.
     wordings = list(dict.fromkeys(text for texts in prompts.values() for text in texts))
+    check_wordings(model, wordings, what)
     with torch.inference_mode():
         vectors = model.method.embed_text(wordings).float().cpu().numpy()
     row = {text: number for number, text in enumerate(wordings)}

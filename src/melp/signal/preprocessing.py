@@ -84,7 +84,12 @@ class Preprocessing:
         return scale(apply_filter(signal, self.rate, self.filter), self.scaling, in_place=is_microvolt)
 
     def from_ecg(self, ecg: ECG, device: torch.device | str = "cpu") -> Float[Tensor, "lead samples"]:
-        """Preprocess one recording on a device."""
+        """Preprocess one recording on a device.
+
+        Raises:
+            BadRecordError: a lead of the model is missing, and does not follow from I and II.
+        """
+        ecg = ecg.select(self.leads)
         return self(torch.tensor(ecg.signal, device=device), ecg.rate, ecg.leads)
 
     def _reordered(

@@ -112,10 +112,19 @@ class ReportEncoder:
         text = statement.strip().removesuffix(FULL_STOP) + FULL_STOP
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    @property
+    def room(self) -> int:
+        """Largest number of word pieces of the statements of a report."""
+        return self.max_length - 2
+
+    def length(self, statement: str) -> int:
+        """Return the number of word pieces of a statement."""
+        return len(self._pieces(statement))
+
     def encode(self, statements: Sequence[str]) -> tuple[list[int], list[int]]:
         """Return the word pieces of one report, and the number of the statement of each (-1 for specials)."""
         tokens, sentence = [self.tokenizer.bos_token_id], [-1]
-        room = self.max_length - 2
+        room = self.room
         for number, statement in enumerate(statements):
             pieces = self._pieces(statement)
             if number > 0 and len(pieces) > room:
