@@ -107,3 +107,19 @@ def test_rates_of_wav2vec2_and_bert_place_by_place() -> None:
             "layers.0.dropout": 0.25,
             "layers.0.hidden_dropout": 0.0,
         }
+
+
+@torch.no_grad()
+def test_places_of_the_dropout_that_wav2vec2_and_ecg_fm_share(workshop: Workshop) -> None:
+    """One module serves three places: at rate 1, all three give zeros."""
+    method: Any = workshop.method("ecg_fm").train()
+    method.encoder.dropout.p = 1.0
+    seen = {}
+    method.encoder.layers.register_forward_pre_hook(lambda _, given: seen.update(positions=given[0]))
+    method.quantiser.register_forward_pre_hook(lambda _, given: seen.update(targets=given[0]))
+    batch = workshop.batch("ecg_fm", size=4)
+    method(batch)
+    seen["projection"] = method.encoder.project(method.encoder.conv_features(batch["ecg"]))
+    assert len(seen) == 3
+    for place, frames in seen.items():
+        assert not frames.any(), place

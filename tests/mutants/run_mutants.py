@@ -17,13 +17,14 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
 PASSED, FAILED = 0, 1  # exit codes of pytest
+RUNNING: set[subprocess.Popen[str]] = set()
 SECONDS = 900  # a bug may let processes wait for each other forever
 
 
@@ -113,12 +114,24 @@ def run_tests(folder: Path, tests: Sequence[str], *options: str) -> tuple[int | 
         text=True,
         start_new_session=True,
     ) as process:
+        RUNNING.add(process)
         try:
             output, _ = process.communicate(timeout=SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            stop(process)
             return None, ""
+        except BaseException:
+            stop(process)
+            raise
+        finally:
+            RUNNING.discard(process)
     return process.returncode, output
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Kill a run of the tests with all processes that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def failures(output: str) -> list[str]:
@@ -172,12 +185,20 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     lost = 0
     with ThreadPoolExecutor(options.workers) as pool:
-        for mutant, outcome in zip(mutants, pool.map(try_mutant, mutants), strict=True):
-            print(f"{mutant.name}: {outcome.text}", flush=True)
-            lost += not outcome.killed
+        try:
+            for mutant, outcome in zip(mutants, pool.map(try_mutant, mutants), strict=True):
+                print(f"{mutant.name}: {outcome.text}", flush=True)
+                lost += not outcome.killed
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            # Ctrl-C does not reach runs in sessions of their own.
+            for process in list(RUNNING):
+                stop(process)
+            raise
     print(f"{len(mutants) - lost} of {len(mutants)} killed")
     return 1 if lost else 0
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main())
