@@ -39,6 +39,7 @@ def locked(path: Path, work: str = "") -> Iterator[None]:
     file = _lock_file(path)
     if file.parent.is_file():
         raise NotADirectoryError(errno.ENOTDIR, "Not a directory", str(file.parent))
+    created = [folder for folder in file.parents if not folder.exists()]
     file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file)
     try:
@@ -52,6 +53,9 @@ def locked(path: Path, work: str = "") -> Iterator[None]:
         yield
     finally:
         _free(lock, file)
+        for folder in created:  # a folder in which nothing was written goes again
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def is_locked(path: Path) -> bool:

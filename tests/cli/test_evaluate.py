@@ -142,8 +142,10 @@ def test_protocol_paper(run: Run, data: Path, tmp_path: Path) -> None:
     words = ("--task", "ptbxl-rhythm", "--data", data, "--out", tmp_path, "--protocol", "paper")
     words += ("--published-splits", files)
     code, _, error = run("zero-shot", "model", *words, "--split", "validation")
-    assert code == 0 and error.startswith("ptbxl_rhythm_val.csv: 2 of 26 records are not in")
-    assert error.endswith("among the records evaluated; these count 0\n") and error.count("\n") == 2
+    prompts, missing, empty = error.splitlines()
+    assert code == 0 and prompts.startswith("ptbxl-rhythm: no CKEPE_prompt*.json found in ")
+    assert missing.startswith("ptbxl_rhythm_val.csv: 2 of 26 records are not in")
+    assert empty.endswith("among the records evaluated; these count 0")
     assert run("probe", "model", *words, "--fraction", "50,100")[0] == 0
     lines = pd.read_json(tmp_path / "results.jsonl", lines=True)
     macro = lines[lines["metric"] == "auroc_macro"]

@@ -112,8 +112,11 @@ def test_unknown_and_long_wordings(model: Model, capsys: pytest.CaptureFixture[s
     ecg = recording(beats(1))
     with pytest.raises(MelpError, match=r"^label: no word of 'xyzzy' is in the vocabulary of .*, wanted"):
         classify(model, ecg, ["atrial fibrillation", "xyzzy"])
-    with pytest.raises(MelpError, match=r"^prompt: no word of 'xyzzy' is in the vocabulary"):
-        embed_prompts(model, {"AFIB": ["atrial fibrillation"], "X": ["xyzzy"]})
+    embed_prompts(model, {"AFIB": ["atrial fibrillation"], "X": ["xyzzy"]})
+    error = capsys.readouterr().err
+    assert (
+        error.startswith("melp: prompt: no word of 'xyzzy' is in the vocabulary") and error.count("\n") == 1
+    )
     classify(model, ecg, ["atrial fibrillation"])
     assert capsys.readouterr().err == ""
     long = "sinus rhythm with left axis deviation"  # and the full stop

@@ -63,7 +63,7 @@ def test_every_record_is_evaluated(model: Model, code_test: Store) -> None:
 
 
 def test_probe_is_trained_on_the_other_store(model: Model, code_test: Store, code_15: Store) -> None:
-    split = split_records(TASK, code_test, train_store=code_15)
+    split = split_records(TASK, code_test, train_store=code_15, exclude_duplicates=False)
     fold = pd.Series(code_15.column("fold"), index=code_15.column("id"))
     assert set(fold.loc[split.training.index]) == set(range(1, 9)) and split.train_folds == (
         1,
@@ -75,7 +75,7 @@ def test_probe_is_trained_on_the_other_store(model: Model, code_test: Store, cod
         7,
         8,
     )
-    (result,) = probe(model, code_test, [TASK], train_store=code_15)
+    (result,) = probe(model, code_test, [TASK], train_store=code_15, exclude_duplicates=False)
     features = code_15.signals(np.arange(240)).mean(-1) / 1000
     rows = np.flatnonzero(fold <= 8)
     labels = split.labels.to_numpy()
@@ -85,9 +85,11 @@ def test_probe_is_trained_on_the_other_store(model: Model, code_test: Store, cod
         if np.isfinite(expected[place]):
             assert result.auroc.values[f"auroc/{name}"] == pytest.approx(expected[place], abs=2e-3)
     assert result.cell.train_folds == "1,2,3,4,5,6,7,8" and result.cell.folds == "10"
-    (again,) = probe(model, code_test, [TASK], train_store=code_15)
+    (again,) = probe(model, code_test, [TASK], train_store=code_15, exclude_duplicates=False)
     assert again.auroc == result.auroc
-    (fewer,) = probe(model, code_test, [TASK], train_store=code_15, train_folds=(2, 3))
+    (fewer,) = probe(
+        model, code_test, [TASK], train_store=code_15, train_folds=(2, 3), exclude_duplicates=False
+    )
     assert fewer.cell.train_folds == "2,3"
 
 

@@ -110,7 +110,7 @@ def test_finetuning_trains_and_evaluates_on_the_device_of_the_model(
 
     monkeypatch.setattr(finetuning, "fit", fit)
     monkeypatch.setattr(finetuning, "load", lambda out, device="cpu": used.update(loaded=device) or "model")
-    monkeypatch.setattr(finetuning, "_evaluate", lambda model, *_: used.update(evaluated=model))
+    monkeypatch.setattr(finetuning, "_evaluate", lambda model, *_, **__: used.update(evaluated=model))
     model, task = load(folders["simclr"], device="meta"), get_task("synthetic")
     for scratch in (False, True):
         finetune(model, workshop.store, task, tmp_path / str(scratch), scratch=scratch, progress=False)

@@ -82,7 +82,8 @@ def probe_command(
     files, file = _published(protocol, published, {**chosen, **more}), _PUBLISHED_FILES[split]
     store, loaded = Store(data), _load(model, device)
     if files:
-        return _finish(paper_probe.paper_probe(loaded, store, tasks, files, fractions=shares, file=file), out)
+        _finish(paper_probe.paper_probe(loaded, store, tasks, files, fractions=shares, file=file), out)
+        return
     cells = probe.probe(
         loaded,
         store,

@@ -157,10 +157,8 @@ def finetune(
     """
     recipe = recipe or FineTuneRecipe()
     split = split_records(task, store, folds, train_folds, exclude_duplicates=exclude_duplicates)
-    split, training, held_out = _sides(split, task, store, validation_folds)
-    check_patients(store, training.index.append(held_out.index), split.test)
-    split = replace(split, training=training)
-    training = training.iloc[stratified_subset(training.to_numpy(), fraction, seed)]
+    split, held_out = _sides(split, task, store, validation_folds)
+    training = split.training.iloc[stratified_subset(split.training.to_numpy(), fraction, seed)]
     settings = {
         "task": task.name,
         "classes": list(task.classes),
@@ -184,8 +182,8 @@ def finetune(
 
 def _sides(
     split: Split, task: Task, store: Store, validation_folds: Sequence[int] | None
-) -> tuple[Split, pd.DataFrame, pd.DataFrame]:
-    """Return the split, the labels of the records to train on, and of those that select the weights."""
+) -> tuple[Split, pd.DataFrame]:
+    """Return the split without the records that select the weights, and their labels."""
     if validation_folds is None:
         free = [fold for fold in task.validation_folds if fold not in split.folds]
         usable = not set(free) <= set(split.train_folds) and len(in_folds(split.labels, store, free))
@@ -197,7 +195,9 @@ def _sides(
     for labels, kind in ((training, "train on"), (held_out, "select weights by")):
         if labels.empty:
             raise MelpError(f"{store.path}: no record with a label of {task.name} to {kind}")
-    return *_without_held_out(split, training, held_out, store), held_out
+    split, training = _without_held_out(split, training, held_out, store)
+    check_patients(store, training.index.append(held_out.index), split.test)
+    return replace(split, training=training), held_out
 
 
 def _without_held_out(

@@ -51,7 +51,7 @@ def embed_prompts(
     """Return the embeddings of the prompts of each class; messages call them `what`.
 
     Raises:
-        MelpError: the method has no text tower, or no word of a prompt is in its vocabulary.
+        MelpError: the method has no text tower.
     """
     require(model, "embed_text")
     # Each wording is embedded once; classes may share one.
