@@ -47,23 +47,24 @@ def changed_store(store: Store, folder: Path, **columns: object) -> Store:
     return Store(folder)
 
 
-def test_intervals_of_all_cells_are_over_patients(model: Model, store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["corrected", "paper"])
+def test_intervals_of_all_cells_are_over_patients(
+    model: Model, store: Store, tmp_path: Path, protocol: str
+) -> None:
     """Ten recordings per patient: over records the intervals would be narrower."""
     few = changed_store(store, tmp_path / "few", patient=[f"p{number // 10}" for number in range(240)])
     few = changed_store(few, tmp_path / "one", fold=[number // 10 % 10 + 1 for number in range(240)])
-    files = write_files(tmp_path / "files", few.index)
-    cells = [
-        *zero_shot(model, few, [TASK], folds=(9, 10)),
-        *probe(model, few, [TASK], folds=(9, 10)),
-        *paper_zero_shot(model, few, [TASK], files),
-        *paper_probe(model, few, [TASK], files),
-    ]
+    if protocol == "corrected":
+        options = {"folds": (9, 10)}
+        cells = [*zero_shot(model, few, [TASK], **options), *probe(model, few, [TASK], **options)]
+    else:
+        files = write_files(tmp_path / "files", few.index)
+        cells = [*paper_zero_shot(model, few, [TASK], files), *paper_probe(model, few, [TASK], files)]
     for cell in cells:
-        options = {"empty_as_zero": cell.cell.protocol == "paper"}
-        people = patients_of(few, cell.labels.index)
-        expected = evaluate_auroc(cell.scores, cell.labels, people, **options).intervals
+        people, zero = patients_of(few, cell.labels.index), protocol == "paper"
+        expected = evaluate_auroc(cell.scores, cell.labels, people, empty_as_zero=zero).intervals
         assert cell.auroc.intervals == expected
-        assert expected != evaluate_auroc(cell.scores, cell.labels, **options).intervals
+        assert expected != evaluate_auroc(cell.scores, cell.labels, empty_as_zero=zero).intervals
 
 
 def test_macro_interval_is_of_the_classes_that_count(model: Model, store: Store) -> None:
