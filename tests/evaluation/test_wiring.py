@@ -47,23 +47,24 @@ def changed_store(store: Store, folder: Path, **columns: object) -> Store:
     return Store(folder)
 
 
-def test_intervals_of_all_cells_are_over_patients(model: Model, store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["corrected", "paper"])
+def test_intervals_of_all_cells_are_over_patients(
+    model: Model, store: Store, tmp_path: Path, protocol: str
+) -> None:
     """Ten recordings per patient: over records the intervals would be narrower."""
     few = changed_store(store, tmp_path / "few", patient=[f"p{number // 10}" for number in range(240)])
     few = changed_store(few, tmp_path / "one", fold=[number // 10 % 10 + 1 for number in range(240)])
-    files = write_files(tmp_path / "files", few.index)
-    cells = [
-        *zero_shot(model, few, [TASK], folds=(9, 10)),
-        *probe(model, few, [TASK], folds=(9, 10)),
-        *paper_zero_shot(model, few, [TASK], files),
-        *paper_probe(model, few, [TASK], files),
-    ]
+    if protocol == "corrected":
+        options = {"folds": (9, 10)}
+        cells = [*zero_shot(model, few, [TASK], **options), *probe(model, few, [TASK], **options)]
+    else:
+        files = write_files(tmp_path / "files", few.index)
+        cells = [*paper_zero_shot(model, few, [TASK], files), *paper_probe(model, few, [TASK], files)]
     for cell in cells:
-        options = {"empty_as_zero": cell.cell.protocol == "paper"}
-        people = patients_of(few, cell.labels.index)
-        expected = evaluate_auroc(cell.scores, cell.labels, people, **options).intervals
+        people, zero = patients_of(few, cell.labels.index), protocol == "paper"
+        expected = evaluate_auroc(cell.scores, cell.labels, people, empty_as_zero=zero).intervals
         assert cell.auroc.intervals == expected
-        assert expected != evaluate_auroc(cell.scores, cell.labels, **options).intervals
+        assert expected != evaluate_auroc(cell.scores, cell.labels, empty_as_zero=zero).intervals
 
 
 def test_macro_interval_is_of_the_classes_that_count(model: Model, store: Store) -> None:
@@ -200,18 +201,14 @@ def test_classifier_scores_are_those_of_their_records(
 ) -> None:
     store, task, out = Store(synthetic_store), get_task("synthetic"), tmp_path / "run"
     recipe = replace(QUICK, training=replace(QUICK.training, max_steps=2, batch_size=8))
-    options = {"fraction": 50, "progress": False}
+    options = {"fraction": 50, "progress": False, "scratch": True}
     cell = finetune(load(tiny_run), store, task, out, recipe, seed=2, **options)
     classifier = load(out)
     for record in cell.scores.index[[0, 1, -1]]:
         with torch.inference_mode():
             logits = classifier.method.logits(classifier.inputs(store.ecg(record)))[0]
         np.testing.assert_allclose(cell.scores.loc[record], logits.numpy(), atol=1e-3)
-    used, before = read_training_records(out), read_training_records(tiny_run)
-    assert used is not None and before is not None
-    split = split_records(task, store)
-    held_out = store.index.set_index("id")["fold"].loc[split.training.index] == 8
-    training = split.training[~held_out] if 9 not in task.validation_folds else split.training
-    chosen = training.index[stratified_subset(training.to_numpy(), 50, 2)]
-    assert set(chosen) <= set(used["id"]) <= set(chosen) | set(before["id"])
-    assert cell.n_train == len(chosen)
+    used, split = read_training_records(out), split_records(task, store)
+    assert used is not None
+    chosen = split.training.index[stratified_subset(split.training.to_numpy(), 50, 2)]
+    assert set(used["id"]) == set(chosen) and cell.n_train == len(chosen)
