@@ -159,7 +159,6 @@ def finetune(
     split = split_records(task, store, folds, train_folds, exclude_duplicates=exclude_duplicates)
     split, training, held_out = _sides(split, task, store, validation_folds)
     check_patients(store, training.index.append(held_out.index), split.test)
-    split = replace(split, training=training)
     training = training.iloc[stratified_subset(training.to_numpy(), fraction, seed)]
     settings = {
         "task": task.name,
@@ -167,9 +166,8 @@ def finetune(
         "pretrained": None if scratch else str(model.folder),
         "fraction": fraction,
         "subset": seed,
-        **({} if exclude_duplicates else {"duplicates": "kept"}),
-        **asdict(recipe),
-    }
+        **({} if exclude_duplicates else {"duplicates": "kept"}), **asdict(recipe),
+    }  # fmt: skip
     _on_device(recipe.training, model.device)
     check_processes(recipe.training.ranks)
 
@@ -205,10 +203,11 @@ def _without_held_out(
 ) -> tuple[Split, pd.DataFrame]:
     """Leave out training records that equal a record that selects the weights, and count them."""
     if split.duplicates is None:
-        return split, training
+        return replace(split, training=training), training
     rows = rows_of(store, training.index)
     kept = training[np.isin(rows, without_duplicates(store, rows, rows_of(store, held_out.index)))]
-    return replace(split, duplicates=split.duplicates + len(training) - len(kept)), kept
+    duplicates = split.duplicates + len(training) - len(kept)
+    return replace(split, training=kept, duplicates=duplicates), kept
 
 
 def _classifier(model: Model, task: Task, recipe: FineTuneRecipe, scratch: bool) -> Classifier:
