@@ -151,7 +151,7 @@ def test_study_without_measurements(tmp_path: Path, good: list[np.ndarray]) -> N
         (),
         entries[0].statements,
     ]
-    assert [entry.refused for entry in entries] == ["", "report under 4 words", ""]
+    assert [entry.refused for entry in entries] == ["", "no row in machine_measurements.csv", ""]
 
 
 def test_flat_recording(tmp_path: Path, good: list[np.ndarray]) -> None:

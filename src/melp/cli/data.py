@@ -69,7 +69,8 @@ def build_command(
     strict: bool = typer.Option(False, "--strict", help="Stop at the first invalid record."),
     records: int | None = typer.Option(None, help="Number of records to simulate (synthetic)."),
     seed: int = typer.Option(0, help="Seed of the simulation (synthetic)."),
-    compress: bool = typer.Option(False, "--compress", help="Compress each record (zstd)."),
+    compress: bool = typer.Option(False, "--compress", help="Compress each record."),
+    windows: str = typer.Option("first", help="Of a longer recording, keep the first window, or all."),
     csv: Path | None = typer.Option(None, help="CSV file that lists your recordings (table)."),
     language: str = typer.Option("auto", help="Language of the reports: en, de, sv, or auto to detect it."),
 ) -> None:
@@ -90,6 +91,7 @@ def build_command(
         progress=True,
         compress=compress,
         table=csv,
+        windows=windows,
         language=language,
     )
     _print_summary(summary)
@@ -101,6 +103,8 @@ def _print_summary(summary: Summary) -> None:
         typer.echo(
             f"missing on disk: {summary.missing} (statements of {summary.texts} training reports kept)"
         )
+    for note in summary.notes:
+        typer.echo(note)
     for flag, count in summary.flags.items():
         typer.echo(f"flagged, {flag}: {count}")
     if summary.not_understood:

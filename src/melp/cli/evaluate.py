@@ -78,24 +78,23 @@ def probe_command(
 
     tasks, shares = _tasks(task, split), _fractions(fraction)
     chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
-    more = {"min-positives": min_positives > 1, "keep-duplicates": not exclude_duplicates}
-    files, file = _published(protocol, published, {**chosen, **more}), _PUBLISHED_FILES[split]
-    store, loaded = Store(data), _load(model, device)
+    files = _published(protocol, published, {**chosen, "min-positives": min_positives > 1})
+    file, store, loaded = _PUBLISHED_FILES[split], Store(data), _load(model, device)
     if files:
-        _finish(paper_probe.paper_probe(loaded, store, tasks, files, fractions=shares, file=file), out)
-        return
-    cells = probe.probe(
-        loaded,
-        store,
-        tasks,
-        fractions=shares,
-        seeds=range(seeds),
-        folds=options.parse_optional_folds(folds),
-        train_folds=options.parse_optional_folds(train_folds),
-        train_store=Store(train_data) if train_data else None,
-        min_positives=min_positives,
-        exclude_duplicates=exclude_duplicates,
-    )
+        cells = paper_probe.paper_probe(loaded, store, tasks, files, fractions=shares, file=file)
+    else:
+        cells = probe.probe(
+            loaded,
+            store,
+            tasks,
+            fractions=shares,
+            seeds=range(seeds),
+            folds=options.parse_optional_folds(folds),
+            train_folds=options.parse_optional_folds(train_folds),
+            train_store=Store(train_data) if train_data else None,
+            min_positives=min_positives,
+            exclude_duplicates=exclude_duplicates,
+        )
     _finish(cells, out)
 
 

@@ -21,13 +21,21 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from melp.ecg import ECG
 from melp.errors import MelpError
+
+RESERVED = frozenset(
+    (
+        "id", "patient", "corpus", "fold", "labels", "statements", "age", "sex", "flags", "beats",
+        "beat_kinds", "length", "shard", "row", "digest", "offset", "size", "recording", "start",
+    )
+)  # fmt: skip
+"""Columns of the index of every store, which a corpus cannot add."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class Options:
         seed: seed of a simulated corpus.
         table: CSV file of the corpus `table`.
         language: of the reports: "en", "de", "sv", or "auto" to detect it for each report.
+        windows: "first" keeps the first window of a longer recording, "all" cuts it into records.
     """
 
     rate: float = 500
@@ -49,6 +58,7 @@ class Options:
     seed: int = 0
     table: Path | None = None
     language: str = "auto"
+    windows: str = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class Entry:
         refused: the rule of the corpus that excludes the record, as named in summaries ("report under 4
             words"); empty if it is included.
         path: where the recording is, or was looked for, below the folder of the corpus; for messages.
+        more: further values of the index, by the names in `Listing.columns`; a missing one is null.
     """
 
     id: str
@@ -81,6 +92,7 @@ class Entry:
     source: Any = None
     refused: str = ""
     path: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,10 +103,15 @@ class Listing:
         entries: in the order of the store, including records whose recording is not on disk. Can be iterated
             once; a generator for large corpora, which do not fit into memory.
         text_folds: the folds whose reports are kept even without a recording.
+        columns: further columns of the index, after the common ones: "string", "float" or "floats" (a list)
+            by name.
+        notes: lines for the user about the tables; complete after the iteration.
     """
 
     entries: Iterable[Entry]
     text_folds: tuple[int, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 class Corpus(Protocol):

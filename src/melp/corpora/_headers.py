@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from melp.ecg import ECG
+from melp.io.values import is_nothing, parse_age, parse_sex
 
-_MAX_AGE = 120
-_SEX = {"female": "female", "f": "female", "male": "male", "m": "male"}
-_UNKNOWN = ("", "nan", "unknown", "none")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ def patient_info(comments: Iterable[str]) -> PatientInfo:
         fields.setdefault(name.strip().lower(), value.strip())
     codes = (code.strip() for code in fields.get("dx", "").split(","))
     return PatientInfo(
-        age=_age(fields.get("age", "")),
-        sex=_SEX.get(fields.get("sex", "").lower(), ""),
-        codes=tuple(dict.fromkeys(code for code in codes if code.lower() not in _UNKNOWN)),
+        age=_known(parse_age, fields.get("age", ""), float("nan")),
+        sex=_known(parse_sex, fields.get("sex", ""), ""),
+        codes=tuple(dict.fromkeys(code for code in codes if not is_nothing(code))),
     )
 
 
@@ -54,8 +53,9 @@ def with_patient_info(ecg: ECG, names: Mapping[str, str], labels: tuple[str, ...
     return ecg.with_meta(age=info.age, sex=info.sex, labels=list(labels))
 
 
-def _age(text: str) -> float:
-    if re.fullmatch(r"\d{1,3}(\.\d*)?", text, re.ASCII) is None:
-        return float("nan")
-    age = float(text)
-    return age if age <= _MAX_AGE else float("nan")
+def _known(parse: Callable[[str], T], text: str, unknown: T) -> T:
+    """Return a value of a header; a value that cannot be read is unknown."""
+    try:
+        return parse(text)
+    except ValueError:
+        return unknown

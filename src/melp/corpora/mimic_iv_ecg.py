@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -38,6 +39,17 @@ _RECORDS = "record_list.csv"
 _MEASUREMENTS = "machine_measurements.csv"
 _REPORTS = tuple(f"report_{number}" for number in range(18))
 _MIN_WORDS = 4
+_NUMBERS = (
+    "rr_interval", "p_onset", "p_end", "qrs_onset", "qrs_end", "t_end", "p_axis", "qrs_axis", "t_axis",
+)  # fmt: skip
+_NOT_MEASURED = 29999
+_MORE = {"ecg_time": "string", "cart_id": "string", "bandwidth": "string", "filtering": "string"} | (
+    dict.fromkeys(_NUMBERS, "float")
+)
+"""Further columns of the index: time, cart, filters, the machine's intervals (ms) and axes (degrees).
+
+A measurement of 29999 means that there is none, and is null.
+"""
 _BATCH = 4096
 
 SOURCE = PhysioNet("mimic-iv-ecg", "1.0", tables=(_RECORDS, _MEASUREMENTS), recordings="files/")
@@ -54,7 +66,8 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
         folder = corpus_folder(raw, "mimic-iv-ecg", table)
     records, reports = _read_tables(folder)
     message = f"{folder}: none of the {len(records)} recordings found"
-    return Listing(require_recordings(_entries(folder, records, reports), message), TRAIN_FOLDS)
+    entries = require_recordings(_entries(folder, records, reports), message)
+    return Listing(entries, TRAIN_FOLDS, columns=_MORE)
 
 
 def load(entry: Entry) -> ECG:
@@ -73,22 +86,41 @@ def load(entry: Entry) -> ECG:
 
 
 def _read_tables(raw: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the records, and the reports of the same studies row by row."""
-    records = _read_table(raw / _RECORDS, {"subject_id": "int64", "study_id": "int64", "path": "str"})
+    """Return the records, and the measurements of the same studies row by row, with whether there are any."""
+    types = {"subject_id": "int64", "study_id": "int64", "path": "str"}
+    records = _read_table(raw / _RECORDS, types, {"ecg_time": "category"})
     # The machines have few wordings, which a category stores once.
     types = {"study_id": "int64"} | dict.fromkeys(_REPORTS, "category")
-    reports = _read_table(raw / _MEASUREMENTS, types).drop_duplicates("study_id").set_index("study_id")
-    return records, reports.reindex(records["study_id"])
+    more = {name: "category" if kind == "string" else "float32" for name, kind in _MORE.items()}
+    measured = _read_table(raw / _MEASUREMENTS, types, more)
+    measured = (
+        measured.drop_duplicates("study_id").set_index("study_id").drop(columns="ecg_time", errors="ignore")
+    )
+    numbers = [name for name in _NUMBERS if name in measured.columns]
+    measured[numbers] = measured[numbers].mask(measured[numbers] == _NOT_MEASURED)
+    return records, measured.assign(measured=True).reindex(records["study_id"])
 
 
-def _entries(raw: Path, records: pd.DataFrame, reports: pd.DataFrame) -> Iterator[Entry]:
+def _entries(raw: Path, records: pd.DataFrame, measured: pd.DataFrame) -> Iterator[Entry]:
+    more = [name for name in _MORE if name in measured.columns]
     for start in range(0, len(records), _BATCH):
         batch = slice(start, start + _BATCH)
         columns = [records[name].iloc[batch].tolist() for name in ("subject_id", "study_id", "path")]
-        columns += [reports[name].iloc[batch].astype(object).tolist() for name in _REPORTS]
-        for subject, study, path, *report in zip(*columns, strict=True):
-            lines = [line for line in report if isinstance(line, str)]
-            yield _entry(str(subject), str(study), lines, path, _recording(raw, path))
+        times = records["ecg_time"].iloc[batch].astype(object) if "ecg_time" in records.columns else None
+        columns.append(times.tolist() if times is not None else [None] * len(columns[0]))
+        columns.append(measured["measured"].iloc[batch].notna().tolist())
+        columns += [measured[name].iloc[batch].astype(object).tolist() for name in (*more, *_REPORTS)]
+        for subject, study, path, time, known, *cells in zip(*columns, strict=True):
+            report = [line for line in cells[len(more) :] if isinstance(line, str)]
+            values = {"ecg_time": time, **dict(zip(more, cells, strict=False))}
+            entry = _entry(str(subject), str(study), report, path, _recording(raw, path))
+            refused = entry.refused if known else "no row in machine_measurements.csv"
+            kept = {name: _value(name, value) for name, value in values.items() if not pd.isna(value)}
+            yield replace(entry, refused=refused, more=kept)
+
+
+def _value(name: str, value: object) -> str | float:
+    return str(value) if _MORE[name] == "string" else float(str(value))
 
 
 def _entry(subject: str, study: str, report: list[str], path: str, source: str | None) -> Entry:
@@ -111,9 +143,10 @@ def _recording(raw: Path, path: str) -> str | None:
     return stem if complete else None
 
 
-def _read_table(file: Path, types: Mapping[str, str]) -> pd.DataFrame:
-    """Read the columns in `types`; only categories may have empty cells."""
-    table = read_csv(file, types, dtype=dict(types), keep_default_na=False, na_values=[""])
+def _read_table(file: Path, types: Mapping[str, str], optional: Mapping[str, str]) -> pd.DataFrame:
+    """Read the columns in `types`, of which only categories may have empty cells, and those in `optional`."""
+    kinds = {**types, **optional}
+    table = read_csv(file, types, optional, dtype=kinds, keep_default_na=False, na_values=[""])
     empty = [name for name, kind in types.items() if kind != "category" and table[name].hasnans]
     if empty:
         raise MelpError(f"{file}: empty cells in column {', '.join(empty)}")

@@ -11,30 +11,35 @@ Optional columns are
     age, sex    years; female or male, f or m
     labels      codes, separated by semicolons or bars
 
-Any other column of which all values are 0, 1, false, true or empty (0) is a label: its name is a code of the
-records with a 1. All other columns are ignored.
+Any other column of which all values are 0 or 1, yes or no, true or false is a label: its name is a code of
+the records with a 1. Cells without a value (empty, NaN, NA, unknown ...) and -1 are read as not set, and
+counted. The values of all other columns are kept in the index of the store, as numbers or texts; a column
+without a name, such as the index of a data frame, is not. An age or sex that cannot be read is unknown, and
+counted.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from melp.corpora import Entry, Listing, Options
+from melp.corpora import RESERVED, Entry, Listing, Options
+from melp.corpora._columns import Column, read_columns
 from melp.corpora._folds import hashed_fold
 from melp.ecg import ECG
 from melp.errors import MelpError
+from melp.io.values import is_nothing, parse_age, parse_flag, parse_sex
 from melp.tasks.folds import FOLDS
 
 _COLUMNS = ("path", "id", "patient", "fold", "report", "statements", "age", "sex", "labels")
-_SEX = {"": "", "f": "female", "female": "female", "m": "male", "male": "male"}
-_FLAG = {"": False} | dict.fromkeys(("0", "0.0", "false"), False) | dict.fromkeys(("1", "1.0", "true"), True)
-_MAX_AGE = 150
+_UNNAMED = re.compile(r"(Unnamed: \d+)?")  # as pandas names columns without a name
+_MAX_REPORT = 1 << 24  # characters of a cell
 
 Row = dict[str, str]
+T = TypeVar("T")
 
 
 def list_entries(raw: Path | None, options: Options) -> Listing:
@@ -50,8 +55,9 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
         raise MelpError("table: no folder given, wanted --raw with the folder of the recordings")
     if not raw.is_dir():
         raise MelpError(f"{raw}: no such folder, wanted that of the recordings")
-    table = _Table(options.table)
-    return Listing(_entries(table, raw, table.codes()))
+    reader = _Reader(_Table(options.table), raw)
+    columns = {_own_name(name): column.kind for name, column in reader.kept.items()}
+    return Listing(reader.entries(), columns=columns, notes=reader.notes)
 
 
 def load(entry: Entry) -> ECG:
@@ -73,99 +79,129 @@ class _Table:
             raise MelpError(f"{file}: cannot be read as UTF-8 text ({error})") from error
         self.delimiter = max(",;\t", key=header.count)
         self.names = [name.strip() for name in next(csv.reader([header], delimiter=self.delimiter), [])]
-        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        repeated = sorted({name for name in self.names if name and self.names.count(name) > 1})
         if repeated:
             raise MelpError(f"{file}: column {repeated[0]!r} found twice")
         if "path" not in self.names:
             raise MelpError(f"{file}: columns {', '.join(self.names)} found, wanted path among them")
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
-        """Yield the line number of each row, which is 2 for the first, and its values by column."""
+        """Yield the number of each row, which is 2 for the first, and its values by column."""
         with self.file.open(encoding="utf-8-sig", newline="") as stream:
+            csv.field_size_limit(_MAX_REPORT)
             reader = csv.reader(stream, delimiter=self.delimiter)
+            number = 1
             try:
                 next(reader)
-                for values in reader:
+                for number, values in enumerate(reader, start=2):
                     if not any(values):
                         continue
                     if len(values) != len(self.names):
                         message = f"{len(values)} values found, wanted {len(self.names)}"
-                        raise MelpError(f"{self.file}: row {reader.line_num}: {message}")
-                    yield (
-                        reader.line_num,
-                        {name: value.strip() for name, value in zip(self.names, values, strict=True)},
-                    )
+                        raise MelpError(f"{self.file}: row {number}: {message}")
+                    yield number, {n: value.strip() for n, value in zip(self.names, values, strict=True)}
             except (csv.Error, UnicodeDecodeError) as error:
-                raise MelpError(f"{self.file}: row {reader.line_num + 1}: {error}") from error
+                raise MelpError(f"{self.file}: row {number + 1}: {error}") from error
 
-    def codes(self) -> list[str]:
-        """Return the columns that are labels.
+    def columns(self) -> dict[str, Column]:
+        """Return the columns that have no meaning of their own.
 
         Raises:
             MelpError: the table has no row.
         """
-        codes = dict.fromkeys(name for name in self.names if name not in _COLUMNS)
-        not_empty: set[str] = set()
-        empty = True
-        for _, row in self:
-            for name in [name for name in codes if row[name].lower() not in _FLAG]:
-                del codes[name]
-            empty = False
-            not_empty.update(name for name in codes if row[name])
-        if empty:
+        others = [name for name in self.names if name not in _COLUMNS and not _UNNAMED.fullmatch(name)]
+        first = next(iter(self), None)
+        if first is None:
             raise MelpError(f"{self.file}: no row below the header, wanted one for each recording")
-        return [name for name in codes if name in not_empty]
+        return read_columns(self, others)
 
 
-def _entries(table: _Table, raw: Path, codes: list[str]) -> Iterator[Entry]:
-    for number, row in table:
+class _Reader:
+    """Makes entries of rows; `notes` says what became of the columns, and which cells could not be read."""
+
+    def __init__(self, table: _Table, raw: Path) -> None:
+        self.table, self.raw = table, raw
+        columns = table.columns()
+        self.codes = [name for name, column in columns.items() if column.is_label]
+        self.kept = {name: column for name, column in columns.items() if not column.is_label}
+        self.notes = [column.note(name) for name, column in columns.items()]
+        if unnamed := sum(_UNNAMED.fullmatch(name) is not None for name in table.names):
+            self.notes.append(f"{unnamed} columns without a name: not read")
+        self._unreadable: dict[str, list[str]] = {"age": [], "sex": []}
+        self._unknown = dict.fromkeys(("age", "sex"), 0)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries.
+
+        Raises:
+            MelpError: a cell that is needed cannot be read; row and column are named.
+        """
+        for number, row in self.table:
+            try:
+                yield self._entry(number, row)
+            except ValueError as error:
+                raise MelpError(f"{self.table.file}: row {number}: {error}") from error
+        self.notes += [
+            f"column {name}: {count} cells empty or unknown" for name, count in self._unknown.items() if count
+        ]
+        for name, cells in self._unreadable.items():
+            if cells:
+                self.notes.append(
+                    f"column {name}: {len(cells)} cells not read, so unknown (the first: {cells[0]})"
+                )
+
+    def _entry(self, number: int, row: Row) -> Entry:
+        if not row["path"]:
+            raise ValueError("column path: nothing found, wanted a recording")
+        row = {name: "" if is_nothing(cell) and name != "path" else cell for name, cell in row.items()}
+        name = row.get("id") or row["path"]
+        patient = row.get("patient") or name
+        labels = [code.strip() for code in re.split("[;|]", row.get("labels", ""))]
+        labels += [code for code in self.codes if parse_flag(row[code])]
+        statements = [part.strip() for part in re.split(r"[|\n]", row.get("statements", "")) if part.strip()]
+        return Entry(
+            id=name,
+            patient=patient,
+            fold=_number(row, "fold", 1, FOLDS) if "fold" in row else hashed_fold(patient),
+            labels=tuple(dict.fromkeys(code for code in labels if not is_nothing(code))),
+            report=row.get("report", ""),
+            statements=tuple(statements) if statements or not row.get("report") else None,
+            age=self._read(number, row, "age", parse_age, float("nan")),
+            sex=self._read(number, row, "sex", parse_sex, ""),
+            source=_recording(self.raw / row["path"]),
+            path=row["path"],
+            more=self._more(row),
+        )
+
+    def _read(self, number: int, row: Row, name: str, parse: Callable[[str], T], unknown: T) -> T:
+        self._unknown[name] += name in row and is_nothing(row[name])
         try:
-            yield _entry(row, raw, codes)
+            return parse(row.get(name, ""))
         except ValueError as error:
-            raise MelpError(f"{table.file}: row {number}: {error}") from error
+            self._unreadable[name].append(f"row {number}, {error}")
+            return unknown
+
+    def _more(self, row: Row) -> dict[str, Any]:
+        cells = {name: row[name] for name in self.kept if row[name]}
+        return {
+            _own_name(name): float(cell) if self.kept[name].kind == "float" else cell
+            for name, cell in cells.items()
+        }
 
 
-def _entry(row: Row, raw: Path, codes: list[str]) -> Entry:
-    if not row["path"]:
-        raise ValueError("column path: nothing found, wanted a recording")
-    patient = row.get("patient") or _id(row)
-    labels = [code.strip() for code in re.split("[;|]", row.get("labels", "")) if code.strip()]
-    labels += [code for code in codes if _FLAG[row[code].lower()]]
-    statements = [part.strip() for part in re.split(r"[|\n]", row.get("statements", "")) if part.strip()]
-    return Entry(
-        id=_id(row),
-        patient=patient,
-        fold=_number(row, "fold", 1, FOLDS, whole=True) if "fold" in row else hashed_fold(patient),
-        labels=tuple(dict.fromkeys(labels)),
-        report=row.get("report", ""),
-        statements=tuple(statements) if statements or not row.get("report") else None,
-        age=_number(row, "age", 0, _MAX_AGE) if row.get("age") else float("nan"),
-        sex=_sex(row),
-        source=_recording(raw / row["path"]),
-        path=row["path"],
-    )
+def _own_name(name: str) -> str:
+    """Return the name of a column of the table in the index, which has columns of its own."""
+    return f"table_{name}" if name in RESERVED else name
 
 
-def _id(row: Row) -> str:
-    return row.get("id") or row["path"]
-
-
-def _number(row: Row, name: str, least: int, most: int, whole: bool = False) -> Any:
-    kind = "whole number" if whole else "number"
+def _number(row: Row, name: str, least: int, most: int) -> int:
     try:
         value = float(row[name])
     except ValueError:
         value = float("nan")
-    if not least <= value <= most or (whole and value != int(value)):
-        raise ValueError(f"column {name}: {row[name]!r} found, wanted a {kind} from {least} to {most}")
-    return int(value) if whole else value
-
-
-def _sex(row: Row) -> str:
-    text = row.get("sex", "").lower()
-    if text not in _SEX:
-        raise ValueError(f"column sex: {row['sex']!r} found, wanted female or male, f or m, or nothing")
-    return _SEX[text]
+    if not least <= value <= most or value != int(value):
+        raise ValueError(f"column {name}: {row[name]!r} found, wanted a whole number from {least} to {most}")
+    return int(value)
 
 
 def _recording(path: Path) -> str | None:

@@ -1,7 +1,8 @@
 """The store: one corpus at one rate and length, in files of open formats that can be read without `melp`.
 
 shards/NNNNN.npy      int16 [records, 12, time], microvolt; or
-shards/NNNNN.npy.zst  the same compressed, one frame per record, so that each record can be read alone
+shards/NNNNN.npy.zst  differences along time, compressed, one frame per record, so that each record can be
+                      read alone
 index.parquet         one row per record, in the order of the shards
 dropped.parquet       the records that were left out, with the reason
 missing.parquet       the records whose recording is missing, if any
@@ -30,6 +31,8 @@ from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 
 FORMAT = 3
+DELTA_ZSTD = "delta-zstd"
+"""Compression: differences along time, then zstd. Stores of earlier versions have "zstd" or "none"."""
 UNFINISHED = ".building"
 _INDEX = "index.parquet"
 _LOCATION = ("shard", "row", "digest", "offset", "size")
@@ -173,8 +176,7 @@ class Store:
 
     @cached_property
     def _codec(self) -> pa.Codec | None:
-        name = self.manifest["compression"]
-        return None if name == "none" else pa.Codec(name)
+        return None if self.manifest["compression"] == "none" else pa.Codec("zstd")
 
     def _signal(self, content: bytes, file: str, offset: int) -> Int16[np.ndarray, "12 time"]:
         """Return the samples of a record from its bytes in the shard."""
@@ -185,7 +187,10 @@ class Store:
                 content = self._codec.decompress(content, size)
         if len(content) != size:
             raise MelpError(f"{where}: {len(content)} bytes found, wanted {size}")
-        return np.frombuffer(content, dtype="<i2").reshape(len(LEADS), self.samples)
+        signal = np.frombuffer(content, dtype="<i2").reshape(len(LEADS), self.samples)
+        if self.manifest["compression"] == DELTA_ZSTD:
+            return signal.cumsum(axis=1, dtype=np.int16)
+        return signal
 
     def _check_shard(self, shard: dict[str, Any]) -> None:
         file = f"{self.files.address}/{shard['file']}"

@@ -165,9 +165,8 @@ def finetune(
         "pretrained": None if scratch else str(model.folder),
         "fraction": fraction,
         "subset": seed,
-        **({} if exclude_duplicates else {"duplicates": "kept"}),
-        **asdict(recipe),
-    }
+        **({} if exclude_duplicates else {"duplicates": "kept"}), **asdict(recipe),
+    }  # fmt: skip
     _on_device(recipe.training, model.device)
     check_processes(recipe.training.ranks)
 
@@ -197,7 +196,7 @@ def _sides(
             raise MelpError(f"{store.path}: no record with a label of {task.name} to {kind}")
     split, training = _without_held_out(split, training, held_out, store)
     check_patients(store, training.index.append(held_out.index), split.test)
-    return replace(split, training=training), held_out
+    return split, held_out
 
 
 def _without_held_out(
@@ -205,10 +204,11 @@ def _without_held_out(
 ) -> tuple[Split, pd.DataFrame]:
     """Leave out training records that equal a record that selects the weights, and count them."""
     if split.duplicates is None:
-        return split, training
+        return replace(split, training=training), training
     rows = rows_of(store, training.index)
     kept = training[np.isin(rows, without_duplicates(store, rows, rows_of(store, held_out.index)))]
-    return replace(split, duplicates=split.duplicates + len(training) - len(kept)), kept
+    duplicates = split.duplicates + len(training) - len(kept)
+    return replace(split, training=kept, duplicates=duplicates), kept
 
 
 def _classifier(model: Model, task: Task, recipe: FineTuneRecipe, scratch: bool) -> Classifier:

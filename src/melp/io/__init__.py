@@ -48,8 +48,10 @@ def _read(path: Path, leads: Sequence[str] | None) -> ECG:
         raise MelpError(f"{path}: a folder, wanted a recording")
     ending = path.suffix.lower()
     if ending == ".mat" and path.is_file():
-        from melp.io.matlab import is_matlab5
+        from melp.io.matlab import is_matlab5, unreadable_matlab
 
+        if reason := unreadable_matlab(path):
+            raise MelpError(f"{path}: {reason}")
         if is_matlab5(path):
             from melp.io.cpsc_struct import read_cpsc_struct
 

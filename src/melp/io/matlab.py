@@ -46,6 +46,17 @@ def is_matlab5(path: Path) -> bool:
         return file.read(_HEADER)[124:] in _ORDERS
 
 
+def unreadable_matlab(path: Path) -> str:
+    """Return why a `.mat` file without a header beside it is not a recording; "" if it is one of MATLAB 4."""
+    with path.open("rb", buffering=0) as file:
+        start = file.read(_HEADER)
+    if not start:
+        return "an empty file"
+    if start.startswith((b"MATLAB 7.3", b"\x89HDF")):
+        return "a file of MATLAB 7.3 (HDF5), wanted MATLAB 5: save it in MATLAB with the option -v7"
+    return ""
+
+
 def read_struct(path: Path, name: str) -> dict[str, np.ndarray | str]:
     """Return the fields of the struct `name` in a MATLAB 5 file that are numbers or texts.
 

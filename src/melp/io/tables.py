@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_csv(file: Path, columns: Collection[str] = (), **options: Any) -> pd.DataFrame:
+def read_csv(
+    file: Path, columns: Collection[str] = (), optional: Collection[str] = (), **options: Any
+) -> pd.DataFrame:
     """Read a CSV file with a header line.
 
     Args:
         file: UTF-8, with commas between the cells.
         columns: the columns to read, which the file must have; all of its columns if empty.
+        optional: further columns to read if the file has them.
         options: further options of `pandas.read_csv`.
 
     Raises:
@@ -28,8 +31,9 @@ def read_csv(file: Path, columns: Collection[str] = (), **options: Any) -> pd.Da
 
     if not file.is_file():
         raise MelpError(f"{file}: no such file, wanted a CSV table")
+    wanted = frozenset((*columns, *optional))
     try:
-        table = pd.read_csv(file, usecols=(lambda name: name in columns) if columns else None, **options)
+        table = pd.read_csv(file, usecols=(lambda name: name in wanted) if columns else None, **options)
     except (OSError, ValueError) as error:
         raise MelpError(f"{file}: not a CSV table ({str(error).splitlines()[0][:200]})") from error
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first cell of longer rows as their name

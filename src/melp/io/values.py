@@ -1,4 +1,4 @@
-"""Read the words that headers and tables use for values: nothing, age, sex, and units of voltage."""
+"""Read the words that headers and tables use for values: nothing, age, sex, flags, and units of voltage."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ _NOTHING = frozenset(
 _SEX = {"f": "female", "female": "female", "m": "male", "male": "male"}
 # DICOM and HL7 write other and unknown sexes as one letter.
 _NO_SEX = ("o", "u")
+_FLAGS = (
+    dict.fromkeys(("1", "1.0", "true", "t", "yes", "y"), True)
+    | dict.fromkeys(("0", "0.0", "false", "f", "no", "n"), False)
+    | dict.fromkeys(("-1", "-1.0"), None)
+)
 _AGE = re.compile(
     r"(\d{1,9}(?:[.,]\d{0,30})?(?:e[-+]?\d{1,3})?)(?: ?\+| ?(?:y|yrs?|years?(?: old)?))?", re.ASCII
 )
@@ -60,6 +65,20 @@ def parse_sex(text: str) -> str:
     if word not in _SEX:
         raise ValueError(f"{text!r} found, wanted female or male, f or m, or nothing")
     return _SEX[word]
+
+
+def parse_flag(text: str) -> bool | None:
+    """Return whether a flag is set: 1 or 0, true or false, yes or no; None for nothing and for -1.
+
+    Raises:
+        ValueError: another text; the message says what was found and wanted.
+    """
+    word = text.strip().lower()
+    if is_nothing(word):
+        return None
+    if word not in _FLAGS:
+        raise ValueError(f"{text!r} found, wanted 0 or 1, yes or no, or nothing")
+    return _FLAGS[word]
 
 
 def in_millivolt(unit: str) -> float | None:

@@ -93,7 +93,7 @@ def read_text_file(file: Path) -> Iterator[tuple[Text, int | None]]:
         return _read_lines(file)
     if file.suffix == ".parquet":
         return _read_parquet(file)
-    raise MelpError(f"{file}: wanted a store, a .txt or a .parquet file")
+    raise MelpError(f"{file}: a {file.suffix or 'text'} file, wanted a store, a .txt or a .parquet file")
 
 
 def _read_lines(file: Path) -> Iterator[tuple[Text, None]]:

@@ -139,7 +139,7 @@ def texts_of(sources: Sequence[str | Path], data: DataConfig) -> tuple[Texts, Te
 
 def _texts_in(sources: Sequence[str | Path], folds: Sequence[int], held_out: bool) -> Iterator[Text]:
     for source in sources:
-        if str(source).endswith((".txt", ".parquet")):
+        if Path(source).is_file() or str(source).endswith((".txt", ".parquet")):
             for number, (text, fold) in enumerate(read_text_file(Path(source))):
                 if fold in folds or (fold is None and (number % _HELD_OUT_EVERY == 0) == held_out):
                     yield text

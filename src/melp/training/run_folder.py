@@ -113,8 +113,9 @@ def read_checkpoint(folder: Path) -> dict[str, Any]:
         return {}
     try:
         checkpoint: dict[str, Any] = torch.load(file, weights_only=True, mmap=True)
-    except (RuntimeError, ValueError, EOFError, UnpicklingError) as error:
-        raise MelpError(f"{file}: cannot be read; remove it to start again") from error
+    except (RuntimeError, ValueError, EOFError, OSError, UnpicklingError) as error:
+        found = f"{file.stat().st_size} bytes, cut short or damaged"
+        raise MelpError(f"{file}: {found}: cannot be read; remove it to start again") from error
     return checkpoint
 
 

@@ -15,10 +15,9 @@ import pyarrow as pa
 import pytest
 
 import melp.data.build
-from melp.corpora import Options
 from melp.data.build import build
-from melp.data.build.shards import ZSTD, Job, _Signals
-from melp.data.store import verify
+from melp.data.build.signals import DELTA_ZSTD, Signals, differences
+from melp.data.store import Store, verify
 from small_ptb_xl import beats, make_tree, write_record
 
 
@@ -52,7 +51,8 @@ def test_index_has_location_and_digest_of_each_record(stores: Path, compression:
         file = store / manifest(store)["shards"][row.shard]["file"]
         content = file.read_bytes()[row.offset : row.offset + row.size]
         if compression == "zstd":
-            content = pa.Codec("zstd").decompress(content, 120_000, asbytes=True)
+            content = np.frombuffer(pa.Codec("zstd").decompress(content, 120_000), "<i2").reshape(12, 5000)
+            content = content.cumsum(axis=1, dtype=np.int16).tobytes()
         assert content == signal.tobytes()
         digest = hashlib.sha256(signal.tobytes()).digest()[:8]
         assert row.digest == np.frombuffer(digest, "<i8")[0]
@@ -65,15 +65,17 @@ def test_offsets_of_uncompressed_shards(stores: Path) -> None:
 
 
 def test_compressed_shards_decompress_to_the_uncompressed_ones(stores: Path) -> None:
-    assert manifest(stores / "zstd")["compression"] == "zstd"
+    assert manifest(stores / "zstd")["compression"] == "delta-zstd"
     assert manifest(stores / "none")["compression"] == "none"
     for number in range(3):
         plain = (stores / f"none/shards/0000{number}.npy").read_bytes()
         packed = stores / f"zstd/shards/0000{number}.npy.zst"
         with pa.CompressedInputStream(pa.OSFile(str(packed)), "zstd") as stream:
-            assert stream.read() == plain
+            unpacked = stream.read()
+        changes = np.load(io.BytesIO(unpacked))
+        assert changes.cumsum(axis=2, dtype=np.int16).tobytes() == np.load(io.BytesIO(plain)).tobytes()
         if zstd := shutil.which("zstd"):
-            assert subprocess.run([zstd, "-dc", packed], capture_output=True, check=True).stdout == plain
+            assert subprocess.run([zstd, "-dc", packed], capture_output=True, check=True).stdout == unpacked
         assert len(packed.read_bytes()) < len(plain)
     plain, packed = (pd.read_parquet(stores / name / "index.parquet") for name in ("none", "zstd"))
     pd.testing.assert_frame_equal(
@@ -132,14 +134,42 @@ def test_dropped_records_are_listed(stores: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("compression", ["none", "zstd"])
+def test_differences_of_any_samples_are_restored() -> None:
+    signal = np.array([[32767, -32768, 5, 5], [-32768, 32767, 0, -1]], dtype=np.int16)
+    changes = differences(signal)
+    assert changes.dtype == np.int16 and changes[:, 0].tolist() == [32767, -32768]
+    assert changes[:, 3].tolist() == [0, -1]
+    assert np.array_equal(changes.cumsum(axis=1, dtype=np.int16), signal)
+
+
+def test_a_store_compressed_without_differences_stays_readable(stores: Path, tmp_path: Path) -> None:
+    """Stores of earlier versions have the compression "zstd": the samples themselves."""
+    old = tmp_path / "old"
+    shutil.copytree(stores / "none", old)
+    fields, index = manifest(old), pd.read_parquet(old / "index.parquet")
+    for number, shard in enumerate(fields["shards"]):
+        rows = index.index[index["shard"] == number]
+        records = [
+            pa.Codec("zstd").compress(signal.tobytes(), asbytes=True)
+            for signal in Store(stores / "none").signals(rows.to_numpy())
+        ]
+        index.loc[rows, "size"] = np.array([len(record) for record in records], np.int32)
+        index.loc[rows, "offset"] = np.cumsum([0, *map(len, records)])[:-1]
+        (old / shard["file"]).unlink()
+        shard["file"] += ".zst"
+        shard["bytes"] = (old / shard["file"]).write_bytes(b"".join(records))
+    index.to_parquet(old / "index.parquet")
+    (old / "manifest.json").write_text(json.dumps({**fields, "compression": "zstd"}))
+    rows = np.arange(6)
+    assert np.array_equal(Store(old).signals(rows), Store(stores / "none").signals(rows))
+
+
+@pytest.mark.parametrize("compression", ["none", "delta-zstd"])
 @pytest.mark.parametrize("kept", [0, 1, 999, 1000, 1024])
 def test_header_is_updated_if_records_are_dropped(tmp_path: Path, compression: str, kept: int) -> None:
     (tmp_path / "shards").mkdir()
-    options = Options(rate=1, seconds=3)
-    job = Job(tmp_path, "none", None, options, compression=compression)
     signals = np.arange(kept * 36, dtype=np.int16).reshape(kept, 12, 3)
-    with _Signals(job, 0, 1024) as writer:
+    with Signals(tmp_path / "shards", 0, 3, compression, 1024) as writer:
         locations = [writer.append(signal) for signal in signals]
         fields = writer.finish(kept)
     content = (tmp_path / fields["file"]).read_bytes()
@@ -148,8 +178,9 @@ def test_header_is_updated_if_records_are_dropped(tmp_path: Path, compression: s
     assert fields["records"] == kept and [file.name for file in (tmp_path / "shards").iterdir()] == [
         Path(fields["file"]).name
     ]
-    if compression == ZSTD:
+    if compression == DELTA_ZSTD:
         content = pa.CompressedInputStream(pa.BufferReader(content), "zstd").read()
+        signals = np.array([differences(signal) for signal in signals]).reshape(signals.shape)
     elif kept:
         assert locations[-1] == {**locations[-1], "offset": 128 + 72 * (kept - 1), "size": 72}
     assert np.array_equal(np.load(io.BytesIO(content)), signals)

@@ -11,14 +11,15 @@ import json
 import shutil
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from melp.corpora import Options, get_corpus
 from melp.data.build.finish import finish, first_bad_records
 from melp.data.build.plan import check_missing, check_options, make_plan
-from melp.data.build.shards import NONE, RECORDS, ZSTD, Job, write_json
+from melp.data.build.shards import RECORDS, Job, write_json
+from melp.data.build.signals import DELTA_ZSTD, NONE
 from melp.data.build.spool import DROPPED, KINDS, Spooled, read_lines, spool
 from melp.data.build.workers import Advance, run
 from melp.data.store import UNFINISHED, read_manifest
@@ -48,6 +49,7 @@ class Summary:
         not_understood: number of reports of which statements keep their own words.
         unknown_words: number of words that the glossaries lack.
         frequent_words: the most frequent of them, with their number.
+        notes: lines about the tables of the corpus.
     """
 
     path: Path
@@ -61,6 +63,7 @@ class Summary:
     not_understood: int = 0
     unknown_words: int = 0
     frequent_words: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def build(
@@ -78,6 +81,7 @@ def build(
     progress: bool = False,
     compress: bool = False,
     table: Path | None = None,
+    windows: str = "first",
     language: str = "auto",
 ) -> Summary:
     """Build the store `out` from `corpus`; the same input gives the same bytes for any number of workers.
@@ -94,6 +98,7 @@ def build(
         progress: show a progress bar on stderr.
         compress: compress each record.
         table: table of a custom corpus.
+        windows: "first" keeps the first window of a longer recording, "all" cuts it into records.
         language: of the reports: "en", "de", "sv", or "auto" to detect it for each report.
 
     Raises:
@@ -101,10 +106,10 @@ def build(
             another process is building it, or a recording is bad (with `strict`).
     """
     out, raw = Path(out), Path(raw).absolute() if raw is not None else None
-    options = Options(float(rate), float(seconds), records, seed, table, language)
+    options = Options(float(rate), float(seconds), records, seed, table, language, windows)
     check_options(options, workers)
     folder = out.with_name(out.name + UNFINISHED)
-    job = Job(folder, corpus, raw, options, strict, ZSTD if compress else NONE)
+    job = Job(folder, corpus, raw, options, strict, DELTA_ZSTD if compress else NONE)
     # A store that exists is only read, perhaps from a folder in which nothing can be written.
     with nullcontext() if _store_exists(out) else locked(out, "build"), progress_bar(shown=progress) as bar:
         return _build(job, out, workers, allow_missing, bar)
@@ -114,7 +119,8 @@ def _build(job: Job, out: Path, workers: int, allow_missing: bool, bar: Progress
     """Build the store, or compare it with the corpus if it exists."""
     exists, folder = _store_exists(out), job.folder
     spooled = _list(job, None if exists else folder, allow_missing, _add_line(bar, "listing"))
-    plan = make_plan(job.corpus, job.options, job.compression, spooled.digest)
+    plan = make_plan(job.corpus, job.options, job.compression, spooled)
+    job = replace(job, columns=plan["columns"])
     if exists:
         return _existing(out, plan, job.strict)
     _prepare_folder(folder, plan)
@@ -235,4 +241,5 @@ def _summary(path: Path, built: bool = True) -> Summary:
         unknown_words=manifest["reports"]["unknown_words"],
         frequent_words=manifest["reports"]["most_frequent"],
         built=built,
+        notes=tuple(manifest.get("notes", ())),
     )

@@ -18,17 +18,8 @@ from jaxtyping import Bool
 from melp.data.build import spool
 from melp.data.build.quality import DUPLICATE_SIGNAL
 from melp.data.build.reports import merge_counts
-from melp.data.build.shards import (
-    DROPPED,
-    INDEX,
-    MISSING,
-    TEXTS,
-    index_part,
-    read_summary,
-    texts_counts,
-    texts_part,
-    write_json,
-)
+from melp.data.build.schemas import DROPPED, INDEX, MISSING, TEXTS, index_schema
+from melp.data.build.shards import index_part, read_summary, texts_counts, texts_part, write_json
 from melp.data.store import file_digest
 from melp.errors import MelpError
 
@@ -55,7 +46,7 @@ def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing:
     if not records:
         raise MelpError(f"{plan['corpus']}: {_why_empty(folder, dropped)}")
     flags: Counter[str] = Counter()
-    _write(folder / "index.parquet", INDEX, _index(folder, summaries, flags))
+    _write(folder / "index.parquet", index_schema(plan["columns"]), _index(folder, summaries, flags))
     chunks = (pq.read_table(texts_part(folder, number)) for number in range(texts))
     reports = _write(folder / "texts.parquet", TEXTS, chunks)
     counts = [json.loads(texts_counts(folder, number).read_text("utf-8")) for number in range(texts)]

@@ -10,6 +10,7 @@ from typing import Any
 import melp
 from melp.corpora import Options
 from melp.data.build.spool import Spooled
+from melp.data.build.windows import WINDOW_COLUMNS
 from melp.data.store import FORMAT
 from melp.ecg import LEADS
 from melp.errors import MelpError
@@ -26,6 +27,8 @@ def check_options(options: Options, workers: int) -> None:
     for name, value in numbers.items():
         if not value > 0:
             raise MelpError(f"--{name}: {value:g}, wanted more than 0")
+    if options.windows not in ("first", "all"):
+        raise MelpError(f"--windows: {options.windows!r}, wanted first or all")
     if options.language not in (*LANGUAGES, AUTO):
         raise MelpError(f"--language: {options.language!r}, wanted {', '.join(LANGUAGES)} or {AUTO}")
 
@@ -40,8 +43,8 @@ def check_missing(spooled: Spooled, allow_missing: bool, corpus: str) -> None:
         )
 
 
-def make_plan(corpus: str, options: Options, compression: str, entries: str) -> dict[str, Any]:
-    """Return everything that the bytes of the store depend on; `entries` is the digest of the listing."""
+def make_plan(corpus: str, options: Options, compression: str, spooled: Spooled) -> dict[str, Any]:
+    """Return everything that the bytes of the store depend on, and the notes on the listing."""
     return {
         "format": FORMAT,
         "corpus": corpus,
@@ -52,7 +55,9 @@ def make_plan(corpus: str, options: Options, compression: str, entries: str) -> 
         "unit": "microvolt",
         "leads": list(LEADS),
         "compression": compression,
-        "input": entries,
+        "input": spooled.digest,
+        "columns": {**spooled.columns, **(WINDOW_COLUMNS if options.windows == "all" else {})},
+        "notes": list(spooled.notes),
         "versions": {"melp": melp.__version__, "code": _code(), **_versions()},
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from jaxtyping import Float, Int16, Shaped
 from melp.corpora import Entry, Options
 from melp.data.build.quality import CLIPPING, EMPTY_REPORT, LIMIT, NOT_UNDERSTOOD, signal_flags
 from melp.data.build.reports import translation_of
+from melp.data.build.windows import REMAINDER, cut, window_id
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from melp.io.wfdb import check_content
@@ -20,27 +21,61 @@ from melp.reports import Translation
 
 @dataclass(frozen=True)
 class Prepared:
-    """A record of the store, or the error of a bad recording."""
+    """A record of the store, or the error of a bad recording, or the reason why it is left out."""
 
     entry: Entry
     signal: Int16[np.ndarray, "12 time"] | None
     row: dict[str, Any]
     error: MelpError | None = None
     translation: Translation | None = None
+    refused: str = ""
 
 
-def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Options) -> Prepared:
-    """Read one recording with `load`, the function of `corpus`; return its error if it is bad."""
+def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Options) -> list[Prepared]:
+    """Read one recording with `load`, the function of `corpus`; return its error if it is bad.
+
+    The first record, or the error, stands for the recording: only it has a `translation`.
+    """
     try:
         ecg = load(entry).ordered()
         check_content(ecg, entry.id)
     except MelpError as error:
-        return Prepared(entry, None, {}, error)
-    meta = ecg.meta
-    if "statements" in meta:
-        translation = Translation(tuple(meta["statements"]), options.language)
+        return [Prepared(entry, None, {}, error)]
+    if "statements" in ecg.meta:
+        translation = Translation(tuple(ecg.meta["statements"]), options.language)
     else:
         translation = translation_of(entry, corpus, options)
+    if options.windows == "first":
+        return [_record(entry, ecg, translation, corpus, options)]
+    return _all_windows(entry, ecg, translation, corpus, options)
+
+
+def _all_windows(
+    entry: Entry, ecg: ECG, translation: Translation, corpus: str, options: Options
+) -> list[Prepared]:
+    """Return a record for each window; a recording of one window keeps its id."""
+    windows, remainder = cut(ecg, options.seconds)
+    alone = len(windows) == 1 and remainder is None
+    records = []
+    for start, part in windows:
+        own = entry if alone else replace(entry, id=window_id(entry.id, start))
+        try:
+            check_content(part, own.id)
+        except MelpError as error:
+            records.append(Prepared(own, None, {}, error))
+            continue
+        record = _record(own, part, translation, corpus, options)
+        row = {**record.row, "recording": entry.id, "start": start}
+        records.append(replace(record, row=row, translation=None))
+    if remainder is not None:
+        own = replace(entry, id=window_id(entry.id, remainder))
+        records.append(Prepared(own, None, {}, refused=REMAINDER))
+    records[0] = replace(records[0], translation=translation)
+    return records
+
+
+def _record(entry: Entry, ecg: ECG, translation: Translation, corpus: str, options: Options) -> Prepared:
+    meta = ecg.meta
     flags = signal_flags(ecg, options.seconds)
     signal, length, clipped = to_microvolt(ecg, options)
     if clipped and CLIPPING not in flags:

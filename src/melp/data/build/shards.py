@@ -2,66 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jaxtyping import Int16
 
 from melp.corpora import Options, get_corpus
 from melp.data.build.plan import relative
 from melp.data.build.prepare import Prepared, prepare
 from melp.data.build.reports import ReportCounts, translation_of
+from melp.data.build.schemas import TEXTS, index_schema
+from melp.data.build.signals import NONE, Signals, unfinished
 from melp.data.build.spool import PRESENT, read_chunk
 from melp.data.build.spool import TEXTS as REPORTS
 from melp.data.store import file_digest, shard_digest
-from melp.ecg import LEADS
 
 RECORDS = 1024
 """Number of recordings of the listing per shard."""
-
-NONE = "none"
-ZSTD = "zstd"
-
-INDEX = pa.schema(
-    [
-        ("id", pa.string()),
-        ("patient", pa.string()),
-        ("corpus", pa.string()),
-        ("fold", pa.int32()),
-        ("labels", pa.list_(pa.string())),
-        ("statements", pa.list_(pa.string())),
-        ("age", pa.float32()),
-        ("sex", pa.string()),
-        ("flags", pa.list_(pa.string())),
-        ("beats", pa.list_(pa.int32())),
-        ("beat_kinds", pa.list_(pa.string())),
-        ("length", pa.int32()),
-        ("shard", pa.int32()),
-        ("row", pa.int32()),
-        ("digest", pa.int64()),
-        ("offset", pa.int64()),
-        ("size", pa.int32()),
-    ]
-)
-TEXTS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("patient", pa.string()),
-        ("fold", pa.int32()),
-        ("statements", pa.list_(pa.string())),
-    ]
-)
-MISSING = pa.schema([("id", pa.string()), ("path", pa.string())])
-DROPPED = pa.schema([("id", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -72,7 +33,8 @@ class Job:
         folder: folder of the unfinished store.
         corpus, raw, options: name, folder and options of the corpus.
         strict: stop at the first bad record.
-        compression: compression of the shards, "none" or "zstd".
+        compression: compression of the shards, "none" or "delta-zstd".
+        columns: further columns of the index, see `Listing.columns`.
     """
 
     folder: Path
@@ -81,6 +43,7 @@ class Job:
     options: Options
     strict: bool = False
     compression: str = NONE
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_shard(job: Job, number: int, advance: Callable[[int], object]) -> None:
@@ -99,25 +62,30 @@ def write_shard(job: Job, number: int, advance: Callable[[int], object]) -> None
     rows: list[dict[str, Any]] = []
     dropped: list[dict[str, str]] = []
     reports = ReportCounts()
-    signals = _Signals(job, number, sum(not entry.refused for entry in entries))
+    samples, count = (
+        round(job.options.rate * job.options.seconds),
+        sum(not entry.refused for entry in entries),
+    )
+    signals = Signals(job.folder / "shards", number, samples, job.compression, count)
     with signals:
         for entry in entries:
             if entry.refused:
                 dropped.append({"id": entry.id, "reason": entry.refused, "detail": ""})
                 advance(1)
                 continue
-            record = prepare(entry, load, job.corpus, job.options)
-            if record.signal is None:
-                dropped.append(_drop(record, job))
-            else:
-                location = {"shard": number, "row": len(rows), **signals.append(record.signal)}
-                rows.append({**record.row, **location})
-            if record.translation is not None:
-                reports.add(record.translation)
+            for record in prepare(entry, load, job.corpus, job.options):
+                if record.signal is None:
+                    dropped.append(_drop(record, job))
+                else:
+                    location = {"shard": number, "row": len(rows), **signals.append(record.signal)}
+                    more = {name: entry.more.get(name) for name in job.columns}
+                    rows.append({**more, **record.row, **location})
+                if record.translation is not None:
+                    reports.add(record.translation)
             advance(1)
         summary = signals.finish(len(rows))
     index = _part(job.folder, number, ".parquet")
-    _write_table(index, pa.Table.from_pylist(rows, INDEX))
+    _write_table(index, pa.Table.from_pylist(rows, index_schema(job.columns)))
     summary |= {"index": file_digest(index), "dropped": dropped, "reports": reports.as_json()}
     write_json(_part(job.folder, number, ".json"), summary)
 
@@ -173,20 +141,15 @@ def texts_counts(folder: Path, number: int) -> Path:
 
 def write_json(file: Path, values: dict[str, Any]) -> None:
     """Write `values` as JSON, atomically."""
-    unfinished = _unfinished(file)
-    unfinished.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    unfinished.replace(file)
+    partial = unfinished(file)
+    partial.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(file)
 
 
 def _write_table(file: Path, table: pa.Table) -> None:
-    unfinished = _unfinished(file)
-    pq.write_table(table, unfinished)
-    unfinished.replace(file)
-
-
-def _unfinished(file: Path) -> Path:
-    # A worker of a killed build may still be writing the same file.
-    return file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    partial = unfinished(file)
+    pq.write_table(table, partial)
+    partial.replace(file)
 
 
 def _part(folder: Path, number: int, ending: str) -> Path:
@@ -194,6 +157,8 @@ def _part(folder: Path, number: int, ending: str) -> Path:
 
 
 def _drop(record: Prepared, job: Job) -> dict[str, str]:
+    if record.refused:
+        return {"id": record.entry.id, "reason": record.refused, "detail": ""}
     assert record.error is not None
     if job.strict:
         raise record.error
@@ -202,75 +167,3 @@ def _drop(record: Prepared, job: Job) -> dict[str, str]:
         "reason": getattr(record.error, "reason", "unreadable"),
         "detail": relative(str(record.error), job.raw),
     }
-
-
-class _Signals:
-    """Writer of the signals of a shard; computes their digest (see `store.shard_digest`)."""
-
-    def __init__(self, job: Job, number: int, expected: int) -> None:
-        ending = ".npy.zst" if job.compression == ZSTD else ".npy"
-        self._file = job.folder / "shards" / f"{number:05d}{ending}"
-        self._samples = round(job.options.rate * job.options.seconds)
-        self._codec = pa.Codec(ZSTD) if job.compression == ZSTD else None
-        self._expected = expected
-
-    def __enter__(self) -> _Signals:
-        self._stream = _unfinished(self._file).open("wb")
-        self._digests = bytearray()
-        self._end = self._stream.write(self._header(self._expected))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-        _unfinished(self._file).unlink(missing_ok=True)
-
-    def append(self, signal: Int16[np.ndarray, "12 time"]) -> dict[str, int]:
-        """Write a record and return its columns of the index."""
-        digest = stored = hashlib.sha256(signal.data).digest()
-        content = signal.data
-        if self._codec is not None:
-            content = self._codec.compress(signal, asbytes=True)
-            stored = hashlib.sha256(content).digest()
-        self._digests += stored
-        self._stream.write(content)
-        offset, size = self._end, memoryview(content).nbytes
-        self._end += size
-        return {"digest": int.from_bytes(digest[:8], "little", signed=True), "offset": offset, "size": size}
-
-    def finish(self, records: int) -> dict[str, Any]:
-        """Complete the header, rename the file, and return the shard's entry of the manifest."""
-        header = self._header(records)
-        if records != self._expected:
-            self._stream.seek(0)
-            self._stream.write(header)
-        self._stream.close()
-        _unfinished(self._file).replace(self._file)
-        return {
-            "file": f"shards/{self._file.name}",
-            "records": records,
-            "bytes": self._end,
-            "sha256": hashlib.sha256(header + self._digests).hexdigest(),
-        }
-
-    def _header(self, records: int) -> bytes:
-        """Return the header of the file; its length does not depend on the number of records."""
-        stream = io.BytesIO()
-        shape = (records, len(LEADS), self._samples)
-        # numpy pads the header so that the first axis can grow.
-        np.lib.format.write_array_header_1_0(stream, {"descr": "<i2", "fortran_order": False, "shape": shape})
-        header = stream.getvalue()
-        return header if self._codec is None else _stored_frame(header)
-
-
-def _stored_frame(content: bytes) -> bytes:
-    """Return a zstd frame (RFC 8878) with up to 255 uncompressed bytes.
-
-    The frame has a fixed length, so the header can be rewritten when the number of records is known. With
-    `pa.Codec` the records would have to be copied behind the compressed header: 10 % more time for a shard.
-
-    The frame is: magic number, descriptor (one segment, its size in one byte), size, header of the only block
-    (type 0: raw), content.
-    """
-    magic, one_segment = bytes.fromhex("28b52ffd"), b"\x20"
-    block = (len(content) << 3 | 1).to_bytes(3, "little")
-    return magic + one_segment + bytes([len(content)]) + block + content

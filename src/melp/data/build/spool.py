@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,7 +25,7 @@ DROPPED = "repeated"
 """Entries that are left out because an earlier one has their id."""
 KINDS = (PRESENT, TEXTS, MISSING, DROPPED)
 
-_FIELDS = tuple(field.name for field in fields(Entry))
+_FIELDS = tuple(each.name for each in fields(Entry))
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Spooled:
         total: number of entries of the listing.
         named: the first of the missing entries, by path or id.
         repeated: number of entries left out because of their id.
+        columns: further columns of the index.
+        notes: lines for the user.
     """
 
     present: int
@@ -49,6 +51,8 @@ class Spooled:
     total: int = 0
     named: tuple[str, ...] = ()
     repeated: int = 0
+    columns: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 _NAMED = 5
@@ -89,7 +93,14 @@ def spool(
                     texts.write(line)
             on_entry()
     counts = (present.count, missing.count, texts.count)
-    spooled = Spooled(*counts, digest.hexdigest(), present.count + missing.count, tuple(named))
+    spooled = Spooled(
+        *counts,
+        digest.hexdigest(),
+        total=present.count + missing.count,
+        named=tuple(named),
+        columns=listing.columns,
+        notes=tuple(listing.notes),
+    )
     repeated = hashes.repeated()
     return _drop_repeats(folder, spooled, chunk, repeated) if folder is not None and repeated else spooled
 
