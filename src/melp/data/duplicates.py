@@ -26,7 +26,7 @@ def without_duplicates(store: Store, rows: Rows, held_out: Rows, others: Rows | 
     order = np.argsort(rows, kind="stable")
     first[order[np.unique(training[order], return_index=True)[1]]] = True
     elsewhere = digests[held_out] if others is None else np.concatenate([digests[held_out], others])
-    return np.asarray(rows[first])
+    return np.asarray(rows[first & ~np.isin(training, elsewhere)])
 
 
 def duplicates_note(left_out: int, option: str) -> str:
