@@ -137,9 +137,11 @@ def test_table_of_recordings(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("data", "info", tmp_path / "store", "--plot", tmp_path / "store.png")
     assert code == 0 and "AFIB" in out and f"{tmp_path / 'store.png'}: plotted" in out
     assert (tmp_path / "store.png").is_file()
-    (tmp_path / "own.csv").write_text("path,age\none,old\n")
+    (tmp_path / "own.csv").write_text("path,fold\none,old\n")
     code, out, err = run(*command[:-1], tmp_path / "other", "--csv", tmp_path / "own.csv")
-    wanted = f"melp: {tmp_path / 'own.csv'}: row 2: column age: 'old' found, wanted a number from 0 to 150"
+    wanted = (
+        f"melp: {tmp_path / 'own.csv'}: row 2: column fold: 'old' found, wanted a whole number from 1 to 10"
+    )
     assert (code, out, err.splitlines()[-1]) == (2, "", wanted)
     assert not list(tmp_path.glob("other*"))
 
