@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from melp.data.build.shards import DROPPED, INDEX, RECORDS, TEXTS
+from melp.data.build.schemas import DROPPED, INDEX, TEXTS
+from melp.data.build.shards import RECORDS
 from melp.data.store import FORMAT
 from melp.ecg import LEADS
 
