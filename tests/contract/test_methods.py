@@ -73,6 +73,8 @@ STILL = {
     # A constant before a batch norm changes nothing, and both methods keep the published biases there.
     "byol": ("projector.3.bias",),
     "barlow_twins": ("projector.6.bias",),
+    # Distances, variances and covariances do not change with a constant.
+    "vicreg": ("projector.6.bias",),
 }
 """Parameters that the loss does not depend on, by method."""
 CASES = [(name, form) for name in list_methods() for form in forms(name)]
