@@ -15,7 +15,7 @@ from melp.errors import MelpError
 from melp.evaluation.embed import require
 from melp.evaluation.zero_shot import embed_prompts, similarities
 from melp.hub import Model
-from melp.io import read, read_file
+from melp.io import print_warnings, read_file
 from melp.io.wfdb import check_content
 from melp.leads import LEADS, available_leads
 
@@ -74,11 +74,14 @@ def read_for(model: Model, path: str | Path) -> ECG:
     Raises:
         MelpError: the recording cannot be used, or lacks a lead of the model.
     """
+    leads = model.preprocessing.leads
     try:
-        read_file(path).select(model.preprocessing.leads)
+        ecg = read_file(path)
+        ecg.select(leads)
     except BadRecordError:
-        return read(path, model.preprocessing.leads)
-    return read(path)
+        ecg = read_file(path, leads)
+    print_warnings(ecg, path)
+    return ecg
 
 
 def doubts(model: Model, ecg: ECG) -> dict[str, str]:

@@ -138,5 +138,6 @@ def write_embeddings(
 ) -> None:
     """Write `embeddings.npy` and, with the same rows, `ids.parquet` (id, patient, fold)."""
     with replacing(folder / "embeddings.npy") as array, replacing(folder / "ids.parquet") as table:
-        np.save(array, vectors)
+        with array.open("wb") as file:  # np.save adds ".npy" to a path
+            np.save(file, vectors)
         records[["id", "patient", "fold"]].reset_index(drop=True).to_parquet(table)

@@ -1,4 +1,4 @@
-"""Files that are complete or absent."""
+"""Result files, which several processes may write to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from melp import atomic
 from melp.locks import locked
 
 __all__ = ["replacing"]
@@ -19,7 +20,5 @@ def replacing(path: Path) -> Iterator[Path]:
     replaced without losing what another process adds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")
-    with locked(path):
+    with locked(path), atomic.replacing(path) as temporary:
         yield temporary
-        temporary.replace(path)

@@ -194,21 +194,18 @@ def _sides(
     for labels, kind in ((training, "train on"), (held_out, "select weights by")):
         if labels.empty:
             raise MelpError(f"{store.path}: no record with a label of {task.name} to {kind}")
-    split, training = _without_held_out(split, training, held_out, store)
-    check_patients(store, training.index.append(held_out.index), split.test)
+    split = _without_held_out(replace(split, training=training), held_out, store)
+    check_patients(store, split.training.index.append(held_out.index), split.test)
     return split, held_out
 
 
-def _without_held_out(
-    split: Split, training: pd.DataFrame, held_out: pd.DataFrame, store: Store
-) -> tuple[Split, pd.DataFrame]:
+def _without_held_out(split: Split, held_out: pd.DataFrame, store: Store) -> Split:
     """Leave out training records that equal a record that selects the weights, and count them."""
     if split.duplicates is None:
-        return replace(split, training=training), training
-    rows = rows_of(store, training.index)
-    kept = training[np.isin(rows, without_duplicates(store, rows, rows_of(store, held_out.index)))]
-    duplicates = split.duplicates + len(training) - len(kept)
-    return replace(split, training=kept, duplicates=duplicates), kept
+        return split
+    rows = rows_of(store, split.training.index)
+    kept = np.isin(rows, without_duplicates(store, rows, rows_of(store, held_out.index)))
+    return replace(split, training=split.training[kept], duplicates=split.duplicates + int((~kept).sum()))
 
 
 def _classifier(model: Model, task: Task, recipe: FineTuneRecipe, scratch: bool) -> Classifier:

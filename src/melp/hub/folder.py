@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from melp import __version__
+from melp.atomic import replacing
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from melp.hub.card import classifier_card, model_card
@@ -134,20 +135,18 @@ def save_classifier(
 
 def write_text(file: Path, text: str) -> None:
     """Write a text file atomically."""
-    partial = file.with_name(file.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(file)
+    with replacing(file) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def write_weights(file: Path, state: Mapping[str, Tensor]) -> None:
     """Write a safetensors file atomically."""
-    partial = file.with_name(file.name + ".partial")
-    try:
-        save_file({name: value.detach().cpu().clone().contiguous() for name, value in state.items()}, partial)
-    except SafetensorError as error:
-        partial.unlink(missing_ok=True)
-        raise MelpError(f"{file}: cannot be written ({error})") from error
-    partial.replace(file)
+    tensors = {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+    with replacing(file) as partial:
+        try:
+            save_file(tensors, partial)
+        except SafetensorError as error:
+            raise MelpError(f"{file}: cannot be written ({error})") from error
 
 
 def read_config(folder: Path) -> dict[str, Any]:

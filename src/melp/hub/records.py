@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Int
 
+from melp.atomic import replacing
 from melp.data.store import Store
 from melp.errors import MelpError
 
@@ -37,9 +38,8 @@ def write_training_records(
     if len(complete) < len(earlier):
         return
     records = pd.concat([*complete, identify_records(store, rows)], ignore_index=True)
-    partial = folder / f".{RECORDS}"
-    records.drop_duplicates(ignore_index=True).to_parquet(partial)
-    partial.replace(folder / RECORDS)
+    with replacing(folder / RECORDS) as partial:
+        records.drop_duplicates(ignore_index=True).to_parquet(partial)
 
 
 def read_training_records(folder: Path) -> pd.DataFrame | None:

@@ -29,9 +29,14 @@ def read(path: str | Path, leads: Sequence[str] | None = None) -> ECG:
         MelpError: the file does not exist, has no known format, lacks a lead, or cannot be used.
     """
     ecg = read_file(path, leads)
+    print_warnings(ecg, path)
+    return ecg
+
+
+def print_warnings(ecg: ECG, path: str | Path) -> None:
+    """Print one line on stderr if something in the file of a recording is doubtful."""
     if warnings := ecg.meta.get("warnings"):
         print(f"melp: {path}: {'; '.join(warnings)}", file=sys.stderr)
-    return ecg
 
 
 def read_file(path: str | Path, leads: Sequence[str] | None = None) -> ECG:

@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from melp.atomic import replacing
 from melp.errors import MelpError
 
 __all__ = ["BLUE", "GREY", "INK", "ORANGE", "plain_axes", "save", "svg"]
@@ -50,10 +51,8 @@ def save(figure: Figure, file: Path) -> None:
     suffix = file.suffix.removeprefix(".").lower()
     if suffix not in formats:
         raise MelpError(f"{file}: suffix {suffix!r} found, wanted one of {', '.join(sorted(formats))}")
-    unfinished = file.with_name(file.name + ".tmp")
-    with _svg_settings():
-        figure.savefig(unfinished, format=suffix, dpi=110)
-    unfinished.replace(file)
+    with replacing(file) as partial, _svg_settings():
+        figure.savefig(partial, format=suffix, dpi=110)
 
 
 def _svg_settings() -> AbstractContextManager[None]:

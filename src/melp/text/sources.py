@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from melp.atomic import replacing
 from melp.data.store import Store
 from melp.errors import MelpError
 
@@ -158,12 +159,10 @@ def write_corpus(stores: Sequence[Store], out: Path) -> int:
         for store in stores
         for name, fold, text in iterate_reports(store)
     )
-    unfinished = out.with_name(out.name + ".tmp")
     out.parent.mkdir(parents=True, exist_ok=True)
     written = 0
-    with pq.ParquetWriter(unfinished, _CORPUS) as writer:
+    with replacing(out) as partial, pq.ParquetWriter(partial, _CORPUS) as writer:
         while part := list(islice(rows, _ROWS)):
             writer.write_table(pa.Table.from_pylist(part, _CORPUS))
             written += len(part)
-    unfinished.replace(out)
     return written
