@@ -112,7 +112,9 @@ def test_unknown_and_long_wordings(model: Model, capsys: pytest.CaptureFixture[s
     ecg = recording(beats(1))
     with pytest.raises(MelpError, match=r"^label: no word of 'xyzzy' is in the vocabulary of .*, wanted"):
         classify(model, ecg, ["atrial fibrillation", "xyzzy"])
-    embed_prompts(model, {"AFIB": ["atrial fibrillation"], "X": ["xyzzy"]})
+    with pytest.raises(MelpError, match=r"^prompt: no word of 'xyzzy' is in the vocabulary of .*, wanted"):
+        embed_prompts(model, {"AFIB": ["atrial fibrillation"], "X": ["xyzzy"]})
+    embed_prompts(model, {"AFIB": ["atrial fibrillation"], "X": ["xyzzy"]}, refuse=False)
     error = capsys.readouterr().err
     assert (
         error.startswith("melp: prompt: no word of 'xyzzy' is in the vocabulary") and error.count("\n") == 1
@@ -127,4 +129,4 @@ def test_unknown_and_long_wordings(model: Model, capsys: pytest.CaptureFixture[s
 
 
 def test_methods_with_a_tokenizer_of_their_own_are_not_checked() -> None:
-    check_wordings(SimpleNamespace(method=SimpleNamespace()), ["xyzzy"], "label")
+    check_wordings(SimpleNamespace(method=SimpleNamespace()), ["xyzzy"], "label", refuse=True)

@@ -15,6 +15,8 @@ from melp.errors import MelpError
 from melp.evaluation.zero_shot import embed_prompts, read_prompts, similarities, zero_shot
 from melp.hub import Model
 from melp.tasks import get_task
+from melp.text.tokenizer import ReportEncoder, train_tokenizer
+from small_judging import HashingMethod, small_model
 
 
 def test_similarities_equal_a_slow_version() -> None:
@@ -60,6 +62,19 @@ def test_zero_shot_auroc_is_that_of_cosines_by_scikit_learn(model: Model, store:
     assert area > 0.95
     assert "PACE" in result.auroc.left_out and "AFIB" not in result.auroc.left_out
     assert result.cell.folds == "9,10" and result.cell.fraction == 0 and result.cell.method == "hashing"
+
+
+def test_unknown_prompts_of_a_user_are_refused_and_those_of_a_task_named(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    method = HashingMethod()
+    method.reports = ReportEncoder(train_tokenizer(["sinus rhythm", "fibrillation"], 200), max_length=8)
+    model, task = small_model(method), get_task("ptbxl-rhythm")
+    zero_shot(model, store, [task])
+    assert "prompt: no word of 'pacemaker ecg' is in the vocabulary" in capsys.readouterr().err
+    prompts = dict(task.prompts) | {"SARRH": ["xyzzy"]}
+    with pytest.raises(MelpError, match=r"^prompt: no word of "):
+        zero_shot(model, store, [task], prompts={task.name: prompts})
 
 
 def test_zero_shot_evaluates_the_test_fold_by_default(model: Model, store: Store) -> None:

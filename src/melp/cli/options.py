@@ -22,7 +22,10 @@ PROTOCOL = typer.Option(
     "corrected", help="corrected, or paper: as published, including its defects; needs --published-splits."
 )
 PUBLISHED = typer.Option(
-    None, "--published-splits", help="Folder that contains the label files published by MERL and MELP."
+    None,
+    "--published-splits",
+    help="Folder with the label files that MERL and MELP publish and, for zero-shot, their prompts "
+    "(CKEPE_prompt.json).",
 )
 EXCLUDE_DUPLICATES = typer.Option(
     True,

@@ -57,7 +57,7 @@ def paper_zero_shot(
         given = (prompts or {}).get(task.name)
         chosen, notes = (given, []) if given else _prompts(task, published, folder)
         wordings = {name: [chosen[name][0]] for name in task.classes}
-        scores = prompt_scores(model, ecg, wordings)
+        scores = prompt_scores(model, ecg, wordings, refuse=given is not None)
         options = {"prompts": wordings}
         evaluations.append(
             evaluate_as_published(model, store, task, split, scores, split.test, notes=notes, options=options)

@@ -14,19 +14,18 @@ from melp.text.tokenizer import SPECIAL_TOKENS
 __all__ = ["check_wordings", "knows_a_word"]
 
 
-def check_wordings(model: Model, wordings: Sequence[str], what: str) -> None:
+def check_wordings(model: Model, wordings: Sequence[str], what: str, refuse: bool) -> None:
     """Check wordings before they are embedded; one line on stderr names each that is cut or unknown.
-
-    An unknown label is an error. An unknown prompt is not: a task has many, and a model that was trained on
-    few reports does not know all of them.
 
     Args:
         model: a loaded model folder of a method with text.
         wordings: labels or prompts.
         what: "label" or "prompt", for messages.
+        refuse: refuse unknown wordings. Those of a benchmark are not refused: it has many, and a model that
+            was trained on few reports does not know all of them.
 
     Raises:
-        MelpError: no word of a label is in the vocabulary of the tokenizer: its score would mean nothing.
+        MelpError: no word of a wording is in the vocabulary of the tokenizer: its score would mean nothing.
     """
     reports = getattr(model.method, "reports", None)
     if reports is None:  # a method of another package, with a tokenizer of its own
@@ -34,7 +33,7 @@ def check_wordings(model: Model, wordings: Sequence[str], what: str) -> None:
     for text in wordings:
         if not knows_a_word(reports.tokenizer, text):
             found = f"no word of {_short(text)} is in the vocabulary of {model.folder}"
-            if what == "label":
+            if refuse:
                 raise MelpError(f"{what}: {found}, wanted words of its training reports")
             print(f"melp: {what}: {found}, so its score means nothing", file=sys.stderr)
         pieces, room = reports.length(text), reports.room

@@ -46,17 +46,17 @@ def _unit(vectors: Float[np.ndarray, "*count dimension"]) -> Float[np.ndarray, "
 
 
 def embed_prompts(
-    model: Model, prompts: Prompts, what: str = "prompt"
+    model: Model, prompts: Prompts, what: str = "prompt", *, refuse: bool = True
 ) -> dict[str, Float[np.ndarray, "prompt dimension"]]:
-    """Return the embeddings of the prompts of each class; messages call them `what`.
+    """Return the embeddings of the prompts of each class; `what` and `refuse` as in `check_wordings`.
 
     Raises:
-        MelpError: the method has no text tower.
+        MelpError: the method has no text tower, or a prompt is refused.
     """
     require(model, "embed_text")
     # Each wording is embedded once; classes may share one.
     wordings = list(dict.fromkeys(text for texts in prompts.values() for text in texts))
-    check_wordings(model, wordings, what)
+    check_wordings(model, wordings, what, refuse)
     with torch.inference_mode():
         vectors = model.method.embed_text(wordings).float().cpu().numpy()
     row = {text: number for number, text in enumerate(wordings)}
@@ -90,8 +90,10 @@ def zero_shot(
     ecg = text_embeddings(model, store, union([split.test for split in splits]))
     evaluations = []
     for task, split in zip(tasks, splits, strict=True):
-        wordings = dict((prompts or {}).get(task.name) or task.prompts)
-        scores = prompt_scores(model, ecg.loc[split.test], {name: wordings[name] for name in task.classes})
+        given = (prompts or {}).get(task.name)
+        wordings = dict(given or task.prompts)
+        by_class = {name: wordings[name] for name in task.classes}
+        scores = prompt_scores(model, ecg.loc[split.test], by_class, refuse=given is not None)
         options = {"prompts": wordings}
         evaluations.append(
             evaluate_split(model, store, task, split, scores, min_positives=min_positives, options=options)
@@ -99,9 +101,13 @@ def zero_shot(
     return evaluations
 
 
-def prompt_scores(model: Model, ecg: pd.DataFrame, prompts: Prompts) -> pd.DataFrame:
-    """Return the similarity of embedded records with the prompts of each class: a row per record."""
-    return pd.DataFrame(similarities(ecg.to_numpy(), embed_prompts(model, prompts)), index=ecg.index)
+def prompt_scores(model: Model, ecg: pd.DataFrame, prompts: Prompts, *, refuse: bool) -> pd.DataFrame:
+    """Return the similarity of embedded records with the prompts of each class: a row per record.
+
+    `refuse` is that of `embed_prompts`.
+    """
+    texts = embed_prompts(model, prompts, refuse=refuse)
+    return pd.DataFrame(similarities(ecg.to_numpy(), texts), index=ecg.index)
 
 
 def text_embeddings(model: Model, store: Store, ids: pd.Index, keep: float | None = None) -> pd.DataFrame:
