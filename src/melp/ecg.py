@@ -79,9 +79,15 @@ class ECG:
         rate: float,
         leads: tuple[str, ...] = LEADS,
         meta: Mapping[str, Any] = MappingProxyType({}),
+        limits: Int16[np.ndarray, "2 lead"] | None = None,
     ) -> ECG:
-        """Create an ECG from whole microvolts within +-32767; `signal` is computed on first access."""
+        """Create an ECG from whole microvolts within +-32767; `signal` is computed on first access.
+
+        `limits` are minimum and maximum of each lead, if they are known.
+        """
         ecg = object.__new__(cls)
+        if limits is not None:
+            vars(ecg)["limits"] = limits
         microvolt.setflags(write=False)
         object.__setattr__(ecg, "microvolt", microvolt)
         ecg._set_fields(microvolt.shape, rate, leads, meta)
@@ -148,7 +154,7 @@ class ECG:
         Raises:
             BadRecordError: see `select`.
         """
-        return self.select(LEADS)
+        return self if self.leads == LEADS else self.select(LEADS)
 
     def select(self, leads: Sequence[str]) -> ECG:
         """Return the recording with some of the standard leads, in standard order.

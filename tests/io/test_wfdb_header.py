@@ -176,7 +176,7 @@ def test_segments() -> None:
             "rec 1\nf 16 1(1.5)/mV",
             "signal line 'f 16 1(1.5)/mV', wanted file, format, gain(baseline)/unit ...",
         ),
-        ("rec 1\nf 16x0", "0 samples a frame in signal line 'f 16x0', wanted 1 or more"),
+        ("rec 1\nf 16x0", "0 samples a frame in '16x0' of signal file 'f', wanted 1 or more"),
         ("rec 1\nf 16 1e999/mV", "gain 1e999/mV, wanted a finite number"),
         ("rec 1\npasswd/.. 16", "signal file 'passwd/..', wanted a name"),
         ("rec 1\n/etc/ 16", "signal file '/etc/', wanted a name"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,11 +54,11 @@ def check_content(ecg: ECG, source: str) -> ECG:
     """
     if not ecg.seconds:
         raise BadRecordError(f"{source}: no samples", "no samples")
-    if not np.isfinite(ecg.extent).all():
+    if ecg.microvolt is None and not np.isfinite(ecg.extent).all():
         bad = ~np.isfinite(ecg.signal)
         leads = ", ".join(lead for lead, row in zip(ecg.leads, bad, strict=True) if row.any())
         raise BadRecordError(f"{source}: {bad.sum()} samples are NaN or infinite (lead {leads})", "NaN")
-    if not ecg.extent.any():
+    if not (ecg.extent if ecg.microvolt is None else ecg.limits).any():
         raise BadRecordError(f"{source}: all samples are zero", "all zero")
     return ecg
 
@@ -85,46 +86,74 @@ class _Part(NamedTuple):
     header: Header
     frames: int | None = None
 
-    def leads(self) -> list[str | None]:
-        """Return the standard name of each channel; None for a channel that is not one of the twelve."""
-        return [normalise_lead_name(signal.name) for signal in self.header.signals]
+
+class _Choice(NamedTuple):
+    """Which leads of a record are read.
+
+    Attributes:
+        leads: the leads of the ECG.
+        read: those to read from the files; others follow from these.
+        rows: the channel of each of `read`, for each segment.
+        missing: leads that are wanted and absent.
+        repeated: leads to read that come twice in a segment.
+    """
+
+    leads: tuple[str, ...]
+    read: tuple[str, ...]
+    rows: tuple[tuple[int, ...], ...]
+    missing: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+
+
+_Names = tuple[tuple[str | None, ...], ...]
+"""The standard name of each channel of each segment; None for a channel that is not one of the twelve."""
+
+
+# Cached because the records of a corpus have few distinct lists of leads.
+@lru_cache(64)
+def _standard_names(names: tuple[str, ...]) -> tuple[str | None, ...]:
+    return tuple(normalise_lead_name(name) for name in names)
+
+
+@lru_cache(64)
+def _choose(names: _Names, wanted: tuple[str, ...] | None) -> _Choice:
+    own = tuple(lead for lead in LEADS if all(lead in each for each in names))
+    available = available_leads(own)
+    leads = available if wanted is None else standard_leads(wanted)
+    missing = tuple(lead for lead in leads if lead not in available)
+    if missing:
+        return _Choice(leads, (), (), missing)
+    sources = ("I", "II") if any(lead not in own for lead in leads) else ()
+    read = tuple(lead for lead in own if lead in leads or lead in sources)
+    rows = tuple(tuple(each.index(lead) for lead in read) for each in names)
+    repeated = tuple(lead for lead in read if any(each.count(lead) > 1 for each in names))
+    return _Choice(leads, read, rows, repeated=repeated)
 
 
 def _read_record(path: Path, wanted: Sequence[str] | None) -> ECG:
     header = read_header(path)
     parts = _segments(path, header) if header.segments else [_Part(path, header)]
-    names = [part.leads() for part in parts]
-    own = [lead for lead in LEADS if all(lead in each for each in names)]
-    leads = available_leads(own) if wanted is None else standard_leads(wanted)
-    needed = _needed(parts[0], leads, own)
-    _check_once(path, names, needed)
-    blocks = [
-        read_channels(part.path, part.header, [each.index(lead) for lead in needed])
-        for part, each in zip(parts, names, strict=True)
-    ]
+    names = tuple(_standard_names(tuple(signal.name for signal in part.header.signals)) for part in parts)
+    choice = _choose(names, None if wanted is None else tuple(wanted))
+    _check(path, parts[0].header, choice)
+    pairs = zip(parts, choice.rows, strict=True)
+    blocks = [read_channels(part.path, part.header, rows) for part, rows in pairs]
     frame = _samples_per_frame(path, blocks)
-    meta = {"path": str(path), "comments": header.comments, **_findings(header, parts, blocks, names, needed)}
-    ecg = _to_ecg(path, header, parts, blocks, frame, needed, meta)
-    return ecg if needed == leads else ecg.select(leads)
+    findings = _findings(header, parts, blocks, names, choice.read)
+    meta = {"path": str(path), "comments": header.comments, **findings}
+    ecg = _to_ecg(path, header, parts, blocks, frame, choice.read, meta)
+    return ecg if choice.read == choice.leads else ecg.select(choice.leads)
 
 
-def _needed(part: _Part, leads: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
-    """Return the leads to read: those of `leads` in the record, and I and II if others follow from them."""
-    available = available_leads(own)
-    missing = [lead for lead in leads if lead not in available]
-    if missing or not leads:
-        found = ", ".join(signal.name or "without name" for signal in part.header.signals) or "none"
+def _check(path: Path, header: Header, choice: _Choice) -> None:
+    """Raise an error if leads are missing or repeated."""
+    if choice.missing or not choice.leads:
+        found = ", ".join(signal.name or "without name" for signal in header.signals) or "none"
         found = found if len(found) <= 200 else f"{found[:200]}..."
-        lead = f"no lead {', '.join(missing)}" if missing else "none of the twelve leads"
-        raise BadRecordError(f"{part.path}: {lead}; found {found}", "missing lead")
-    sources = ("I", "II") if any(lead not in own for lead in leads) else ()
-    return tuple(lead for lead in own if lead in leads or lead in sources)
-
-
-def _check_once(path: Path, names: Sequence[Sequence[str | None]], needed: Sequence[str]) -> None:
-    twice = [lead for lead in needed if any(each.count(lead) > 1 for each in names)]
-    if twice:
-        raise BadRecordError(f"{path}: lead {', '.join(twice)} comes twice", "repeated lead")
+        lead = f"no lead {', '.join(choice.missing)}" if choice.missing else "none of the twelve leads"
+        raise BadRecordError(f"{path}: {lead}; found {found}", "missing lead")
+    if choice.repeated:
+        raise BadRecordError(f"{path}: lead {', '.join(choice.repeated)} comes twice", "repeated lead")
 
 
 def _samples_per_frame(path: Path, blocks: Sequence[Channels]) -> int:
@@ -179,7 +208,8 @@ def _to_ecg(
     if not header.segments:
         microvolt = blocks[0].microvolt()
         if microvolt is not None:
-            return ECG.of_microvolt(microvolt, rate, leads, meta)
+            samples, limits = microvolt
+            return ECG.of_microvolt(samples, rate, leads, meta, limits)
         signal = blocks[0].millivolt()
     else:
         pairs = zip(parts, blocks, strict=True)
@@ -206,7 +236,7 @@ def _findings(
     header: Header,
     parts: Sequence[_Part],
     blocks: Sequence[Channels],
-    names: Sequence[Sequence[str | None]],
+    names: _Names,
     leads: Sequence[str],
 ) -> dict[str, Any]:
     """Return the entries of `meta` that say what was left out and what is doubtful."""
@@ -236,7 +266,7 @@ def _left_out(
     header: Header,
     parts: Sequence[_Part],
     blocks: Sequence[Channels],
-    names: Sequence[Sequence[str | None]],
+    names: _Names,
 ) -> tuple[str, ...]:
     """Say which lines, samples and leads of the files are not read."""
     warnings = []

@@ -131,12 +131,12 @@ def parse_header(content: bytes, source: str) -> Header:
         BadRecordError: a line does not conform to the format; the message begins with `source`.
     """
     try:
-        return _parse(content, Path(source).stem)
+        return _parse(content, source)
     except ValueError as error:
         raise BadRecordError(f"{source}: not a readable WFDB record ({error})", "unreadable") from None
 
 
-def _parse(content: bytes, stem: str) -> Header:
+def _parse(content: bytes, source: str) -> Header:
     lines, comments = _lines(content)
     if not lines:
         raise ValueError("no record line")
@@ -145,25 +145,26 @@ def _parse(content: bytes, stem: str) -> Header:
         raise ValueError(f"record line {_short(lines[0])}, wanted a name and the number of signals")
     name, signals, rate, samples = match.groups()
     common = (_rate(rate), _samples(samples))
-    segments = _number_of_segments(name, stem)
+    segments = _number_of_segments(name, source) if "/" in name else None
     count = int(signals) if segments is None else segments
     following, further = lines[1 : 1 + count], max(0, len(lines) - 1 - count)
     kind = "signal" if segments is None else "segment"
     if len(following) < count or segments == 0:
         raise ValueError(f"{len(following)} {kind} lines, the record line says {count}")
-    following = [_printable(line) for line in following]
+    if not _is_printable(" ".join(following)):
+        following = [_printable(line) for line in following]  # the first of them raises
     if segments is not None:
         return Header(*common, (), tuple(map(_segment, following)), comments, further)
     return Header(*common, tuple(map(_signal, following)), (), comments, further)
 
 
-def _number_of_segments(name: str, stem: str) -> int | None:
+def _number_of_segments(name: str, source: str) -> int | None:
     """Return the number after the slash of a record's name; None for a record of one segment.
 
     In `folder/00001` the last part is the record's name, not a number of segments, if the header's file
-    `stem` is called so.
+    `source` is called so.
     """
-    match = _SEGMENTS.fullmatch(name)
+    match, stem = _SEGMENTS.fullmatch(name), Path(source).stem
     if match is None or (match[2] == stem and _last_part(match[1]) != stem):
         return None
     return int(match[2])
@@ -201,8 +202,12 @@ def _lines(content: bytes) -> tuple[list[str], tuple[str, ...]]:
     return lines, tuple(comments)
 
 
+def _is_printable(text: str) -> bool:
+    return text.replace("\t", " ").isprintable()
+
+
 def _printable(line: str) -> str:
-    if not line.replace("\t", " ").isprintable():
+    if not _is_printable(line):
         raise ValueError(f"control characters in line {_short(line)}")
     return line
 
@@ -229,49 +234,40 @@ def _samples(text: str | None) -> int | None:
 
 def _signal(line: str) -> Signal:
     match = _SIGNAL.fullmatch(line)
-    if match is None:
-        raise _malformed(line)
-    file, layout, scale, numbers, name = match.groups()
-    file = _file_name(file, "signal file")
-    stored, scaled = _stored(layout), _scaled(scale or "0")
-    if stored is None or scaled is None:
-        raise _malformed(line)
-    if not stored[1]:
-        raise ValueError(f"0 samples a frame in signal line {_short(line)}, wanted 1 or more")
-    gain, baseline, unit = scaled
+    stored = match and _stored(*match.group(1, 2, 3))
+    if match is None or stored is None:
+        raise ValueError(f"signal line {_short(line)}, wanted file, format, gain(baseline)/unit ...")
+    numbers, name = match.group(4, 5)
+    # Resolution, the ADC's zero, first sample, checksum, size of a block.
+    fields = numbers.split() if numbers else []
+    zero = int(fields[1]) if len(fields) > 1 else 0
+    initial = int(fields[2]) if len(fields) > 2 else zero
+    checksum = int(fields[3]) & 0xFFFF if len(fields) > 3 else None
+    file, form, frame, skew, offset, gain, baseline, unit = stored
+    baseline = zero if baseline is None else baseline
+    return Signal(file, form, frame, skew, offset, gain, baseline, unit, name or "", initial, checksum)
+
+
+# Cached because the lines of a header differ in little, and the headers of a corpus as well.
+@lru_cache(1024)
+def _stored(
+    file: str, layout: str, scale: str | None
+) -> tuple[str, str, int, int, int, float, int | None, str] | None:
+    """Parse the name of the file, format, samples in a frame, skew, offset, gain, baseline and unit."""
+    name = _file_name(file, "signal file")
+    form, scaled = _FORMAT.fullmatch(layout), _GAIN.fullmatch(scale or "0")
+    if form is None or scaled is None:
+        return None
+    frame, gain = int(form[2] or 1), float(scaled[1])
+    if not frame:
+        raise ValueError(
+            f"0 samples a frame in {_short(layout)} of signal file {_short(file)}, wanted 1 or more"
+        )
     if not math.isfinite(gain):
         raise ValueError(f"gain {scale}, wanted a finite number")
-    fields = numbers.split() if numbers else []
-    zero = int(fields[1]) if len(fields) > 1 else 0  # of the ADC
-    return Signal(
-        file,
-        *stored,
-        gain or _DEFAULT_GAIN,
-        zero if baseline is None else baseline,
-        unit or _DEFAULT_UNIT,
-        name or "",
-        int(fields[2]) if len(fields) > 2 else zero,
-        int(fields[3]) & 0xFFFF if len(fields) > 3 else None,
-    )
-
-
-def _malformed(line: str) -> ValueError:
-    return ValueError(f"signal line {_short(line)}, wanted file, format, gain(baseline)/unit ...")
-
-
-# Cached because the millions of lines of a corpus have few distinct values.
-@lru_cache(1024)
-def _stored(text: str) -> tuple[str, int, int, int] | None:
-    """Parse format, samples in a frame, skew and offset."""
-    match = _FORMAT.fullmatch(text)
-    return match and (match[1], int(match[2] or 1), int(match[3] or 0), int(match[4] or 0))
-
-
-@lru_cache(1024)
-def _scaled(text: str) -> tuple[float, int | None, str] | None:
-    """Parse gain, baseline and unit."""
-    match = _GAIN.fullmatch(text)
-    return match and (float(match[1]), int(match[2]) if match[2] else None, match[3] or "")
+    storage = (name, form[1], frame, int(form[3] or 0), int(form[4] or 0))
+    baseline = int(scaled[2]) if scaled[2] else None
+    return (*storage, gain or _DEFAULT_GAIN, baseline, scaled[3] or _DEFAULT_UNIT)
 
 
 def _segment(line: str) -> Segment:

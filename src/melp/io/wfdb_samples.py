@@ -75,8 +75,11 @@ class Channels(NamedTuple):
             if signal.checksum not in (None, total & 0xFFFF)
         ]
 
-    def microvolt(self) -> Int16[np.ndarray, "channel time"] | None:
-        """Return the samples in microvolts; None if they are not whole or do not fit into int16."""
+    def microvolt(self) -> tuple[Int16[np.ndarray, "channel time"], Int16[np.ndarray, "2 channel"]] | None:
+        """Return the samples in microvolts, and minimum and maximum of each channel.
+
+        None if they are not whole or do not fit into int16.
+        """
         if (
             self.samples.dtype != np.int16
             or set(self.factors) != {1}
@@ -87,10 +90,14 @@ class Channels(NamedTuple):
         if not all(gain in _WHOLE_GAINS for gain in gains):
             return None
         limit = 32767 * min(gains) / 1000
-        if self.samples.min() < -limit or self.samples.max() > limit:
+        extremes = np.empty((2, len(self.samples)), dtype=np.int16)
+        self.samples.min(axis=1, out=extremes[0])
+        self.samples.max(axis=1, out=extremes[1])
+        if extremes.min() < -limit or extremes.max() > limit:
             return None
         steps = [round(1000 / signal.gain) for signal in self.signals]
-        return self.samples * np.array(steps, dtype=np.int16)[:, None]
+        factors = np.array(steps, dtype=np.int16)
+        return self.samples * factors[:, None], extremes * factors
 
     def millivolt(self) -> Float[np.ndarray, "channel time"]:
         """Return the samples in mV as float32, invalid ones as NaN."""
@@ -132,7 +139,8 @@ def read_channels(path: Path, header: Header, channels: Sequence[int]) -> Channe
             unknown, or the channels differ in the number of samples in a frame.
     """
     signals = [header.signals[channel] for channel in channels]
-    factors = [_factor(path, signal.unit) for signal in signals]
+    factor = {unit: _factor(path, unit) for unit in dict.fromkeys(signal.unit for signal in signals)}
+    factors = [factor[signal.unit] for signal in signals]
     frames = sorted({signal.frame for signal in signals})
     if len(frames) > 1:
         found = " and ".join(map(str, frames))
@@ -185,12 +193,14 @@ class _SignalFile(NamedTuple):
         first: the first of its channels.
         signals: the specification of each channel.
         samples: number of complete frames.
+        skew: the largest delay of a channel, in frames.
     """
 
     path: Path
     first: int
     signals: Sequence[Signal]
     samples: int
+    skew: int
 
     @property
     def compressed(self) -> bool:
@@ -199,21 +209,19 @@ class _SignalFile(NamedTuple):
 
     def left_out(self, samples: int) -> int:
         """Return how many frames are not read if the record has `samples`."""
-        skew = max(signal.skew for signal in self.signals)
-        return 0 if self.compressed else max(0, self.samples - samples - skew)
+        return 0 if self.compressed else max(0, self.samples - samples - self.skew)
 
     def read(self, samples: int) -> Integer[np.ndarray, "channel time"] | list[Integer[np.ndarray, " time"]]:
         """Read the first `samples` frames of each channel; channels may differ in samples a frame."""
-        if self.signals[0].format != "16" or any(signal.skew for signal in self.signals):
+        if self.signals[0].format != "16" or self.skew:
             return _decode_with_wfdb(self, samples)
         frames = [signal.frame for signal in self.signals]
+        width = sum(frames)
         with self.path.open("rb", buffering=0) as file:
             if offset := self.signals[0].offset:
                 file.seek(offset)
-            block = np.frombuffer(file.read(2 * samples * sum(frames)), dtype="<i2").reshape(
-                samples, sum(frames)
-            )
-        if sum(frames) == len(frames):
+            block = np.frombuffer(file.read(2 * samples * width), dtype="<i2").reshape(samples, width)
+        if width == len(frames):
             return block.T
         return [part.reshape(-1) for part in np.split(block, np.cumsum(frames)[:-1], axis=1)]
 
@@ -244,7 +252,7 @@ def _find_file(path: Path, header: Header, name: str) -> _SignalFile:
         raise BadRecordError(f"{path}: a skew of {skew} samples in a file of {samples}", "unreadable")
     if file.suffix == ".mat" and is_matlab5(file):
         raise BadRecordError(f"{file}: a MATLAB 5 file, not the samples of {path.name}", "unreadable")
-    return _SignalFile(file, channels[0], signals, samples)
+    return _SignalFile(file, channels[0], signals, samples, skew)
 
 
 def _size(file: Path) -> int | None:
