@@ -181,6 +181,12 @@ def test_meaningless_fragment_is_dropped() -> None:
         ("v2 + v3", "v2 v3"),
         ("v3,ii", "ii v3"),
         ("v 1 bis v4", "v1 v2 v3 v4"),
+        ("iiiavf", "iii avf"),
+        ("iavr,avlf", "i avr avl avf"),
+        ("l,ll,v5/6", "i ii v5 v6"),
+        ("l,f", "avl avf"),
+        ("ii,lll", "ii iii"),
+        ("ii, l f", "ii avl avf"),
     ],
 )
 def test_lists_of_leads(listed: str, expected: str) -> None:

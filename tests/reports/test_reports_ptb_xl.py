@@ -25,14 +25,14 @@ def test_share_of_translated_words(database: pd.DataFrame) -> None:
         counts[report_language(report)][0] += translated
         counts[report_language(report)][1] += words
     assert counts["en"] == [0, 0]
-    assert counts["de"][0] / counts["de"][1] >= 0.98
-    assert counts["sv"][0] / counts["sv"][1] >= 0.98
+    assert counts["de"][0] / counts["de"][1] >= 0.998
+    assert counts["sv"][0] / counts["sv"][1] >= 0.998
 
 
 @pytest.mark.data
 def test_wording_is_controlled(database: pd.DataFrame) -> None:
     translations = [translate(report) for report in database["report"].unique()]
-    assert sum(not translation.understood for translation in translations) <= 50
+    assert sum(not translation.understood for translation in translations) <= 12
     statements = {text for each in translations if each.understood for text in each.statements}
     words = {word.strip(",") for text in statements for word in text.split()}
     assert not words & {"lvh", "rbbb", "lbbb", "lahb", "ves", "sves", "infarct", "ischaemia", "ekg"}
@@ -44,7 +44,7 @@ def test_wording_is_controlled(database: pd.DataFrame) -> None:
 def test_facts_of_reference_translations_are_kept(database: pd.DataFrame, recordings: Path) -> None:
     pairs = read_pairs(database, recordings / "text" / "ptbxl_reports_english_500.csv")
     assert len(pairs) > 490
-    assert sum(not pair.lost for pair in pairs) / len(pairs) >= 0.95
+    assert sum(not pair.lost for pair in pairs) / len(pairs) >= 0.979
     for kind, (seen, total) in detected(pairs).items():
         assert seen / total > 0.9, kind
 

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from contextlib import suppress
 
 TRUNCATED_LENGTHS = range(250, 256)
 """PTB-XL has its reports cut at 255 characters: a text of these lengths may end within a word."""
 
-_UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "å": "aa", "á": "s", "é": "e", "\x8a": "", "\x8c": ""}
+_UMLAUTS = {
+    "ä": "ae",
+    "ö": "oe",
+    "ü": "ue",
+    "ß": "ss",
+    "å": "aa",
+    "á": "ss",
+    "é": "e",
+    "\x8a": "",
+    "\x8c": "",
+}
+# Code page 850, read as Latin-1.
+_UMLAUTS |= {"\x84": "ae", "\x8e": "ae", "\x94": "oe", "\x99": "oe", "\x81": "ue", "\x9a": "ue"}
+# The Swedish seven-bit code, which a brace within a word shows: "l{ngd", "f|rm}k".
+_SEVEN_BIT = str.maketrans({"{": "ä", "[": "ä", "|": "ö", "\\": "ö", "}": "å", "]": "å"})
+_IS_SEVEN_BIT = re.compile(r"[^\W\d_][{}][^\W\d_]")
+_SAME_SIGN = str.maketrans(dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys("‘’´`", "'") | {"\xad": None})
 _UMLAUT = re.compile("|".join(_UMLAUTS))
 _EDIT = re.compile(r"\s*\bedit\s*:.*", re.DOTALL | re.IGNORECASE)
 _SIGNED = re.compile(r"(\s|^)4\.4\d?\s{2,}.*$", re.DOTALL)
@@ -24,9 +42,19 @@ def remove_edit_remarks(report: str) -> str:
     return _EDIT.sub("", report)
 
 
+def unify(text: str) -> str:
+    """Return the text with one code for each sign, as in NFKC; UTF-8 that was read as Latin-1 is restored."""
+    if "Ã" in text or "Â" in text:
+        with suppress(UnicodeError):
+            text = text.encode("cp1252").decode("utf-8")
+    if _IS_SEVEN_BIT.search(text):
+        text = text.translate(_SEVEN_BIT)
+    return unicodedata.normalize("NFKC", text.translate(_SAME_SIGN))
+
+
 def normalise(text: str) -> str:
     """Convert to lower case, write umlauts as two letters, and restore a 'ü' that was lost as '#'."""
-    text = _UMLAUT.sub(lambda match: _UMLAUTS[match.group()], text.lower())
+    text = _UMLAUT.sub(lambda match: _UMLAUTS[match.group()], unify(text).lower())
     return _LOST_UMLAUT.sub("ue", text)
 
 

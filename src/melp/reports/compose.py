@@ -35,12 +35,18 @@ class StatementComposer(Composition):
     def compose(self) -> list[str]:
         """Return the statements in the order of the report."""
         for at, term in enumerate(self.terms):
+            self._end_parenthesis(at, term)
             getattr(self, "_visit_" + term.kind)(at, term)
         if self.truncated and self._lacks_hedge():
             self.current = Statement()
         self._close()
         self._end_heading()
         return self.statements
+
+    def _end_parenthesis(self, at: int, term: Term) -> None:
+        """Forget the adjectives of an unknown word that ends a parenthesis: "(possibly UNKNOWN)"."""
+        if ")" in term.separator and at and not self.terms[at - 1].known and not self.current.has_finding:
+            self.current = Statement()
 
     # -- findings --------------------------------------------------------------------------------------
 
@@ -102,7 +108,7 @@ class StatementComposer(Composition):
     def _visit_shape(self, at: int, term: Term) -> None:
         """The shape of a wave ("inversion"): of the current wave, else of the last one, else of T."""
         current = self.current
-        before_finding = self._next_kind(at, ("degree", "shape", "join")) in _FINDINGS
+        before_finding = self._next_kind(at, ("degree", "shape", "join", "noise")) in _FINDINGS
         if current.wave and not (current.shapes and (before_finding or current.places)):
             current.shapes.append(term.english)
         elif before_finding:
@@ -123,9 +129,14 @@ class StatementComposer(Composition):
         if not self.current.has_finding and self.last_wave:
             self.current.wave = self.last_wave
         if self.current.has_finding:
-            self.current.places.append(term.english)
+            excepted = bool(self.current.places) and at and self.terms[at - 1].kind == "except"
+            before = f"{self.current.places.pop()} except " if excepted else ""
+            self.current.places.append(before + term.english)
 
     _visit_place = _visit_leads
+
+    def _visit_except(self, at: int, term: Term) -> None:
+        """Before leads that the finding is not in; see `_visit_leads`."""
 
     def _visit_region(self, at: int, term: Term) -> None:
         """ "leads" after adjectives of territory, which become part of the place: "anterior leads"."""
@@ -196,7 +207,10 @@ class StatementComposer(Composition):
         )
         ends = at + 1 < len(self.terms) and any(mark in self.terms[at + 1].separator for mark in ".;,")
         before_finding = not (hedge_follows or ends) and self._next_kind(at) in {"head", "lesion"}
-        if term.inflected or (probable and (before_finding or self._is_normal(at + 1))):
+        # A finding other than a lesion is in the list of the machine without its certainty.
+        starts_lesion = term.english == "definite" and self._next_kind(at, _MODIFIERS) == "lesion"
+        starts_lesion = starts_lesion and not hedge_follows
+        if term.inflected or starts_lesion or (probable and (before_finding or self._is_normal(at + 1))):
             self._close_if_complete()
         if term.english == "cannot be ruled out":
             self.current.tail.append(term.english)
@@ -242,7 +256,8 @@ class StatementComposer(Composition):
             self.current.details.append(term.english.replace(",", "."))
 
     def _visit_over(self, at: int, term: Term) -> None:
-        if self.current.has_finding and self._next_kind(at) == "number":
+        measured = [following.kind for following in self.terms[at + 1 : at + 3]] == ["number", "unit"]
+        if self.current.has_finding and measured:
             self.current.details.append(term.english)
 
     def _visit_unit(self, at: int, term: Term) -> None:
@@ -250,7 +265,7 @@ class StatementComposer(Composition):
             self.current.details.append(term.english)
 
     def _visit_word(self, at: int, term: Term) -> None:
-        if self.current.has_finding:
+        if self.current.has_finding and (term.known or len(term.english) > 1):
             self.current.details.append(term.english)
         elif term.known:
             self._modify(term)

@@ -12,11 +12,17 @@ from melp.reports.cleaning import normalise
 from melp.reports.leads import Word, read_leads
 from melp.reports.spelling import SpellingCorrector
 
-_GLUED = re.compile(r"\b(qs|q|rsr|rs|rqs|st|t|r|s)(iii|ii|avl|avf|avr|v\d)(?![a-z])|\b(in)(iii|ii|i|v\d)\b")
+_GLUED = re.compile(
+    r"\b(qs|q|rsr|rs|rqs|st|t|r|s)(iii|ii|avl|avf|avr|v\d|in(?= i|v))(?![a-z])|\b(in)(iii|ii|i|v\d)\b"
+)
+_GLUED_LEADS = re.compile(r"\b(i{1,3}|av[lrf])(?=(?:av[lrf]|v\d|[lf])\b)")
+_MISTYPED_DIGIT = re.compile(r"(?<=[a-z]{4})\d(?=[a-z]{3})")
 _HYPHEN_AV = re.compile(r"\ba\s*-\s*v\b")
 _HYPHENATED = re.compile(r"(?<=[a-z]{4})- +(?!und\b|oder\b|bis\b|eller\b|och\b)(?=[a-z]{4})")
 _WORD = re.compile(r"v\s?\d(?!\d)|[a-z]+|\d+[.,]\d+(?=\s*(?:se[ck]|m[vms])\b)|\d+:\d+|\d+(?:\.\d+)?|%|\?")
 _PAIRS = ("und", "oder", "bzw", "och", "eller")
+_LONG = 5  # least length of a word that is not read as two, or as another one
+_MEANINGS = ("head", "lesion", "whole", "wave", "shape", "age", "territory", "degree", "hedge", "word")
 _ENDINGS = ("er", "es", "em", "en", "e", "n", "s")
 
 
@@ -58,6 +64,7 @@ def split_words(text: str) -> list[Word]:
     text = _HYPHEN_AV.sub("av", text)
     text = _HYPHENATED.sub("-", text)
     text = _GLUED.sub(lambda match: f"{match[1] or match[3]} {match[2] or match[4]}", text)
+    text = _MISTYPED_DIGIT.sub("", _GLUED_LEADS.sub(r"\1,", text))
     words, end = list[Word](), 0
     for match in _WORD.finditer(text):
         words.append(Word(match.group().replace(" ", ""), text[end : match.start()]))
@@ -70,6 +77,13 @@ def _is_preposition(words: list[Word], at: int, after: int) -> bool:
     if after - at > 1:
         return "," not in words[at + 1].separator
     return at == 0 or words[at - 1].text not in {"och", "samt"}
+
+
+def _has_ending(word: str, form: str) -> bool:
+    """Return whether a word has an ending that its form in the glossary, or its correction, lacks."""
+    return word != form and (
+        word.startswith(form) or (word.endswith(_ENDINGS[:5]) and word[-2:] != form[-2:])
+    )
 
 
 def _joined(words: list[Word]) -> str:
@@ -113,8 +127,13 @@ class Glossary:
             corrections = map(self._corrector.correct, self._stems(word)) if not forms else iter(())
             corrected = next(filter(None, corrections), "")
             forms += [form for form in self._stems(corrected) if form in self._vocabulary]
-            self._known_forms[word] = tuple(forms)
+            self._known_forms[word] = tuple(forms or self._rare_forms(word))
         return self._known_forms[word]
+
+    def _rare_forms(self, word: str) -> list[str]:
+        """Return the forms of a word with two endings ("inferiorere") or without its "s" ("recht")."""
+        stems = [form for stem in self._stems(word) for form in self._stems(stem) if len(form) >= _LONG]
+        return [form for form in [*stems, word + "s"] if len(word) >= _LONG and form in self._vocabulary][:1]
 
     def _longest_match(self, words: list[Word], at: int) -> tuple[GlossaryEntry, int, bool] | None:
         """Find the longest phrase from `words[at]` on: its entry, length, and whether it is inflected."""
@@ -122,7 +141,7 @@ class Glossary:
         reached = [(self._root, False)]
         for length, word in enumerate(words[at:], start=1):
             reached = [
-                (node.next[form], inflected or form != word.text)
+                (node.next[form], inflected or _has_ending(word.text, form))
                 for node, inflected in reached
                 for form in self._forms(word.text)
                 if form in node.next
@@ -148,6 +167,32 @@ class Glossary:
                 break
         return completions
 
+    def _mend(self, words: list[Word]) -> list[Word]:
+        """Join words that a line break divides ("rechtsschen- kelblock") and divide words that are glued."""
+        mended = list[Word]()
+        for word in words:
+            joined = mended[-1].text + word.text if mended else ""
+            divided = re.fullmatch(r"-\s*", word.separator) is not None
+            if divided and self._is_word(joined) and not all(map(self._forms, (mended[-1].text, word.text))):
+                mended[-1] = Word(joined, mended[-1].separator)
+            else:
+                mended += self._divide(word)
+        return mended
+
+    def _divide(self, word: Word) -> list[Word]:
+        """Divide an unknown word into two that have a meaning of their own ("hemiblockintraventr")."""
+        text = word.text
+        for at in range(_LONG, len(text) - _LONG + 2) if not self._forms(text) else ():
+            first, second = Word(text[:at], word.separator), Word(text[at:], " ")
+            if self._has_meaning(first) and self._has_meaning(second):
+                return [first, second]
+        return [word]
+
+    def _has_meaning(self, word: Word) -> bool:
+        """Return whether a word, as it is written, is a finding or an adjective."""
+        match = self._longest_match([word], 0) if self._is_word(word.text) else None
+        return match is not None and match[0].kind in _MEANINGS
+
     def _complete_pairs(self, words: list[Word]) -> list[Word]:
         """Complete the first word of a pair that shares its ending: "links- und rechtsschenkelblock"."""
         complete = list(words)
@@ -168,7 +213,7 @@ class Glossary:
 
     def terms(self, text: str, truncated: bool = False) -> list[Term]:
         """Return all terms of a cleaned report; if `truncated`, its last word may be incomplete."""
-        words, terms, at = self._complete_pairs(split_words(text)), list[Term](), 0
+        words, terms, at = self._complete_pairs(self._mend(split_words(text))), list[Term](), 0
         if truncated and words and (len(words[-1].text) < 3 or not self._forms(words[-1].text)):
             words = self._complete_last(words)
         while at < len(words):

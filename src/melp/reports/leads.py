@@ -9,6 +9,8 @@ LIMB = ("i", "ii", "iii", "avr", "avl", "avf")
 CHEST = ("v1", "v2", "v3", "v4", "v5", "v6")
 ORDER = LIMB + CHEST
 _SHORT = {"f": "avf", "l": "avl", "r": "avr"}
+# Typed with the letter l for I.
+_MISTYPED = {"ll": "ii", "lll": "iii"}
 # A letter after one of these words is a lead.
 _BEFORE_LETTER = {"in", "leitungsstoerung", "neg", "flach", "hebung", "senkung"}
 _LIST_SIGNS = {",", ".", "/", "+", "-"}
@@ -31,7 +33,7 @@ def _list_follows(words: Sequence[Word], at: int) -> bool:
     if at + 1 >= len(words) or words[at + 1].separator.strip() not in _LIST_SIGNS:
         return False
     following = words[at + 1].text
-    return following in ORDER or following in _SHORT
+    return following in ORDER or following in _SHORT or following in _MISTYPED
 
 
 def _lead(words: Sequence[Word], at: int, preceding: list[str]) -> str | None:
@@ -39,6 +41,12 @@ def _lead(words: Sequence[Word], at: int, preceding: list[str]) -> str | None:
     text = words[at].text
     if text in ORDER or (text[:1] == "v" and text[1:] in "789" and len(text) == 2):
         return text
+    if text in _MISTYPED and (preceding or _list_follows(words, at)):
+        return _MISTYPED[text]
+    if text == "l" and at + 1 < len(words) and words[at + 1].text in {"l", "ll"} and not preceding:
+        return "i"
+    if text in "fl" and preceding and preceding[-1] in _SHORT.values() and words[at].separator == " ":
+        return _SHORT[text]
     if text in _SHORT and (preceding or _list_follows(words, at)):
         return _SHORT[text] if not preceding or words[at].separator.strip() in _LIST_SIGNS else None
     after_chest = bool(preceding) and preceding[-1][0] == "v"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from melp.reports.clauses import OWN, keep_own_words
-from melp.reports.cleaning import clean, may_be_truncated, normalise, remove_edit_remarks
+from melp.reports.cleaning import clean, may_be_truncated, normalise, remove_edit_remarks, unify
 from melp.reports.compose import StatementComposer
 from melp.reports.english import english_statements
 from melp.reports.glossary import Term, load_glossary
@@ -72,7 +72,7 @@ def _one_line(report: str) -> str:
 
 
 def _from_glossary(report: str, text: str, language: str, truncated: bool) -> Translation:
-    original = {normalise(word): word for word in _WORD.findall(report.lower())}
+    original = {normalise(word): word for word in _WORD.findall(unify(report).lower())}
     terms = load_glossary(GLOSSARIES[language]).terms(text, truncated)
     words, known, unknown = _count(terms)
     enough = known >= KNOWN_SHARE * words
