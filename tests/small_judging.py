@@ -39,8 +39,11 @@ class HashingMethod(nn.Module):
     def project_ecg(self, ecg: Tensor) -> Tensor:
         return nn.functional.normalize(ecg.mean(-1), dim=-1)
 
-    def embed_text(self, texts: list[str]) -> Tensor:
-        vectors = torch.tensor(np.array([direction(text) for text in texts]), dtype=torch.float32)
+    def embed_text(self, texts: list[str | list[str]]) -> Tensor:
+        statements = [[text] if isinstance(text, str) else text for text in texts]
+        vectors = torch.tensor(
+            np.array([sum(map(direction, one)) for one in statements]), dtype=torch.float32
+        )
         return nn.functional.normalize(vectors, dim=-1)
 
     def generate(self, ecg: Tensor, beams: int = 1, max_length: int = 64) -> list[str]:

@@ -1,4 +1,4 @@
-"""Clinical F1 against a loop over sets, and what is no hit: a denial, another side, another territory."""
+"""Clinical F1 against a loop over sets, and misses: a denial, another side, another territory."""
 
 from __future__ import annotations
 

@@ -21,6 +21,11 @@ from melp.hub import Model
 
 __all__ = ["embed_folds", "embed_rows", "map_rows", "rows_of", "write_embeddings"]
 
+Change = Callable[
+    [Int16[np.ndarray, "record lead time"], Int[np.ndarray, " record"]], Float[np.ndarray, "record lead time"]
+]
+"""Changes the signals of some rows of a store: from microvolts to mV."""
+
 ABILITIES = {
     "project_ecg": ("space shared with text", "a MELP or MERL model"),
     "embed_text": ("text tower", "a MELP or MERL model"),
@@ -42,6 +47,7 @@ def map_rows(
     function: Callable[[Float[Tensor, "batch lead time"]], Any],
     *,
     keep: float | None = None,
+    change: Change | None = None,
     batch_size: int = 64,
     title: str = "embedding",
 ) -> list[Any]:
@@ -49,21 +55,22 @@ def map_rows(
 
     The signals pass the model's preprocessing, on the model's device. A progress bar is shown if stderr is a
     terminal. With `keep`, only this many seconds from the start of each record are read; the rest is 0 mV.
+    With `change`, the signals are those that it returns, in mV, for the signals of some rows in microvolts.
     """
     console = Console(stderr=True)
     batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     bar = track(batches, title, console=console, transient=True, disable=not console.is_terminal)
     with torch.inference_mode():
-        return [function(model.inputs(_signals(store, batch, keep), store.rate)) for batch in bar]
+        return [function(model.inputs(_signals(store, batch, keep, change), store.rate)) for batch in bar]
 
 
 def _signals(
-    store: Store, rows: Int[np.ndarray, " record"], keep: float | None
-) -> Int16[np.ndarray, "record lead time"]:
+    store: Store, rows: Int[np.ndarray, " record"], keep: float | None, change: Change | None
+) -> Int16[np.ndarray, "record lead time"] | Float[np.ndarray, "record lead time"]:
     signals = store.signals(rows)
     if keep is not None:
         signals[..., round(keep * store.rate) :] = 0
-    return signals
+    return signals if change is None else change(signals, rows)
 
 
 def embed_folds(
@@ -88,6 +95,7 @@ def embed_rows(
     *,
     space: str = "features",
     keep: float | None = None,
+    change: Change | None = None,
     batch_size: int = 64,
 ) -> Float[np.ndarray, "record dimension"]:
     """Return the embeddings of the records in `rows`, float32.
@@ -98,7 +106,7 @@ def embed_rows(
         rows: row numbers of `store.index`.
         space: "features" (the input of a linear probe) or "text" (unit vectors in the space shared with
             text).
-        keep: see `map_rows`.
+        keep, change: see `map_rows`.
         batch_size: records per batch.
 
     Raises:
@@ -110,7 +118,7 @@ def embed_rows(
     if space == "text":
         require(model, "project_ecg")
         function = model.method.project_ecg
-    parts = map_rows(model, store, rows, function, keep=keep, batch_size=batch_size)
+    parts = map_rows(model, store, rows, function, keep=keep, change=change, batch_size=batch_size)
     vectors = torch.cat(parts).float().cpu().numpy()
     bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
     if len(bad):

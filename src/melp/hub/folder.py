@@ -54,9 +54,11 @@ class Model:
         return next((parameter.device for parameter in self.method.parameters()), torch.device("cpu"))
 
     def inputs(
-        self, signals: Int16[np.ndarray, "record lead time"] | ECG, rate: float = 0.0
+        self,
+        signals: Int16[np.ndarray, "record lead time"] | Float[np.ndarray, "record lead time"] | ECG,
+        rate: float = 0.0,
     ) -> Float[Tensor, "record model_lead samples"]:
-        """Return the preprocessed input for an ECG, or for a store's signals (microvolt) at `rate` Hz.
+        """Return the preprocessed input for an ECG, or for signals at `rate` Hz (int16: microvolts, floats: mV).
 
         It is computed on the device of the model.
         """

@@ -94,9 +94,11 @@ def matching_reports(batch: Batch, option: str) -> Bool[Tensor, "total total"] |
     return matching & matching.t() if option == "positives" else matching
 
 
-def read_texts(tower: TextTower, reports: ReportEncoder, texts: Sequence[str]) -> TextFeatures:
-    """Return the features of texts that are one statement each."""
-    rows = reports([[text] for text in texts])
+def read_texts(
+    tower: TextTower, reports: ReportEncoder, texts: Sequence[str | Sequence[str]]
+) -> TextFeatures:
+    """Return the features of texts; a string is one statement, a sequence is the statements of a report."""
+    rows = reports([[text] if isinstance(text, str) else text for text in texts])
     device = next(tower.parameters()).device
     features: TextFeatures = tower(rows["tokens"].to(device), rows["sentence"].to(device))
     return features

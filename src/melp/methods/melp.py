@@ -259,15 +259,15 @@ class MELP(Method):
         """Return beat vectors in the shared space, not normalised."""
         return self._beats(self.encoder(ecg)) @ self.beat_projection
 
-    def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "text dim"]:
-        """Return unit vectors in the shared space of texts that are one statement each."""
+    def embed_text(self, texts: Sequence[str | Sequence[str]]) -> Float[Tensor, "text dim"]:
+        """Return unit vectors in the shared space of texts: one statement, or the statements of a report."""
         return F.normalize(self._read(texts).latent, dim=-1)
 
     def embed_statements(self, texts: Sequence[str]) -> Float[Tensor, "text dim"]:
         """Return statement vectors, which the local loss compares with beats."""
         return self.statement_projection(self._read(texts).statements[:, 0])
 
-    def _read(self, texts: Sequence[str]) -> TextFeatures:
+    def _read(self, texts: Sequence[str | Sequence[str]]) -> TextFeatures:
         return read_texts(self.text, self.reports, texts)
 
     @torch.no_grad()

@@ -136,6 +136,6 @@ class MERL(Method):
         """Return unit vectors of ECGs in the space shared with text."""
         return F.normalize(self._features(ecg)[1], dim=-1)
 
-    def embed_text(self, texts: Sequence[str]) -> Float[Tensor, "text dim"]:
-        """Return unit vectors in the shared space of texts that are one statement each."""
+    def embed_text(self, texts: Sequence[str | Sequence[str]]) -> Float[Tensor, "text dim"]:
+        """Return unit vectors in the shared space of texts: one statement, or the statements of a report."""
         return F.normalize(read_texts(self.text, self.reports, texts).latent, dim=-1)
