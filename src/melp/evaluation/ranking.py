@@ -14,11 +14,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["Places", "chance_places", "first_hits"]
+__all__ = ["PAIRS", "Places", "chance_places", "first_hits"]
 
 TIE = 1e-6
 """Cosines that differ by less are equal: more than the error of a product in float32."""
-_PAIRS = 1 << 25
+PAIRS = 1 << 25
+"""Similarities in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def first_hits(
     item_groups: Int[np.ndarray, " item"],
     counts: Int[np.ndarray, " item"] | None = None,
     *,
-    pairs: int = _PAIRS,
+    pairs: int = PAIRS,
 ) -> Places:
     """Return the place of the best hit of each query; an item of the same group is a hit.
 

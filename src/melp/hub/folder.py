@@ -58,7 +58,7 @@ class Model:
         signals: Int16[np.ndarray, "record lead time"] | Float[np.ndarray, "record lead time"] | ECG,
         rate: float = 0.0,
     ) -> Float[Tensor, "record model_lead samples"]:
-        """Return the preprocessed input for an ECG, or for signals at `rate` Hz (int16: microvolts, floats: mV).
+        """Return the preprocessed input for an ECG, or for signals at `rate` Hz (int16 microvolts, or mV).
 
         It is computed on the device of the model.
         """
