@@ -44,6 +44,7 @@ COMMANDS = (
     "evaluate",
     "finetune",
     "classify",
+    "simulate",
     "quickstart",
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,7 +12,7 @@ from melp.simulator import ectopy
 from melp.simulator.atria import fibrillatory_waves, flutter_waves
 from melp.simulator.conditions import CONDITIONS
 from melp.simulator.conduction import ventricular_ectopic, ventricular_escape
-from melp.simulator.dipole import Waves, gaussians, project, render, twelve_leads
+from melp.simulator.dipole import Vector, Waves, gaussians, project, render, twelve_leads
 from melp.simulator.heart import Heart, atrial, normal_heart
 from melp.simulator.noise import artefacts, electrode_noise, independent_leads
 from melp.simulator.patient import Patient
@@ -26,6 +26,20 @@ _ECTOPY = {
 
 
 @dataclass(frozen=True)
+class Measurements:
+    """What a machine measures on the normal beat: `pr`, `qrs` and `qt` in seconds, axes in degrees.
+
+    `pr` and `p_axis` are NaN if no P wave belongs to the QRS.
+    """
+
+    pr: float
+    qrs: float
+    qt: float
+    p_axis: float
+    t_axis: float
+
+
+@dataclass(frozen=True)
 class Recording:
     """A simulated ECG and its measurements.
 
@@ -36,6 +50,7 @@ class Recording:
         axis: degrees, of the QRS without terminal waves (see `Complex.axis_vector`).
         rate: ventricular rate per minute.
         territory: that of inverted T waves, or empty.
+        measured: intervals and axes.
     """
 
     signal: Float[np.ndarray, "12 time"]
@@ -43,7 +58,8 @@ class Recording:
     kinds: tuple[str, ...]
     axis: float
     rate: float
-    territory: str = field(default="")
+    territory: str
+    measured: Measurements
 
 
 def simulate(
@@ -112,8 +128,7 @@ def _describe(leads: np.ndarray, heart: Heart, line: Timeline, patient: Patient,
     peak = np.where(line.kind == "V", (heart.ectopic or heart.conducted).peak(), heart.conducted.peak())
     beats = np.round((line.qrs + peak) * rate).astype(np.int64)
     inside = (beats >= 0) & (beats < signal.shape[1])
-    mean = twelve_leads((patient.matrix @ heart.conducted.axis_vector())[:, None])
-    axis = np.degrees(np.arctan2(mean[5, 0] * 2 / np.sqrt(3), mean[0, 0]))
+    axis = _axis(patient, heart.conducted.axis_vector())
     # The mean over the whole recording, also of an irregular rhythm.
     onsets = line.qrs[inside]
     per_minute = 60 / np.diff(onsets).mean() if len(onsets) > 1 else 60.0
@@ -121,7 +136,25 @@ def _describe(leads: np.ndarray, heart: Heart, line: Timeline, patient: Patient,
         signal,
         beats[inside],
         tuple(map(str, line.kind[inside])),
-        float(axis),
+        axis,
         float(per_minute),
         heart.territory,
+        _measure(heart, line, patient),
     )
+
+
+def _measure(heart: Heart, line: Timeline, patient: Patient) -> Measurements:
+    conducts = len(line.p) > 0 and not set(line.kind) & {"e", "j"}
+    return Measurements(
+        pr=heart.pr if conducts else float("nan"),
+        qrs=heart.conducted.duration,
+        qt=float(np.median(heart.qt(line.periods()))),
+        p_axis=_axis(patient, heart.p[:, 2:].sum(0)) if conducts else float("nan"),
+        t_axis=_axis(patient, heart.conducted.t),
+    )
+
+
+def _axis(patient: Patient, vector: Vector) -> float:
+    """Return the axis of a vector (mV) in the frontal plane, in degrees."""
+    mean = twelve_leads((patient.matrix @ vector)[:, None])
+    return float(np.degrees(np.arctan2(mean[5, 0] * 2 / np.sqrt(3), mean[0, 0])))
