@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,30 +75,15 @@ def write_store(folder: Path) -> Store:
         level = direction(FINDINGS[code]) + generator.normal(size=12) * 0.6
         wave = generator.normal(size=(12, RATE * SECONDS)) * 0.1
         signals.append(np.round((level[:, None] + wave) * 1000).astype(np.int16))
-        digest = hashlib.sha256(signals[-1].tobytes()).digest()[:8]
-        labels = [code] + (["SR"] if code != "AFIB" else [])
         rows.append(
             {
                 "id": f"r{number:03d}",
                 "patient": f"p{patient}",
-                "corpus": "ptb-xl",
                 "fold": patient % 10 + 1,
-                "labels": labels,
+                "labels": [code] + (["SR"] if code != "AFIB" else []),
                 "statements": ["sinus rhythm", FINDINGS[code]] if number % 7 else [],
-                "age": 50.0,
-                "sex": "female",
-                "flags": [],
-                "length": RATE * SECONDS,
-                "shard": 0,
-                "row": number,
-                "digest": int.from_bytes(digest, "little", signed=True),
-                "offset": 128 + number * SIZE,
-                "size": SIZE,
             }
         )
-    (folder / "shards").mkdir()
-    np.save(folder / "shards" / "00000.npy", np.stack(signals))
-    pd.DataFrame(rows).to_parquet(folder / "index.parquet")
     texts = {
         "id": ["x1", "x2"],
         "patient": ["q", "q"],
@@ -105,6 +91,35 @@ def write_store(folder: Path) -> Store:
         "statements": [["pacemaker ecg"], ["x"]],
     }
     pd.DataFrame(texts).to_parquet(folder / "texts.parquet")
+    return write_records(folder, rows, np.stack(signals))
+
+
+def write_records(folder: Path, rows: list[dict[str, Any]], signals: np.ndarray) -> Store:
+    """Write a store of ptb-xl in one shard: id, patient, fold, labels and statements of each record."""
+    digests = [hashlib.sha256(signal.tobytes()).digest()[:8] for signal in signals]
+    same = {
+        "corpus": "ptb-xl",
+        "age": 50.0,
+        "sex": "female",
+        "flags": [],
+        "length": RATE * SECONDS,
+        "shard": 0,
+        "size": SIZE,
+    }
+    table = [
+        {
+            **row,
+            **same,
+            "row": number,
+            "digest": int.from_bytes(digests[number], "little", signed=True),
+            "offset": 128 + number * SIZE,
+        }
+        for number, row in enumerate(rows)
+    ]
+    (folder / "shards").mkdir()
+    np.save(folder / "shards" / "00000.npy", signals)
+    pd.DataFrame(table).to_parquet(folder / "index.parquet")
+    size = 128 + len(rows) * SIZE
     manifest = {
         "format": 3,
         "compression": "none",
@@ -112,8 +127,8 @@ def write_store(folder: Path) -> Store:
         "rate": RATE,
         "seconds": SECONDS,
         "samples": RATE * SECONDS,
-        "records": 240,
-        "shards": [{"file": "shards/00000.npy", "records": 240, "bytes": 128 + 240 * SIZE, "sha256": ""}],
+        "records": len(rows),
+        "shards": [{"file": "shards/00000.npy", "records": len(rows), "bytes": size, "sha256": ""}],
         "files": {},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
