@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from small_cli import Run, refused
+from small_corpora import make_mimic, mimic_signal
 from small_ptb_xl import beats, make_tree, write_record
 from small_server import Site, serving
 
@@ -52,6 +53,19 @@ def test_build_prints_reports_that_are_not_understood(run: Run, tmp_path: Path) 
         "flagged, report not understood: 1",
         "reports not understood: 1 (statements keep their own words)",
         "unknown words in reports: 3, most often xyzzy (2), plugh (1)",
+    ]
+
+
+def test_build_prints_machine_lines_that_stay_as_they_are(run: Run, tmp_path: Path) -> None:
+    known, unknown = ["Sinus rhythm", "1st degree A-V block"], "Plugh pattern, possible"
+    lines = [[*known, unknown], [unknown, "Xyzzy, NOS"]]
+    raw = make_mimic(tmp_path / "raw", [mimic_signal(0)] * 2, lines)
+    _, out, _ = run("data", "build", "mimic-iv-ecg", "--raw", raw, "--out", tmp_path / "store")
+    assert out.splitlines() == [
+        f"{tmp_path / 'store'}: 2 records",
+        "statements kept as they are, with a word outside the vocabulary: 3, most often:",
+        "  2  plugh pattern, possible",
+        "  1  xyzzy, nos",
     ]
 
 

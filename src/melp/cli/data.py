@@ -112,6 +112,13 @@ def _print_summary(summary: Summary) -> None:
     if summary.unknown_words:
         frequent = ", ".join(f"{word} ({count})" for word, count in summary.frequent_words.items())
         typer.echo(f"unknown words in reports: {summary.unknown_words}, most often {frequent}")
+    if summary.unknown_statements:
+        typer.echo(
+            f"statements kept as they are, with a word outside the vocabulary: {summary.unknown_statements}"
+            ", most often:"
+        )
+        for statement, count in summary.frequent_statements.items():
+            typer.echo(f"  {count}  {statement}")
     for reason, count in summary.dropped.items():
         typer.echo(f"dropped, {reason}: {count}")
     for record in summary.bad:

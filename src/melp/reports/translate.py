@@ -30,6 +30,7 @@ class Translation:
         words: number of words of a German or Swedish report, without numbers and remarks on the recording.
         unknown: those that the glossary lacks, and all words of a report in no known language.
         understood: False if a statement, or the whole report, is in the words of the report.
+        listed: whether the statements are those of a corpus that lists them, not of a report.
     """
 
     statements: tuple[str, ...]
@@ -37,6 +38,7 @@ class Translation:
     words: int = 0
     unknown: tuple[str, ...] = ()
     understood: bool = True
+    listed: bool = False
 
 
 def report_language(report: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from melp.data.build import build
 from melp.errors import MelpError
+from small_corpora import make_mimic, mimic_signal
 from small_ptb_xl import beats, make_tree, write_record
 
 REPORTS = [
@@ -54,7 +55,7 @@ def test_reports_that_are_not_understood_are_flagged_and_counted(
     assert list(summary.frequent_words) == ["xyzzy", "plugh"]
     manifest = json.loads((tmp_path / "store" / "manifest.json").read_text())
     assert manifest["language"] == "auto"
-    assert list(manifest["reports"].values()) == list(counted)
+    assert list(manifest["reports"].values()) == [*counted, 0, {}]
 
 
 def test_reports_without_recording_are_counted_too(tmp_path: Path) -> None:
@@ -89,3 +90,22 @@ def test_a_long_report_of_another_corpus_is_not_taken_for_cut(tmp_path: Path, li
     listed["table"].write_text(f"path;report\nr0.hea;{report}\n", encoding="utf-8")
     build("table", out=tmp_path / "store", **listed)
     assert rows_of(tmp_path / "store")[0]["statements"] == ["sinus rhythm", "anterior myocardial infarction"]
+
+
+def test_machine_lines_with_unknown_words_are_counted(tmp_path: Path) -> None:
+    lines = [["Sinus rhythm", f"Unicorn pattern {number % 12}, plugh"] for number in range(14)]
+    lines.append(["Sinus rhythm.", "1st degree A-V block", "Borderline ECG"])
+    signals = [mimic_signal(0) for _ in lines]
+    raw = make_mimic(tmp_path / "raw", [None, *signals[1:]], lines)
+    for workers in (1, 2):
+        out = tmp_path / f"store-{workers}"
+        summary = build("mimic-iv-ecg", raw, out, allow_missing=True, workers=workers)
+        # The first recording is missing; the statements of its report are kept, and counted.
+        assert (summary.records, summary.texts, summary.unknown_statements) == (14, 1, 14)
+        first = {"unicorn pattern 0, plugh": 2, "unicorn pattern 1, plugh": 2}
+        assert list(summary.frequent_statements.items())[:2] == list(first.items())
+        assert list(summary.frequent_statements.values()) == [2, 2, *[1] * 8]
+    manifest = json.loads((out / "manifest.json").read_text())["reports"]
+    assert manifest["unknown_statements"] == 14
+    assert manifest["most_frequent_statements"] == summary.frequent_statements
+    assert "sinus rhythm" not in manifest["most_frequent_statements"]

@@ -49,6 +49,9 @@ class Summary:
         not_understood: number of reports of which statements keep their own words.
         unknown_words: number of words that the glossaries lack.
         frequent_words: the most frequent of them, with their number.
+        unknown_statements: number of statements listed by the corpus with a word that the controlled wording
+            does not have.
+        frequent_statements: the most frequent of them, with their number.
         notes: lines about the tables of the corpus.
     """
 
@@ -63,6 +66,8 @@ class Summary:
     not_understood: int = 0
     unknown_words: int = 0
     frequent_words: dict[str, int] = field(default_factory=dict)
+    unknown_statements: int = 0
+    frequent_statements: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -240,6 +245,8 @@ def _summary(path: Path, built: bool = True) -> Summary:
         not_understood=manifest["reports"]["not_understood"],
         unknown_words=manifest["reports"]["unknown_words"],
         frequent_words=manifest["reports"]["most_frequent"],
+        unknown_statements=manifest["reports"]["unknown_statements"],
+        frequent_statements=manifest["reports"]["most_frequent_statements"],
         built=built,
         notes=tuple(manifest.get("notes", ())),
     )

@@ -42,7 +42,7 @@ def prepare(entry: Entry, load: Callable[[Entry], ECG], corpus: str, options: Op
     except MelpError as error:
         return [Prepared(entry, None, {}, error)]
     if "statements" in ecg.meta:
-        translation = Translation(tuple(ecg.meta["statements"]), options.language)
+        translation = Translation(tuple(ecg.meta["statements"]), options.language, listed=True)
     else:
         translation = translation_of(entry, corpus, options)
     if options.windows == "first":
