@@ -22,12 +22,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _bootstrap import bca, bootstrap_auroc, percentile
+from _bootstrap import bca, bootstrap_auroc
 from _common import parser
 from _interval_tables import AT_HAND, BCA, BOOTSTRAP, DELONG, EDGES, FILE, OURS, table
 from scipy.special import expit, logit
 from scipy.stats import norm
 
+from melp.evaluation.bootstrap import percentile
 from melp.evaluation.intervals import Areas, areas_of, class_intervals, macro_interval, mean_difference
 from melp.tasks import get_task
 from melp.tasks.published_labels import read_label_files
@@ -170,9 +171,9 @@ def _means(
     counts.add((*key, DELONG), *expit(logit(mean) + np.array([-reach, reach])), truth)
     counts.add((*key, OURS), *macro_interval(areas, counted), truth)
     if drawn:
-        resampled = np.nanmean(drawn[0][:, counted], axis=1)[:, None]
-        counts.add((*key, BOOTSTRAP), *percentile(resampled)[0], truth)
-        counts.add((*key, BCA), *bca(resampled, np.array([mean]), influence[:, None])[0], truth)
+        resampled = np.nanmean(drawn[0][counted], axis=0)
+        counts.add((*key, BOOTSTRAP), *percentile(resampled), truth)
+        counts.add((*key, BCA), *bca(resampled[None], np.array([mean]), influence[:, None])[0], truth)
 
 
 def _pairs(
@@ -188,8 +189,8 @@ def _pairs(
     low, high, _ = mean_difference(influence[0] - influence[1], float(first - second))
     counts.add((*key, OURS), low, high, truth)
     if drawn:
-        resampled = np.subtract(*(np.nanmean(each[:, counted], axis=1) for each in drawn))[:, None]
-        counts.add((*key, BOOTSTRAP), *percentile(resampled)[0], truth)
+        resampled = np.subtract(*(np.nanmean(each[counted], axis=0) for each in drawn))
+        counts.add((*key, BOOTSTRAP), *percentile(resampled), truth)
 
 
 def _bin(number: int) -> int:

@@ -1,8 +1,9 @@
-"""Draw scores of which the true areas under the ROC curve are known, for given labels and patients."""
+"""Scores and labels: with known areas under the ROC curve, for given labels and patients, and with ties."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from scipy.stats import norm
 
 AREAS = (0.6, 0.75, 0.85, 0.95)
@@ -31,3 +32,19 @@ def binormal(noise: np.ndarray, labels: np.ndarray, areas: np.ndarray, spread: f
     The binormal model: Dorfman and Alf, Journal of Mathematical Psychology 1969.
     """
     return np.where(labels, norm.ppf(areas) * np.sqrt(1 + spread**2) + spread * noise, noise)
+
+
+def tied(seed: int, records: int = 60, classes: int = 4, levels: int = 7) -> tuple[np.ndarray, np.ndarray]:
+    """Scores with ties, labels with both values in every class."""
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, levels, (records, classes)).astype(float)
+    labels = generator.random((records, classes)) < 0.3
+    labels[0], labels[1] = True, False
+    return scores, labels
+
+
+def frame(values: np.ndarray, names: str = "ABCD") -> pd.DataFrame:
+    """Values of the records r0, r1, ... with a name for each class."""
+    return pd.DataFrame(
+        values, columns=list(names[: values.shape[1]]), index=[f"r{i}" for i in range(len(values))]
+    )

@@ -11,40 +11,26 @@ from sklearn.metrics import roc_auc_score
 
 from melp.errors import MelpError
 from melp.evaluation.metrics import auroc, evaluate_auroc
-
-
-def cases(seed: int, records: int = 60, classes: int = 4, levels: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    """Scores with ties, labels with both values in every class."""
-    generator = np.random.default_rng(seed)
-    scores = generator.integers(0, levels, (records, classes)).astype(float)
-    labels = generator.random((records, classes)) < 0.3
-    labels[0], labels[1] = True, False
-    return scores, labels
+from small_scores import frame, tied
 
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10_000), levels=st.integers(1, 200))
 def test_auroc_equals_scikit_learn(seed: int, levels: int) -> None:
-    scores, labels = cases(seed, levels=levels)
+    scores, labels = tied(seed, levels=levels)
     np.testing.assert_allclose(auroc(scores, labels), roc_auc_score(labels, scores, average=None), atol=1e-12)
 
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_auroc_depends_on_order_only(seed: int) -> None:
-    scores, labels = cases(seed)
+    scores, labels = tied(seed)
     np.testing.assert_allclose(auroc(np.exp(scores) * 3 - 5, labels), auroc(scores, labels))
     np.testing.assert_allclose(auroc(-scores, labels), 1 - auroc(scores, labels))
 
 
-def frame(values: np.ndarray, names: str = "ABCD") -> pd.DataFrame:
-    return pd.DataFrame(
-        values, columns=list(names[: values.shape[1]]), index=[f"r{i}" for i in range(len(values))]
-    )
-
-
 def test_scores_are_joined_by_name() -> None:
-    scores, labels = cases(1)
+    scores, labels = tied(1)
     straight = evaluate_auroc(frame(scores), frame(labels))
     shuffled = evaluate_auroc(frame(scores).iloc[::-1, [2, 0, 3, 1]], frame(labels))
     assert shuffled == straight
@@ -55,7 +41,7 @@ def test_scores_are_joined_by_name() -> None:
 
 
 def test_classes_without_positives_or_negatives_are_left_out() -> None:
-    scores, labels = cases(2)
+    scores, labels = tied(2)
     labels[:, 1], labels[:, 3] = False, True
     result = evaluate_auroc(frame(scores), frame(labels))
     assert result.left_out == ("B", "D")
@@ -65,7 +51,7 @@ def test_classes_without_positives_or_negatives_are_left_out() -> None:
 
 
 def test_a_rare_class_is_left_out_of_the_mean_only() -> None:
-    scores, labels = cases(4)
+    scores, labels = tied(4)
     labels[:, 0] = np.arange(60) < 3
     result = evaluate_auroc(frame(scores), frame(labels), min_positives=5)
     assert result.left_out == ("A",)
@@ -75,7 +61,7 @@ def test_a_rare_class_is_left_out_of_the_mean_only() -> None:
 
 
 def test_patients_widen_the_interval() -> None:
-    scores, labels = cases(6, records=50, levels=100)
+    scores, labels = tied(6, records=50, levels=100)
     repeated = frame(np.tile(scores, (6, 1))), frame(np.tile(labels, (6, 1)))
     patients = pd.Series(np.tile(np.arange(50), 6), index=repeated[1].index)
     by_record = evaluate_auroc(*repeated).intervals["auroc_macro"]
@@ -84,7 +70,7 @@ def test_patients_widen_the_interval() -> None:
 
 
 def test_invalid_scores_and_labels() -> None:
-    scores, labels = cases(7)
+    scores, labels = tied(7)
     with pytest.raises(MelpError, match="missing"):
         evaluate_auroc(frame(scores).iloc[1:], frame(labels))
     with pytest.raises(MelpError, match="not finite"):

@@ -1,0 +1,167 @@
+"""Rows of metrics: joined by name, means over the classes that count, thresholds, groups and intervals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, f1_score, recall_score
+
+from melp.errors import MelpError
+from melp.evaluation.metrics import COLUMNS, METRICS, evaluate_auroc, metric_rows
+from small_scores import frame, tied
+
+
+@pytest.fixture
+def least(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let all metrics but AUROC and calibration error have intervals from 15 patients on."""
+    for name in set(METRICS) - {"auroc", "calibration_error"}:
+        monkeypatch.setitem(METRICS, name, replace(METRICS[name], least=15))
+
+
+def row(table: pd.DataFrame, metric: str, name: str | None = None) -> pd.Series:
+    """The row of a metric and a class, or of the mean."""
+    own = table[
+        (table["metric"] == metric) & (table["class"].isna() if name is None else table["class"] == name)
+    ]
+    assert len(own) == 1
+    return own.iloc[0]
+
+
+def probabilities(seed: int, records: int = 60) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores from 0 to 1 and labels."""
+    scores, labels = tied(seed, records)
+    return frame((scores + 2 * labels) / 8), frame(labels)
+
+
+def test_areas_are_those_of_evaluate_auroc() -> None:
+    scores, labels = tied(2)
+    labels[:, 1], labels[:, 3] = False, np.arange(60) < 3
+    patients = pd.Series(np.arange(60) // 2, index=frame(labels).index)
+    for settings in ({}, {"min_positives": 5}, {"empty_as_zero": True}):
+        expected = evaluate_auroc(frame(scores), frame(labels), patients, **settings)
+        table = metric_rows(frame(scores), frame(labels), patients, **settings)
+        assert tuple(table.columns) == COLUMNS
+        found = table.set_index(table["class"].map(lambda name: f"auroc/{name}"))
+        found.index = ["auroc_macro", *found.index[1:]]
+        assert found["value"].dropna().to_dict() == expected.values
+        limits = found.dropna(subset=["lo"])[["lo", "hi"]]
+        assert {key: tuple(pair) for key, pair in limits.T.to_dict("list").items()} == expected.intervals
+        assert found["positives"].iloc[1:].tolist() == list(expected.positives.values())
+        assert set(found["n"]) == {60} and found["positives"].isna().tolist() == [True] + 4 * [False]
+
+
+def test_scores_are_joined_by_name() -> None:
+    scores, labels = probabilities(1)
+    settings = {"metrics": list(METRICS), "validation": probabilities(2), "probabilities": True}
+    straight = metric_rows(scores, labels, **settings)
+    assert straight["value"].notna().all()
+    other, true = probabilities(2)
+    settings["validation"] = other.iloc[::-1, [3, 1, 0, 2]], true.iloc[:, [1, 2, 3, 0]]
+    shuffled = metric_rows(scores.iloc[::-1, [2, 0, 3, 1]], labels, **settings)
+    pd.testing.assert_frame_equal(straight, shuffled)
+
+
+def test_means_are_over_the_classes_that_count() -> None:
+    scores, labels = probabilities(3)
+    labels["B"], labels["D"] = np.arange(60) < 4, False
+    table = metric_rows(scores, labels, metrics=["auprc"], min_positives=5)
+    expected = average_precision_score(labels[["A", "C"]], scores[["A", "C"]])
+    assert row(table, "auprc")["value"] == pytest.approx(expected, abs=1e-12)
+    assert row(table, "auprc", "B")["value"] == pytest.approx(
+        average_precision_score(labels["B"], scores["B"])
+    )
+    assert np.isnan(row(table, "auprc", "D")["value"]) and row(table, "auprc", "D")["positives"] == 0
+    zero = metric_rows(scores, labels, metrics=["auprc"], min_positives=5, empty_as_zero=True)
+    assert row(zero, "auprc", "D")["value"] == 0
+    assert row(zero, "auprc")["value"] == pytest.approx(zero["value"].iloc[1:].mean())
+
+
+def test_thresholds_are_those_of_the_validation_records() -> None:
+    scores, labels = probabilities(4)
+    other, true = probabilities(5)
+    other = other / 2
+    table = metric_rows(scores, labels, metrics=["f1", "sensitivity"], validation=(other, true))
+    cuts = {cut: f1_score(true["C"], other["C"] >= cut) for cut in np.unique(other["C"])}
+    assert max(cuts, key=cuts.__getitem__) != max(
+        np.unique(scores["C"]), key=lambda cut: f1_score(labels["C"], scores["C"] >= cut)
+    )
+    expected = f1_score(labels["C"], scores["C"] >= max(cuts, key=cuts.__getitem__))
+    assert row(table, "f1", "C")["value"] == pytest.approx(expected, abs=1e-12)
+    negatives = np.sort(other["C"][~true["C"]])
+    cut = min(cut for cut in [*np.unique(other["C"]), np.inf] if (negatives < cut).mean() >= 0.9)
+    expected = recall_score(labels["C"], scores["C"] >= cut)
+    assert row(table, "sensitivity", "C")["value"] == pytest.approx(expected, abs=1e-12)
+    # A class without a positive among the validation records has no threshold.
+    table = metric_rows(scores, labels, metrics=["f1"], validation=(other, true.assign(A=False)))
+    assert np.isnan(row(table, "f1", "A")["value"])
+    assert row(table, "f1")["value"] == pytest.approx(table["value"].iloc[2:].mean())
+
+
+@pytest.mark.usefixtures("least")
+def test_intervals_are_percentiles_over_patients() -> None:
+    """Against a loop of scikit-learn over the repeated records of 50 patients."""
+    scores, labels = probabilities(6, 90)
+    labels["D"] = np.arange(90) < 12
+    patients = pd.Series(np.r_[np.arange(50), np.arange(40)], index=labels.index)
+    table = metric_rows(scores, labels, patients, metrics=["auprc"], resamples=60, seed=3)
+    generator, drawn = np.random.default_rng(3), []
+    for people in generator.integers(50, size=(60, 50)):
+        records = np.concatenate([np.flatnonzero(patients == person) for person in people])
+        sides = labels.iloc[records].drop(columns="D"), scores.iloc[records].drop(columns="D")
+        drawn.append(average_precision_score(*sides, average=None))
+    limits = np.quantile(drawn, (0.025, 0.975), axis=0).T
+    np.testing.assert_allclose(table[["lo", "hi"]].iloc[1:4], limits, atol=1e-12)
+    assert table[["lo", "hi"]].iloc[[0, 4]].isna().all(axis=None)
+    table = metric_rows(scores, labels, patients, metrics=["auprc"], min_positives=13, resamples=60, seed=3)
+    limits = np.quantile(np.mean(drawn, axis=1), (0.025, 0.975))
+    np.testing.assert_allclose(table[["lo", "hi"]].iloc[0].astype(float), limits, atol=1e-12)
+
+
+@pytest.mark.usefixtures("least")
+def test_thresholds_of_the_same_records_have_no_interval() -> None:
+    scores, labels = probabilities(7)
+    table = metric_rows(scores, labels, metrics=["sensitivity"])
+    assert table["value"].notna().all() and table["lo"].isna().all()
+    table = metric_rows(scores, labels, metrics=["sensitivity"], validation=(scores, labels))
+    assert table["lo"].notna().any()
+
+
+@pytest.mark.usefixtures("least")
+def test_groups_are_their_records_with_the_thresholds_of_all() -> None:
+    scores, labels = probabilities(8, 90)
+    labels.loc["r0":"r29", "B"] = False
+    groups = {"first": labels.index[:30], "others": labels.index[30:], "some": labels.index[20:70]}
+    settings = {"metrics": ["auroc", "f1"], "validation": probabilities(9), "resamples": 50}
+    table = metric_rows(scores, labels, groups=groups, **settings)
+    assert table["group"].unique().tolist() == list(groups)
+    for name, ids in groups.items():
+        own = table[table["group"] == name].drop(columns="group").reset_index(drop=True)
+        pd.testing.assert_frame_equal(own, metric_rows(scores, labels.loc[ids], **settings))
+    assert np.isnan(row(table[table["group"] == "first"], "auroc", "B")["value"])
+    whole = metric_rows(scores, labels, groups=groups, metrics=["sensitivity"])
+    cuts = {
+        cut: (scores["A"][~labels["A"]] < cut).mean() for cut in [*np.unique(scores["A"].to_numpy()), np.inf]
+    }
+    cut = min(cut for cut, specificity in cuts.items() if specificity >= 0.9)
+    expected = recall_score(labels["A"][:30], scores["A"][:30] >= cut)
+    assert row(whole[whole["group"] == "first"], "sensitivity", "A")["value"] == pytest.approx(expected)
+
+
+def test_invalid_input() -> None:
+    scores, labels = probabilities(10)
+    for settings, message in (
+        ({"metrics": ["auc"]}, "metric: found 'auc', wanted some of auroc, auprc"),
+        ({"metrics": ["f1"]}, "metric f1: found no validation scores"),
+        ({"metrics": ["brier"]}, "metric brier: found scores that are not probabilities"),
+    ):
+        with pytest.raises(MelpError, match=message):
+            metric_rows(scores, labels, **settings)
+    with pytest.raises(MelpError, match="scores: found 0 to 8, wanted probabilities"):
+        metric_rows(scores * 8, labels, metrics=["brier"], probabilities=True)
+    with pytest.raises(MelpError, match="not finite"):
+        metric_rows(scores.where(scores < 0.5), labels, metrics=["auprc"])
+    with pytest.raises(MelpError, match="1 records and the classes"):
+        metric_rows(scores.iloc[1:], labels)
