@@ -59,7 +59,7 @@ def test_build_prints_reports_that_are_not_understood(run: Run, tmp_path: Path) 
 def test_build_prints_machine_lines_that_stay_as_they_are(run: Run, tmp_path: Path) -> None:
     known, unknown = ["Sinus rhythm", "1st degree A-V block"], "Plugh pattern, possible"
     lines = [[*known, unknown], [unknown, "Xyzzy, NOS"]]
-    raw = make_mimic(tmp_path / "raw", [mimic_signal(0)] * 2, lines)
+    raw = make_mimic(tmp_path / "raw", [mimic_signal(0), mimic_signal(1)], lines)
     _, out, _ = run("data", "build", "mimic-iv-ecg", "--raw", raw, "--out", tmp_path / "store")
     assert out.splitlines() == [
         f"{tmp_path / 'store'}: 2 records",
