@@ -108,8 +108,8 @@ def test_intervals_are_percentiles_over_patients() -> None:
     patients = pd.Series(np.r_[np.arange(50), np.arange(40)], index=labels.index)
     table = metric_rows(scores, labels, patients, metrics=["auprc"], resamples=60, seed=3)
     generator, drawn = np.random.default_rng(3), []
-    for people in generator.integers(50, size=(60, 50)):
-        records = np.concatenate([np.flatnonzero(patients == person) for person in people])
+    for those in generator.integers(50, size=(60, 50)):
+        records = np.concatenate([np.flatnonzero(patients == person) for person in those])
         sides = labels.iloc[records].drop(columns="D"), scores.iloc[records].drop(columns="D")
         drawn.append(average_precision_score(*sides, average=None))
     limits = np.quantile(drawn, (0.025, 0.975), axis=0).T
