@@ -50,6 +50,8 @@ _AXES = (
 """Columns `heart_axis` by the upper limit of the axis in degrees."""
 _UNDERSCORED = {"NST", "ISC", "STD", "STE", "TAB", "NT"}
 """Codes that end in an underscore in the tables."""
+_SUBCLASSES = {"NST": "NST_", "ISC": "ISC_", "AVB": "_AVB"}
+"""Subclasses that are spelled otherwise there."""
 
 
 def draw_seconds(rng: np.random.Generator) -> float:
@@ -95,7 +97,7 @@ def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
 def write_tables(folder: Path, parts: Path, rows: pd.DataFrame) -> None:
     """Write the table of records, that of statements, and RECORDS."""
     rows[_COLUMNS].to_csv(folder / "ptbxl_database.csv", index=False)
-    _statements().to_csv(folder / "scp_statements.csv")
+    scp_statements().to_csv(folder / "scp_statements.csv")
     (folder / "RECORDS").write_text("\n".join([*rows["filename_lr"], *rows["filename_hr"]]) + "\n")
 
 
@@ -171,7 +173,7 @@ def _findings(drawn: Drawn) -> dict[str, Any]:
     }
 
 
-def _statements() -> pd.DataFrame:
+def scp_statements() -> pd.DataFrame:
     """Return the table of statements: what each code is, and its classes in the tasks."""
     names = vocabularies()["ptb-xl"]
     superclass, subclass, form, rhythm = (
@@ -184,12 +186,8 @@ def _statements() -> pd.DataFrame:
             "form": 1.0 if code in form else None,
             "rhythm": 1.0 if code in rhythm else None,
             "diagnostic_class": superclass.get(code),
-            "diagnostic_subclass": _underscored(subclass.get(code)),
+            "diagnostic_subclass": _SUBCLASSES.get(subclass.get(code, ""), subclass.get(code)),
         }
         for code, name in names.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _underscored(name: str | None) -> str | None:
-    return f"{name}_" if name in _UNDERSCORED else name
