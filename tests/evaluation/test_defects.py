@@ -1,0 +1,141 @@
+"""Each published defect of an evaluation, against the same evaluation with and without it, by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import softmax
+from sklearn.metrics import roc_auc_score
+
+from melp.data.store import Store
+from melp.errors import MelpError
+from melp.evaluation.defects import TOGETHER, probe_defects, zero_shot_defects
+from melp.evaluation.paper_split import sample_as_published
+from melp.evaluation.probe import C_VALUES, Probe, fit_probe, probe_features
+from melp.evaluation.subsets import stratified_subset
+from melp.evaluation.zero_shot import embed_prompts, similarities, text_embeddings
+from melp.hub import Model
+from melp.tasks import get_task
+from small_published_labels import write_files
+
+TASK = get_task("ptbxl-rhythm")
+
+
+@pytest.fixture
+def files(store: Store, tmp_path: Path) -> Path:
+    """Published files with two columns swapped, a label too many in the test file, and prompts."""
+    folder = write_files(tmp_path / "published", store.index, swapped=("AFIB", "STACH"))
+    test = pd.read_csv(folder / "ptbxl_rhythm_test.csv")
+    test.loc[test["SBRAD"] == 1, "AFIB"] = 1
+    test.to_csv(folder / "ptbxl_rhythm_test.csv", index=False)
+    prompts = {name: "sinus tachycardia" if name == "AFIB" else name for name in TASK.classes}
+    (folder / "CKEPE_prompt.json").write_text(json.dumps(prompts))
+    return folder
+
+
+def by_hand(
+    scores: np.ndarray, labels: pd.DataFrame, columns: list[str] | None = None, absent: bool = False
+) -> float:
+    """Macro AUROC by scikit-learn; the labels of the classes of TASK are read from `columns`."""
+    areas = []
+    for place, name in enumerate(columns or TASK.classes):
+        truth = labels[name].to_numpy()
+        if truth.any() and not truth.all():
+            areas.append(roc_auc_score(truth, scores[:, place]))
+        elif absent:
+            areas.append(0.0)
+    return float(np.mean(areas))
+
+
+def test_every_defect_of_a_probe_equals_the_evaluation_by_hand(
+    model: Model, store: Store, files: Path
+) -> None:
+    rows = probe_defects(model, store, TASK, files, fraction=20, seeds=[3, 5]).set_index("defect")
+    exact, fold = TASK.labels(store.index), store.index.set_index("id")["fold"]
+    features = probe_features(model, store, exact.index)
+    patients = store.index.set_index("id")["patient"]
+    training, validation, test = (
+        exact[fold.loc[exact.index].isin(folds)] for folds in (range(1, 9), [9], [10])
+    )
+    swapped = [{"AFIB": "STACH", "STACH": "AFIB"}.get(name, name) for name in TASK.classes]
+
+    def fitted(labels: pd.DataFrame, seed: int, c: tuple[float, ...] = C_VALUES) -> Probe:
+        people = patients[labels.index].to_numpy()
+        return fit_probe(
+            features.loc[labels.index].to_numpy(), labels.to_numpy(), people, seed=seed, c_values=c
+        )
+
+    def log_odds(probe: Probe, of: pd.DataFrame = test) -> np.ndarray:
+        return probe(features.loc[of.index].to_numpy())
+
+    def selected(labels: pd.DataFrame, seed: int) -> Probe:
+        probes = [fitted(labels, seed, (c,)) for c in C_VALUES]
+        return max(probes, key=lambda probe: by_hand(log_odds(probe, validation), validation))
+
+    parts = {seed: training.iloc[stratified_subset(training.to_numpy(), 20, seed)] for seed in (3, 5)}
+    scores = [log_odds(fitted(part, seed)) for seed, part in parts.items()]
+    sample = training[training.index.isin(sample_as_published(training.index, 20))]
+    published = test.assign(AFIB=test["AFIB"] | test["SBRAD"])
+    expected = {
+        "none": np.mean([by_hand(one, test) for one in scores]),
+        "columns": np.mean([by_hand(one, test, swapped) for one in scores]),
+        "substrings": np.mean([by_hand(one, published) for one in scores]),
+        "subsets": by_hand(log_odds(fitted(sample, 3)), test),
+        "selection": np.mean([by_hand(log_odds(selected(part, seed)), test) for seed, part in parts.items()]),
+        "softmax": np.mean([by_hand(softmax(one, axis=1), test) for one in scores]),
+        "absent": np.mean([by_hand(one, test, absent=True) for one in scores]),
+    }
+    found = rows["value"].to_dict()
+    together = found.pop(TOGETHER)
+    assert found == {defect: pytest.approx(value, abs=1e-6) for defect, value in expected.items()}
+    assert together < min(found["columns"], found["absent"])
+    assert list(rows.index[[0, -1]]) == ["none", TOGETHER] and (rows["n"] == len(test)).all()
+    np.testing.assert_allclose(rows["difference"], rows["value"] - rows.loc["none", "value"], atol=1e-12)
+
+
+def test_every_defect_of_zero_shot_equals_the_evaluation_by_hand(
+    model: Model, store: Store, files: Path
+) -> None:
+    rows = zero_shot_defects(model, store, TASK, files).set_index("defect")
+    labels, fold = TASK.labels(store.index), store.index.set_index("id")["fold"]
+    test = labels[fold.loc[labels.index] == 10]
+    published = test.assign(AFIB=test["AFIB"] | test["SBRAD"])
+    ecg = text_embeddings(model, store, test.index).to_numpy()
+    prompts = json.loads((files / "CKEPE_prompt.json").read_text())
+    own, theirs = (
+        np.stack([similarities(ecg, embed_prompts(model, texts))[name] for name in TASK.classes], axis=1)
+        for texts in (TASK.prompts, {name: [prompts[name].lower()] for name in TASK.classes})
+    )
+    assert rows["value"].to_dict() == {
+        "none": pytest.approx(by_hand(own, test)),
+        "substrings": pytest.approx(by_hand(own, published)),
+        "prompts": pytest.approx(by_hand(theirs, test)),
+        "absent": pytest.approx(by_hand(own, test, absent=True)),
+        TOGETHER: pytest.approx(by_hand(theirs, published, absent=True)),
+    }
+    assert rows["value"].nunique() == len(rows)
+
+
+def test_intervals_of_differences(
+    model: Model, store: Store, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The classes have too few patients among 24 records: such intervals would cover too little.
+    assert zero_shot_defects(model, store, TASK, files)["lo"].isna().all()
+    monkeypatch.setattr("melp.evaluation.defects.LEAST_PAIRED", 1)
+    rows = zero_shot_defects(model, store, TASK, files).set_index("defect")
+    assert rows.loc["none", ["difference", "lo", "hi"]].tolist() == [0, 0, 0]
+    assert (rows["lo"] <= rows["difference"]).all() and (rows["difference"] <= rows["hi"]).all()
+    assert rows.loc["prompts", "lo"] < rows.loc["prompts", "hi"]
+
+
+def test_errors(model: Model, store: Store, files: Path, tmp_path: Path) -> None:
+    (files / "CKEPE_prompt.json").unlink()
+    with pytest.raises(MelpError, match=r"published: no CKEPE_prompt\*\.json found"):
+        zero_shot_defects(model, store, TASK, files)
+    none = write_files(tmp_path / "none", store.index.iloc[:0], absent=7)
+    with pytest.raises(MelpError, match=r"found none of the records of .*train\.csv"):
+        probe_defects(model, store, TASK, none)
