@@ -13,7 +13,8 @@ import pytest
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.metrics import auroc
-from melp.evaluation.probe import fit_probe, probe
+from melp.evaluation.probe import probe
+from melp.evaluation.probes.linear import fit_probe
 from melp.evaluation.split import split_records
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model

@@ -22,7 +22,8 @@ from melp.evaluation.metrics import evaluate_auroc
 from melp.evaluation.paper_probe import fit_paper_probe, paper_probe
 from melp.evaluation.paper_split import sample_as_published, split_as_published
 from melp.evaluation.paper_zero_shot import paper_zero_shot
-from melp.evaluation.probe import fit_probe, probe
+from melp.evaluation.probe import probe
+from melp.evaluation.probes.linear import fit_probe
 from melp.evaluation.split import patients_of, split_records
 from melp.evaluation.subsets import stratified_subset
 from melp.evaluation.zero_shot import similarities, zero_shot
