@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from melp.corpora._folds import hashed_fold, held_out_fold
+from melp.ecg import LEADS
 from melp.simulator.conditions import CONDITIONS
 from small_simulations import CORPORA, MEANINGS, NOT_SINUS, RECORDS, Simulated, true_labels
 
@@ -223,3 +224,22 @@ def test_each_corpus_has_its_own_recordings(simulated: Simulate) -> None:
         if drawn.defect != "duplicate"
     }
     assert len(signals) >= 5 * 10 - 5
+
+
+def test_file_of_tracings(simulated: Simulate) -> None:
+    h5py = pytest.importorskip("h5py")
+    corpus = simulated("code-test")
+    published = ("I", "II", "III", "aVL", "aVF", "aVR", *LEADS[6:])
+    with h5py.File(corpus.raw / "data/ecg_tracings.hdf5") as file:
+        tracings = file["tracings"][:]
+    assert tracings.shape == (RECORDS, 4096, 12)
+    for tracing, drawn in zip(tracings, corpus.drawn.values(), strict=True):
+        signal = drawn.recording.signal[[LEADS.index(lead) for lead in published]]
+        begin = (4096 - signal.shape[1]) // 2
+        np.testing.assert_array_equal(tracing[begin : begin + signal.shape[1]], signal.T)
+        assert not tracing[:begin].any() and not tracing[begin + signal.shape[1] :].any()
+    gold, first = (
+        np.loadtxt(corpus.raw / f"data/annotations/{name}.csv", delimiter=",", skiprows=1)
+        for name in ("gold_standard", "cardiologist1")
+    )
+    assert (first <= gold).all() and 0 < first.sum() < gold.sum() < RECORDS
