@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,6 +100,40 @@ def test_code_15(tmp_path: Path) -> None:
         assert check_lead_order(ecg) == []
 
 
+def test_further_columns_of_code_15(tmp_path: Path) -> None:
+    tree = make_code_15(tmp_path / "code")
+    text = (tree / "exams.csv").read_text().replace("900,,,", "900,True,0.25,").replace("901,False", "901,no")
+    (tree / "exams.csv").write_text(text)
+    summary = build("code-15", tree, tmp_path / "store", rate=400, allow_missing=True)
+    table = pq.read_table(summary.path / "index.parquet")
+    assert [str(table.schema.field(name).type) for name in code_15._MORE] == ["double", "bool", "double"]
+    assert table.select(["id", *code_15._MORE]).to_pylist() == [
+        {"id": "12", "nn_predicted_age": 41.5, "death": True, "timey": 0.25},
+        {"id": "11", "nn_predicted_age": 41.5, "death": True, "timey": 0.25},
+        {"id": "21", "nn_predicted_age": 70.1, "death": False, "timey": 2.5},
+    ]
+
+
+def test_code_15_cells_that_cannot_be_read(tmp_path: Path) -> None:
+    tree = make_code_15(tmp_path / "code")
+    text = (tree / "exams.csv").read_text()
+    text = text.replace("11,40,True,41.5,False,True", "11,old,,x,False,maybe").replace("903,,,", "903,,inf,")
+    (tree / "exams.csv").write_text(text)
+    listing = code_15.list_entries(tree, Options())
+    (entry,) = [entry for entry in listing.entries if entry.id == "11"]
+    assert np.isnan(entry.age) and (entry.sex, entry.labels, entry.more) == ("", ("AF",), {})
+    assert listing.notes == [
+        "column RBBB: 1 cells not read, so unknown "
+        "(the first: row of exam 11, 'maybe' found, wanted 0 or 1, yes or no, or nothing)",
+        "column age: 1 cells not read, so unknown "
+        "(the first: row of exam 11, 'old' found, wanted a number from 0 to 150)",
+        "column nn_predicted_age: 1 cells not read, so unknown "
+        "(the first: row of exam 11, 'x' found, wanted a number)",
+        "column timey: 1 cells not read, so unknown "
+        "(the first: row of exam 31, 'inf' found, wanted a number)",
+    ]
+
+
 def test_code_15_with_missing_parts(tmp_path: Path) -> None:
     tree = make_code_15(tmp_path / "code")
     (tree / "exams_part0.hdf5").unlink()
@@ -124,6 +159,23 @@ def test_code_test(tmp_path: Path) -> None:
     assert list(code_test.list_entries(tree / "data", Options()).entries) == list(
         code_test.list_entries(tree, Options()).entries
     )
+
+
+def test_code_test_cells_that_cannot_be_read(tmp_path: Path) -> None:
+    tree = make_code_test(tmp_path / "code")
+    (tree / "data/attributes.csv").write_text("age,sex\n60,M\nunknown,x\nold,female\n")
+    gold = "1dAVb,RBBB,LBBB,SB,AF,ST\nTrue,0,0,0,0,0\n0,yes,,0,0,0\n0,1,0,0,2,0\n"
+    (tree / "data/annotations/gold_standard.csv").write_text(gold)
+    listing = code_test.list_entries(tree, Options())
+    entries = list(listing.entries)
+    assert [entry.labels for entry in entries] == [("1dAVb",), ("RBBB",), ("RBBB",)]
+    assert [entry.sex for entry in entries] == ["male", "", "female"]
+    assert np.isnan([entry.age for entry in entries]).tolist() == [False, True, True]
+    assert [note.partition(" cells")[0] for note in listing.notes] == [
+        "column sex: 1",
+        "column AF: 1",
+        "column age: 1",
+    ]
 
 
 @pytest.mark.parametrize("published", permutations(AUGMENTED))

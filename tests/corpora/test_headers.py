@@ -14,7 +14,10 @@ from melp.corpora._challenge import abbreviations
 from melp.corpora._headers import patient_info
 from melp.corpora._records import find_wfdb_records
 from melp.corpora.cpsc2018 import CLASSES, labels
+from melp.data.build import build
+from melp.data.store import Store
 from melp.errors import MelpError
+from small_ptb_xl import beats, write_record
 
 CODES = st.lists(st.integers(10**5, 10**17).map(str), max_size=6)
 CELLS = st.one_of(st.integers(1, 9).map(str), st.sampled_from(["", " "]))
@@ -41,6 +44,24 @@ def test_unknown_values() -> None:
     assert info.sex == "" and info.codes == () and math.isnan(info.age)
     assert patient_info([]).codes == ()
     assert patient_info(["Sex: M"]).sex == "male"
+
+
+def test_age_and_sex_that_cannot_be_read() -> None:
+    assert patient_info(["Age: old", "Sex: Unknown"]).unread == ("age",)
+    assert patient_info(["Age: 300", "Sex: x"]).unread == ("age", "sex")
+    assert patient_info(["Age: NaN", "Sex: F"]).unread == () == patient_info([]).unread
+
+
+def test_recordings_whose_age_or_sex_cannot_be_read_are_flagged_and_counted(tmp_path: Path) -> None:
+    for number, (age, sex) in enumerate((("61", "Male"), ("old", "Male"), ("-3", "x"), ("Unknown", "NaN"))):
+        file = tmp_path / f"ptb/S{number:04d}"
+        write_record(file, beats(number))
+        header = file.with_suffix(".hea")
+        header.write_text(header.read_text() + f"#Age: {age}\n#Sex: {sex}\n#Dx: 426783006\n")
+    summary = build("ptb", tmp_path, tmp_path / "store")
+    assert summary.flags == {"age not read": 2, "sex not read": 1, "empty report": 4}
+    flags = [set(flags) - {"empty report"} for flags in Store(summary.path).index["flags"]]
+    assert flags == [set(), {"age not read"}, {"age not read", "sex not read"}, set()]
 
 
 @given(CODES, st.sampled_from(["", " ", "  "]))

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from melp.corpora import Options, mimic_iv_ecg
@@ -152,6 +153,15 @@ def test_study_without_measurements(tmp_path: Path, good: list[np.ndarray]) -> N
         entries[0].statements,
     ]
     assert [entry.refused for entry in entries] == ["", "no row in machine_measurements.csv", ""]
+
+
+def test_further_columns(tree: Path, store: Store, tmp_path: Path) -> None:
+    index = store.index
+    measured = pd.read_csv(tree / "machine_measurements.csv", index_col="study_id")
+    assert set(mimic_iv_ecg._MORE) <= set(index.columns)
+    for name in ("ecg_time", "cart_id", "bandwidth"):
+        assert index[name].tolist() == measured.loc[index["id"].astype(int), name].astype(str).tolist()
+    assert index["rr_interval"].tolist() == [659.0] * len(index) and index["p_axis"].isna().all()
 
 
 def test_flat_recording(tmp_path: Path, good: list[np.ndarray]) -> None:

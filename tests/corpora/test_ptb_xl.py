@@ -4,11 +4,14 @@ import ast
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from melp.corpora import Options, get_corpus, list_corpora
+from melp.corpora import Options, get_corpus, list_corpora, ptb_xl
 from melp.corpora.ptb_xl import labels, list_entries, load
+from melp.data.build import build
 from melp.errors import MelpError
 from small_ptb_xl import make_tree
 
@@ -74,6 +77,48 @@ def test_errors(tmp_path: Path) -> None:
     (tmp_path / "ptbxl_database.csv").write_text(text.replace("'SR': 0.0}", "'SR'"))
     with pytest.raises(MelpError, match=r"ptbxl_database.csv: record 1 cannot be parsed"):
         list(list_entries(tmp_path, Options()).entries)
+
+
+def test_further_columns(tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", 3)
+    table = pd.read_csv(raw / "ptbxl_database.csv", dtype=str)
+    cells = {
+        "recording_date": ["1984-11-09 09:17:34", "", "1990-01-01 00:00:00"],
+        "device": ["CS-12   E", "AT-6", ""],
+        "nurse": ["2.0", "", "0"],
+        "site": ["0.0", "13.0", "x"],
+        "height": ["170", "", "nan"],
+        "weight": ["63.5", "70.0", ""],
+        "second_opinion": ["False", "True", ""],
+        "validated_by_human": ["True", "1", "0"],
+        "static_noise": [" , I-V1,  ", "", ""],
+        "pacemaker": ["", "ja, pacemaker", ""],
+        "scp_codes": ["{'NORM': 80.0, 'SR': 0.0}", "{'IMI': 15.0}", "{}"],
+    }
+    table.assign(**cells, age=["56", "300", "old"], sex=["1", "0.0", "2"]).to_csv(
+        raw / "ptbxl_database.csv", index=False
+    )
+    summary = build("ptb-xl", raw, tmp_path / "store")
+    index = pq.read_table(summary.path / "index.parquet")
+    rows = index.select(list(ptb_xl._MORE)).to_pylist()
+    kept = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    assert kept == [
+        {"recording_date": "1984-11-09 09:17:34", "device": "CS-12   E", "likelihoods": [80.0, 0.0],
+         "height": 170.0, "weight": 63.5, "nurse": 2, "site": 0, "second_opinion": False,
+         "validated_by_human": True, "static_noise": ", I-V1,"},
+        {"device": "AT-6", "likelihoods": [15.0], "weight": 70.0, "site": 13, "second_opinion": True,
+         "validated_by_human": True, "pacemaker": "ja, pacemaker"},
+        {"recording_date": "1990-01-01 00:00:00", "likelihoods": [], "nurse": 0, "validated_by_human": False},
+    ]  # fmt: skip
+    types = {name: str(index.schema.field(name).type) for name in ("nurse", "second_opinion", "height")}
+    assert types == {"nurse": "int64", "second_opinion": "bool", "height": "double"}
+    assert np.array_equal(index["age"].to_numpy(), [56, 90, np.nan], equal_nan=True)
+    assert index["sex"].to_pylist() == ["female", "male", ""]
+    assert [note.partition(" cells not read")[0] for note in summary.notes] == [
+        "column site: 1",
+        "column age: 1",
+        "column sex: 1",
+    ]
 
 
 @pytest.mark.data

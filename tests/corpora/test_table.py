@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,7 +112,7 @@ def test_missing_table_or_folder(raw: Path, tmp_path: Path) -> None:
 
 
 WORD = st.text(
-    st.characters(codec="utf-8", exclude_characters=";|", exclude_categories=["Cc", "Z"]), min_size=1
+    st.characters(codec="utf-8", exclude_characters=",;|()[]{}", exclude_categories=["Cc", "Z"]), min_size=1
 ).filter(lambda text: not is_nothing(text))
 
 
@@ -119,7 +120,7 @@ WORD = st.text(
     st.lists(st.tuples(WORD, st.lists(WORD), st.lists(WORD), st.booleans(), st.floats(0, 150)), min_size=1)
 )
 def test_round_trip(rows: list[tuple[str, list[str], list[str], bool, float]]) -> None:
-    """Cells may contain commas, quotes and letters of any script."""
+    """Cells may contain quotes and letters of any script."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "own.csv")
         with file.open("w", encoding="utf-8", newline="") as stream:
@@ -192,6 +193,59 @@ def test_which_columns_are_labels_is_said(raw: Path) -> None:
     ]
     assert listing.columns == {"grade": "float", "ward": "string", "empty": "string"}
     assert [entry.more for entry in found] == [{"grade": 2.0, "ward": "07"}, {"grade": 2.5}, {"ward": "B"}]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "AFIB;LBBB", "AFIB | LBBB", "AFIB,LBBB", "AFIB, LBBB", "['AFIB', 'LBBB']", "['AFIB' 'LBBB']",
+        '["AFIB", "LBBB"]', "('AFIB', 'LBBB')", "[AFIB, LBBB]", "{'AFIB': 100.0, 'LBBB': 0.0}",
+        "array(['AFIB', 'LBBB'], dtype=object)", "['AFIB', 'LBBB', 'AFIB', nan]", "AFIB;NA;LBBB;other",
+        '{"AFIB": true, "SR": false, "LBBB": true}',
+    ],
+)  # fmt: skip
+def test_labels_of_a_cell(raw: Path, cell: str) -> None:
+    (raw.parent / "own.csv").write_text("")
+    quoted = '"' + cell.replace('"', '""') + '"'
+    (one,) = entries(raw, f"path,labels\na/r1,{quoted}\n")
+    assert one.labels == ("AFIB", "LBBB")
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("[]", ()),
+        ("set()", ()),
+        ("['AFIB']", ("AFIB",)),
+        ("[1, 2]", ("1", "2")),
+        ("old infarct, large", ("old infarct, large",)),
+        ("['a b', 'c']", ("a b", "c")),
+        ("frozenset({'A'})", ("A",)),
+    ],
+)
+def test_labels_of_a_list(raw: Path, cell: str, labels: tuple[str, ...]) -> None:
+    assert entries(raw, f'path,labels\na/r1,"{cell}"\n')[0].labels == labels
+
+
+def test_statements_of_a_list(raw: Path) -> None:
+    cell = '[\'sinus rhythm\', ""rsr\' pattern""]'
+    (one,) = entries(raw, f'path,statements\na/r1,"{cell}"\n')
+    assert one.statements == ("sinus rhythm", "rsr' pattern")
+    (one,) = entries(raw, "path,statements\na/r1,(possible) lvh | lbbb (old)\n")
+    assert one.statements == ("(possible) lvh", "lbbb (old)")
+
+
+def test_names_of_columns_in_another_case(raw: Path) -> None:
+    (one,) = entries(raw, "Path,Age,SEX,Ward\na/r1,61,F,B\n")
+    assert (one.age, one.sex, one.more) == (61, "female", {"Ward": "B"})
+
+
+def test_whole_numbers_stay_whole(raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("path,beats_seen,grade\na/r1,12,2\na/r2,,2.5\na/r3,123456789012345,\n")
+    build("table", raw, tmp_path / "store", table=tmp_path / "own.csv")
+    index = pq.read_table(tmp_path / "store" / "index.parquet")
+    assert [str(index.schema.field(name).type) for name in ("beats_seen", "grade")] == ["int64", "double"]
+    assert index["beats_seen"].to_pylist() == [12, None, 123456789012345]
 
 
 def test_age_and_sex_that_cannot_be_read_are_unknown_and_counted(raw: Path) -> None:

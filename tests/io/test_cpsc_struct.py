@@ -131,8 +131,9 @@ def test_unusable_recordings(tmp_path: Path, fields: dict[str, Any], message: st
     [
         ({"age": 52, "sex": "Male"}, {"age": 52.0, "sex": "male"}),
         ({"age": np.nan, "sex": "unknown"}, {}),
-        ({"age": -1, "sex": 1}, {}),
-        ({"age": np.array([[1, 2]])}, {}),
+        ({"age": -1, "sex": 1}, {"unread": ["age", "sex"]}),
+        ({"age": "52", "sex": "m"}, {"age": 52.0, "sex": "male"}),
+        ({"age": np.array([[1, 2]])}, {"unread": ["age"]}),
         ({}, {}),
     ],
 )

@@ -8,7 +8,8 @@ defines two functions:
         during iteration, if `raw` is not the corpus.
     load(entry: Entry) -> ECG
         A recording. Raises `BadRecordError` if it cannot be used. Values of `statements`, `labels`, `age` and
-        `sex` in `ECG.meta` replace those of the entry, for corpora with such values in the recordings.
+        `sex` in `ECG.meta` replace those of the entry, for corpora with such values in the recordings;
+        `unread` names those of them that cannot be read ("age", "sex"), so that the record is flagged.
         `beats` (samples of the R waves) and `kinds` (their WFDB symbols) are read from `ECG.meta` only.
 
 A corpus that can be downloaded also defines `SOURCE`, a `melp.corpora.downloads.sources.Source`; one whose
@@ -103,8 +104,8 @@ class Listing:
         entries: in the order of the store, including records whose recording is not on disk. Can be iterated
             once; a generator for large corpora, which do not fit into memory.
         text_folds: the folds whose reports are kept even without a recording.
-        columns: further columns of the index, after the common ones: "string", "float" or "floats" (a list)
-            by name.
+        columns: further columns of the index, after the common ones: "string", "float", "int", "bool" or
+            "floats" (a list) by name.
         notes: lines for the user about the tables; complete after the iteration.
     """
 

@@ -22,7 +22,7 @@ class Column:
         values, nothing: number of cells with a value, and without one.
         negative: number of cells with -1.
         not_flag: row and cell of the first value that is not a flag; None if all are.
-        is_number: whether all values are numbers.
+        is_number, is_whole: whether all values are numbers, and without decimals.
     """
 
     values: int = 0
@@ -30,6 +30,7 @@ class Column:
     negative: int = 0
     not_flag: tuple[int, str] | None = None
     is_number: bool = True
+    is_whole: bool = True
 
     def add(self, row: int, cell: str) -> None:
         """Take a cell into account."""
@@ -38,6 +39,7 @@ class Column:
             return
         self.values += 1
         self.is_number = self.is_number and _NUMBER.fullmatch(cell) is not None
+        self.is_whole = self.is_whole and "." not in cell
         try:
             self.negative += parse_flag(cell) is None
         except ValueError:
@@ -50,8 +52,10 @@ class Column:
 
     @property
     def kind(self) -> str:
-        """The type of the column in the index: "float" or "string"."""
-        return "float" if self.is_number and self.values else "string"
+        """The type of the column in the index: "int", "float" or "string"."""
+        if not (self.is_number and self.values):
+            return "string"
+        return "int" if self.is_whole else "float"
 
     def note(self, name: str) -> str:
         """Return the line that says what became of the column."""

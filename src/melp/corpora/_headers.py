@@ -20,11 +20,13 @@ class PatientInfo:
         age: years; NaN if unknown.
         sex: "female", "male" or "".
         codes: diagnoses in SNOMED CT, each once, in the header's order.
+        unread: "age", "sex", or both, if the header has one that cannot be read.
     """
 
     age: float
     sex: str
     codes: tuple[str, ...]
+    unread: tuple[str, ...] = ()
 
 
 def patient_info(comments: Iterable[str]) -> PatientInfo:
@@ -34,28 +36,31 @@ def patient_info(comments: Iterable[str]) -> PatientInfo:
         name, _, value = comment.lstrip("# \t").partition(":")
         fields.setdefault(name.strip().lower(), value.strip())
     codes = (code.strip() for code in fields.get("dx", "").split(","))
+    age, sex = _known(parse_age, fields.get("age", "")), _known(parse_sex, fields.get("sex", ""))
     return PatientInfo(
-        age=_known(parse_age, fields.get("age", ""), float("nan")),
-        sex=_known(parse_sex, fields.get("sex", ""), ""),
+        age=float("nan") if age is None else age,
+        sex=sex or "",
         codes=tuple(dict.fromkeys(code for code in codes if not is_nothing(code))),
+        unread=tuple(name for name, value in (("age", age), ("sex", sex)) if value is None),
     )
 
 
 def with_patient_info(ecg: ECG, names: Mapping[str, str], labels: tuple[str, ...] = ()) -> ECG:
-    """Return `ecg` with age, sex and labels from its header in `meta`.
+    """Return `ecg` with age, sex and labels from its header in `meta`, and the names of those not read.
 
     Args:
         names: the label of each code; the code itself is used if absent.
         labels: if not empty, replace the labels of the header.
     """
     info = patient_info(ecg.meta.get("comments", ()))
+    unread = {"unread": list(info.unread)} if info.unread else {}
     labels = labels or tuple(dict.fromkeys(names.get(code, code) for code in info.codes))
-    return ecg.with_meta(age=info.age, sex=info.sex, labels=list(labels))
+    return ecg.with_meta(age=info.age, sex=info.sex, labels=list(labels), **unread)
 
 
-def _known(parse: Callable[[str], T], text: str, unknown: T) -> T:
-    """Return a value of a header; a value that cannot be read is unknown."""
+def _known(parse: Callable[[str], T], text: str) -> T | None:
+    """Return a value of a header, or None if it cannot be read."""
     try:
         return parse(text)
     except ValueError:
-        return unknown
+        return None

@@ -1,8 +1,9 @@
 """CODE-15 % (Ribeiro et al., Zenodo 4916206): 345,779 exams of 233,770 patients, in 18 HDF5 files.
 
 Labels are the columns of `exams.csv` that are true: the six abnormalities (1dAVb, RBBB, LBBB, SB, AF, ST) and
-`normal_ecg`. Most exams last 7.3 s, a third of them 10.24 s; 670 are all zero. For unit and order of leads
-see `_code`.
+`normal_ecg`. The index keeps its other columns: the age that a network predicted, whether the patient died,
+and the years of follow-up (`timey`). Most exams last 7.3 s, a third of them 10.24 s; 670 are all zero. For
+unit and order of leads see `_code`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pandas as pd
 from jaxtyping import Int
 
 from melp.corpora import Entry, Listing, Options
+from melp.corpora._cells import Cells
 from melp.corpora._code import CLASSES, count_tracings, load_tracing, open_hdf5, shape_of
 from melp.corpora._folds import hashed_fold
 from melp.corpora._records import corpus_folder, require_recordings
@@ -23,10 +25,12 @@ from melp.corpora.downloads.sources import Zenodo
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.io.tables import read_csv
+from melp.io.values import parse_age, parse_flag
 
 _TABLE = "exams.csv"
 _LABELS = (*CLASSES, "normal_ecg")
 _COLUMNS = ("exam_id", "age", "is_male", "patient_id", "trace_file", *_LABELS)
+_MORE = {"nn_predicted_age": "float", "death": "bool", "timey": "float"}
 _IDS = "exam_id"
 _USUAL_ORDER = ("aVR", "aVL", "aVF")
 
@@ -48,7 +52,8 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
     raw = corpus_folder(raw, "code-15", _TABLE)
     exams = _read_exams(raw / _TABLE)
     message = f"{raw}: none of the {len(exams)} tracings found"
-    return Listing(require_recordings(_entries(raw, exams), message))
+    notes: list[str] = []
+    return Listing(require_recordings(_entries(raw, exams, notes), message), columns=_MORE, notes=notes)
 
 
 def load(entry: Entry) -> ECG:
@@ -57,13 +62,11 @@ def load(entry: Entry) -> ECG:
 
 
 def _read_exams(file: Path) -> pd.DataFrame:
-    table = read_csv(file, _COLUMNS, dtype={"exam_id": "int64", "patient_id": "int64"})
-    for column in ("is_male", *_LABELS):
-        table[column] = table[column].astype(str).str.strip().str.lower().isin(("true", "1", "1.0"))
-    return table
+    return read_csv(file, _COLUMNS, _MORE, dtype={"exam_id": "int64", "patient_id": "int64"})
 
 
-def _entries(raw: Path, table: pd.DataFrame) -> Iterator[Entry]:
+def _entries(raw: Path, table: pd.DataFrame, notes: list[str]) -> Iterator[Entry]:
+    cells = Cells()
     for name in sorted(table["trace_file"].astype(str).unique(), key=lambda name: (len(name), name)):
         part = table[table["trace_file"] == name]
         file = raw / name
@@ -71,7 +74,8 @@ def _entries(raw: Path, table: pd.DataFrame) -> Iterator[Entry]:
         # Sorted by position, so that the file is read sequentially.
         order = np.argsort(rows, kind="stable")
         for exam, row in zip(part.iloc[order].to_dict("records"), rows[order].tolist(), strict=True):
-            yield _entry(exam, {"file": str(file), "row": row} if row >= 0 else None)
+            yield _entry(exam, {"file": str(file), "row": row} if row >= 0 else None, cells)
+    notes += cells.notes
 
 
 def _positions(file: Path, exams: Sequence[int]) -> Int[np.ndarray, " exam"]:
@@ -84,15 +88,18 @@ def _positions(file: Path, exams: Sequence[int]) -> Int[np.ndarray, " exam"]:
     return np.array([position.get(exam, -1) for exam in exams], dtype=np.int64)
 
 
-def _entry(exam: Mapping[Any, Any], source: dict[str, Any] | None) -> Entry:
-    patient = str(exam["patient_id"])
+def _entry(exam: Mapping[Any, Any], source: dict[str, Any] | None, cells: Cells) -> Entry:
+    patient, name = str(exam["patient_id"]), str(exam["exam_id"])
+    where = f"of exam {name}"
+    male = cells.read(where, "is_male", exam["is_male"], parse_flag, None)
     return Entry(
-        id=str(exam["exam_id"]),
+        id=name,
         patient=patient,
         fold=hashed_fold(patient),
-        labels=tuple(label for label in _LABELS if exam[label]),
-        age=float(exam["age"]),
-        sex="male" if exam["is_male"] else "female",
+        labels=tuple(n for n in _LABELS if cells.read(where, n, exam[n], parse_flag, None)),
+        age=cells.read(where, "age", exam["age"], parse_age, float("nan")),
+        sex="" if male is None else "male" if male else "female",
         source=source,
         path=str(exam["trace_file"]),
+        more=cells.more(where, _MORE, exam),
     )

@@ -13,18 +13,19 @@ from pathlib import Path
 import pandas as pd
 
 from melp.corpora import Entry, Listing, Options
+from melp.corpora._cells import Cells
 from melp.corpora._code import CLASSES, count_tracings, load_tracing, open_hdf5
 from melp.corpora._records import corpus_folder
 from melp.corpora.downloads.sources import Zenodo
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.io.tables import read_csv
+from melp.io.values import parse_age, parse_flag, parse_sex
 from melp.tasks.folds import TEST_FOLD
 
 _TRACINGS = "ecg_tracings.hdf5"
 _GOLD = "annotations/gold_standard.csv"
 _ATTRIBUTES = "attributes.csv"
-_SEX = {"F": "female", "M": "male"}
 _USUAL_ORDER = ("aVL", "aVF", "aVR")
 
 SOURCE = Zenodo(3765780, archives=("data.zip",), records_each=827)
@@ -44,7 +45,8 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
         count = count_tracings(opened, file)
     gold = _read_rows(raw / _GOLD, CLASSES, count)
     attributes = _read_rows(raw / _ATTRIBUTES, ("age", "sex"), count)
-    return Listing(_entries(file, gold, attributes))
+    notes: list[str] = []
+    return Listing(_entries(file, gold, attributes, notes), notes=notes)
 
 
 def load(entry: Entry) -> ECG:
@@ -59,15 +61,18 @@ def _read_rows(file: Path, columns: tuple[str, ...], count: int) -> pd.DataFrame
     return table
 
 
-def _entries(file: Path, gold: pd.DataFrame, attributes: pd.DataFrame) -> Iterator[Entry]:
-    flags = gold[list(CLASSES)].to_numpy() == 1
-    for row, (age, sex) in enumerate(zip(attributes["age"], attributes["sex"], strict=True)):
+def _entries(file: Path, gold: pd.DataFrame, attributes: pd.DataFrame, notes: list[str]) -> Iterator[Entry]:
+    cells = Cells()
+    patients = zip(attributes["age"], attributes["sex"], gold.to_dict("records"), strict=True)
+    for row, (age, sex, flags) in enumerate(patients):
+        at = row + 2
         yield Entry(
             id=str(row),
             patient=str(row),
             fold=TEST_FOLD,
-            labels=tuple(name for name, flag in zip(CLASSES, flags[row], strict=True) if flag),
-            age=float(age),
-            sex=_SEX.get(str(sex).strip().upper(), ""),
+            labels=tuple(n for n in CLASSES if cells.read(at, n, flags[n], parse_flag, None)),
+            age=cells.read(at, "age", age, parse_age, float("nan")),
+            sex=cells.read(at, "sex", sex, parse_sex, ""),
             source={"file": str(file), "row": row},
         )
+    notes += cells.notes

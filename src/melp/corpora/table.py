@@ -9,7 +9,7 @@ Optional columns are
     report      the report as written; it is split into statements and translated
     statements  the report's statements, separated by bars or line breaks
     age, sex    years; female or male, f or m
-    labels      codes, separated by semicolons or bars
+    labels      codes, separated by semicolons, bars or commas, or as a list: "['AFIB', 'LBBB']"
 
 Any other column of which all values are 0 or 1, yes or no, true or false is a label: its name is a code of
 the records with a 1. Cells without a value (empty, NaN, NA, unknown ...) and -1 are read as not set, and
@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from melp.corpora import RESERVED, Entry, Listing, Options
+from melp.corpora._cells import Cells
 from melp.corpora._columns import Column, read_columns
 from melp.corpora._folds import hashed_fold
 from melp.ecg import ECG
 from melp.errors import MelpError
-from melp.io.values import is_nothing, parse_age, parse_flag, parse_sex
+from melp.io.values import is_nothing, parse_age, parse_flag, parse_list, parse_sex
 from melp.tasks.folds import FOLDS
 
 _COLUMNS = ("path", "id", "patient", "fold", "report", "statements", "age", "sex", "labels")
@@ -78,7 +79,8 @@ class _Table:
         except (OSError, UnicodeDecodeError) as error:
             raise MelpError(f"{file}: cannot be read as UTF-8 text ({error})") from error
         self.delimiter = max(",;\t", key=header.count)
-        self.names = [name.strip() for name in next(csv.reader([header], delimiter=self.delimiter), [])]
+        names = [name.strip() for name in next(csv.reader([header], delimiter=self.delimiter), [])]
+        self.names = [name.lower() if name.lower() in _COLUMNS else name for name in names]
         repeated = sorted({name for name in self.names if name and self.names.count(name) > 1})
         if repeated:
             raise MelpError(f"{file}: column {repeated[0]!r} found twice")
@@ -127,7 +129,7 @@ class _Reader:
         self.notes = [column.note(name) for name, column in columns.items()]
         if unnamed := sum(_UNNAMED.fullmatch(name) is not None for name in table.names):
             self.notes.append(f"{unnamed} columns without a name: not read")
-        self._unreadable: dict[str, list[str]] = {"age": [], "sex": []}
+        self._cells = Cells()
         self._unknown = dict.fromkeys(("age", "sex"), 0)
 
     def entries(self) -> Iterator[Entry]:
@@ -144,11 +146,7 @@ class _Reader:
         self.notes += [
             f"column {name}: {count} cells empty or unknown" for name, count in self._unknown.items() if count
         ]
-        for name, cells in self._unreadable.items():
-            if cells:
-                self.notes.append(
-                    f"column {name}: {len(cells)} cells not read, so unknown (the first: {cells[0]})"
-                )
+        self.notes += self._cells.notes
 
     def _entry(self, number: int, row: Row) -> Entry:
         if not row["path"]:
@@ -156,9 +154,9 @@ class _Reader:
         row = {name: "" if is_nothing(cell) and name != "path" else cell for name, cell in row.items()}
         name = row.get("id") or row["path"]
         patient = row.get("patient") or name
-        labels = [code.strip() for code in re.split("[;|]", row.get("labels", ""))]
+        labels = parse_list(row.get("labels", ""), ";|", codes=True)
         labels += [code for code in self.codes if parse_flag(row[code])]
-        statements = [part.strip() for part in re.split(r"[|\n]", row.get("statements", "")) if part.strip()]
+        statements = parse_list(row.get("statements", ""), "|\n")
         return Entry(
             id=name,
             patient=patient,
@@ -170,23 +168,15 @@ class _Reader:
             sex=self._read(number, row, "sex", parse_sex, ""),
             source=_recording(self.raw / row["path"]),
             path=row["path"],
-            more=self._more(row),
+            more={_own_name(name): value for name, value in self._more(number, row).items()},
         )
+
+    def _more(self, number: int, row: Row) -> dict[str, Any]:
+        return self._cells.more(number, {name: column.kind for name, column in self.kept.items()}, row)
 
     def _read(self, number: int, row: Row, name: str, parse: Callable[[str], T], unknown: T) -> T:
         self._unknown[name] += name in row and is_nothing(row[name])
-        try:
-            return parse(row.get(name, ""))
-        except ValueError as error:
-            self._unreadable[name].append(f"row {number}, {error}")
-            return unknown
-
-    def _more(self, row: Row) -> dict[str, Any]:
-        cells = {name: row[name] for name in self.kept if row[name]}
-        return {
-            _own_name(name): float(cell) if self.kept[name].kind == "float" else cell
-            for name, cell in cells.items()
-        }
+        return self._cells.read(number, name, row.get(name, ""), parse, unknown)
 
 
 def _own_name(name: str) -> str:

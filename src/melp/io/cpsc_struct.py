@@ -13,17 +13,18 @@ import numpy as np
 
 from melp.ecg import ECG, LEADS, BadRecordError
 from melp.io.matlab import read_struct
+from melp.io.values import is_nothing, parse_age, parse_sex
 from melp.io.wfdb import check_content
 
 RATE = 500.0
 """Samples a second of every recording."""
-_OLDEST = 130
 
 
 def read_cpsc_struct(path: Path) -> ECG:
     """Read a recording in the original form of CPSC 2018 as an ECG in mV.
 
-    `meta` has `age` in years and `sex` ("male" or "female") if the file has them.
+    `meta` has `age` in years and `sex` ("male" or "female") if the file has them, and the names of those that
+    cannot be read in `unread`.
 
     Raises:
         BadRecordError: the file is damaged, has no struct `ECG` with twelve leads, or the signal contains NaN
@@ -39,11 +40,17 @@ def read_cpsc_struct(path: Path) -> ECG:
             f"{path}: ECG.data of shape {data.shape}, wanted [12 leads, time]", "missing lead"
         )
     meta: dict[str, Any] = {"path": str(path)}
-    age, sex = fields.get("age"), fields.get("sex")
-    if isinstance(age, np.ndarray) and age.size == 1 and 0 <= age.item() <= _OLDEST:
-        meta["age"] = float(age.item())
-    if isinstance(sex, str) and sex.strip().lower() in ("male", "female"):
-        meta["sex"] = sex.strip().lower()
+    for name, parse in (("age", parse_age), ("sex", parse_sex)):
+        text = _text(fields.get(name, ""))
+        try:
+            meta |= {} if is_nothing(text) else {name: parse(text)}
+        except ValueError:
+            meta["unread"] = [*meta.get("unread", ()), name]
     with np.errstate(over="ignore"):  # infinite values raise an error that names the lead
         signal = data.astype(np.float32, order="C")
     return check_content(ECG(signal, RATE, LEADS, meta), str(path))
+
+
+def _text(value: np.ndarray | str) -> str:
+    """Return a text, or the only number of an array, as text."""
+    return value if isinstance(value, str) else str(value.item() if value.size == 1 else value.tolist())

@@ -204,7 +204,7 @@ def test_killed_at_every_file_operation(tmp_path: Path, step: int) -> None:
     subprocess.run([sys.executable, str(script), str(raw), str(out), str(step)], check=True, timeout=300)
     expected = contents(out)
     stores = sorted(out.parent.iterdir())[:-1]
-    assert len(stores) > 25 // step and len(expected) == 6
+    assert len(stores) > 25 // step and len(expected) == 7
     assert all(contents(store) == expected for store in stores)
 
 

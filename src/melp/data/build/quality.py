@@ -25,6 +25,7 @@ NOT_UNDERSTOOD = "report not understood"
 DUPLICATE_SIGNAL = "duplicate signal"
 CHECKSUM = "checksum"
 DERIVED_LEADS = "derived leads"
+NOT_READ = {"age": "age not read", "sex": "sex not read"}
 
 LIMIT = 32767  # largest int16, in microvolt
 _MIN_CLIPPED_SECONDS = 0.02
@@ -47,6 +48,7 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
     lead swap        see `melp.ecg.swapped_electrodes`.
     checksum         the samples of a lead differ from the checksum in the header (`ECG.meta`).
     derived leads    leads were computed from I and II (`ECG.meta`).
+    age not read     the recording has an age that cannot be read (`ECG.meta`); so "sex not read".
 
     Args:
         ecg: the recording, with finite values. Lead order is checked if it has the six limb leads, lead swap
@@ -73,7 +75,9 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
         CHECKSUM: "checksum" in ecg.meta,
         DERIVED_LEADS: "derived" in ecg.meta,
     }
-    return [flag for flag, is_set in flags.items() if is_set]
+    return [flag for flag, is_set in flags.items() if is_set] + [
+        NOT_READ[name] for name in ecg.meta.get("unread", ())
+    ]
 
 
 def _values(ecg: ECG) -> tuple[Values, int, Shaped[np.ndarray, "2 12"]]:

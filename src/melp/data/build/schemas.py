@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-_KINDS = {"string": pa.string(), "float": pa.float64(), "floats": pa.list_(pa.float32())}
+_KINDS = {
+    "string": pa.string(),
+    "float": pa.float64(),
+    "int": pa.int64(),
+    "bool": pa.bool_(),
+    "floats": pa.list_(pa.float32()),
+}
 """Types of the further columns of the index."""
 
 INDEX = pa.schema(
