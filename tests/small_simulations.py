@@ -52,10 +52,25 @@ MEANINGS = {
     "PVC": ("PVC", "VPC", "VPB", ""),
     "PAC": ("PAC", "PAC", "APB", ""),
     "BIGU": ("BIGU PVC", "VPC", "VB", ""),
+    "TRIGU": ("TRIGU PVC", "VPC", "VPB", ""),
+    "SVTAC": ("SVTAC", "", "SVT", ""),
+    "AT": ("SVTAC", "", "AT", ""),
+    "ILBBB": ("ILBBB", "", "251120003", ""),
+    "IRBBB": ("IRBBB", "", "713426002", ""),
+    "IVCD": ("IVCD", "", "IDC", ""),
+    "PMI": ("PMI ABQRS", "", "MI", ""),
+    "LOWT": ("NDT LOWT", "", "TWC", ""),
+    "NT": ("NT NDT", "", "TWC", ""),
+    "NST": ("NST", "", "STE", ""),
+    "DIG": ("DIG STD", "STD", "STDD", ""),
+    "ERV": ("", "", "ERV", ""),
+    "HVOLT": ("HVOLT", "", "55827005", ""),
+    "LAE": ("LAO/LAE", "", "PWC", ""),
+    "RAE": ("RAO/RAE", "", "RAH", ""),
     "ARTEFACT": ("", "", "", ""),
 }
 CORPORA = ("ptb-xl", "cpsc2018", "csn", "code-test")
-NOT_SINUS = {"STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "PACE", "3AVB"}
+NOT_SINUS = {"STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "PACE", "3AVB", "SVTAC", "AT"}
 ISCHEMIA = {"anterior": "ISCAN", "inferior": "ISCIN", "lateral": "ISCLA"}
 
 
@@ -71,6 +86,8 @@ def true_labels(corpus: str, drawn: Drawn) -> set[str]:
         labels.add("ALS")
     if corpus == "csn" and drawn.recording.axis > 90:
         labels.add("ARS")
+    if corpus == "csn":
+        labels |= {{"e": "VEB", "j": "JEB"}[kind] for kind in set(drawn.recording.kinds) & set("ej")}
     return labels
 
 
@@ -110,10 +127,7 @@ class Simulated:
     def drawn(self) -> dict[str, Drawn]:
         """The records, drawn again."""
         corpus, seed = get_simulated(self.name), corpus_seed(self.name, self.seed)
-        again = (
-            draw(index, seed, corpus.DEFECTS, corpus.RATE, corpus.draw_seconds, corpus.accepts)
-            for index in range(RECORDS)
-        )
+        again = (draw(index, seed, corpus.LAYOUT) for index in range(RECORDS))
         return dict(zip(self.rows.index, again, strict=True))
 
     def ids(self, defect: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 * `dipole`: waves of the heart vector and their projection to leads; `heart`: the normal beat
 * `conduction`, `myocardium`: changes of the beat; `rhythm`, `ectopy`: its timing; `atria`: f and F waves
-* `conditions`: the catalogue, and which conditions can occur together; `patient`; `noise`
+* `conditions`: the catalogue, and which conditions can occur together; `further`: those that only corpora
+  in their published layout have; `patient`; `noise`
 * `recording`: all of these combined to one ECG; `report` and `phrases`: its report
 """

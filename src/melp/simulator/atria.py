@@ -1,9 +1,11 @@
-"""Continuous atrial activity: the waves of fibrillation and of flutter."""
+"""The atria: the waves of fibrillation and of flutter, and P waves of large atria or of another focus."""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float
+
+from melp.simulator.heart import Heart
 
 Dipole = Float[np.ndarray, "3 time"]
 
@@ -42,3 +44,22 @@ def flutter_waves(
     down = np.array([0.05, 1.0, 0.05])
     front = np.array([-0.10, -0.05, -0.75])
     return height * (down[:, None] * saw + front[:, None] * 0.9 * peak)
+
+
+def left_enlargement(heart: Heart, rng: np.random.Generator) -> None:
+    """A wide P wave, of which the late part is negative in V1 for 40 ms or more."""
+    heart.p[1, :2] = rng.uniform(0.098, 0.108), 0.020
+    heart.p[1, 2:] = rng.uniform(1.0, 1.3) * np.array([0.085, 0.045, 0.135])
+    heart.pr = max(heart.pr, 0.17)
+
+
+def right_enlargement(heart: Heart, rng: np.random.Generator) -> None:
+    """A tall, peaked P wave in II, III and aVF."""
+    heart.p[0, 2:] = rng.uniform(1.0, 1.3) * np.array([0.045, 0.27, -0.06])
+    heart.p[0, :2] = 0.045, 0.018
+
+
+def ectopic_focus(heart: Heart, rng: np.random.Generator) -> None:
+    """P waves from low in an atrium: negative in II, III and aVF."""
+    heart.p[:, 3] = -rng.uniform(0.9, 1.3, 2) * np.abs(heart.p[:, 3])
+    heart.pr = rng.uniform(0.115, 0.14)

@@ -50,6 +50,29 @@ def right_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
     heart.conducted = Complex(np.vstack([left, right]), duration, st, t, terminal=len(right))
 
 
+def incomplete_left_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
+    """As left bundle branch block, in 105 to 118 ms."""
+    left_bundle_branch_block(heart, rng)
+    heart.conducted.duration = rng.uniform(0.108, 0.118)
+
+
+def incomplete_right_bundle_branch_block(heart: Heart, rng: np.random.Generator) -> None:
+    """A small R' in V1 and s in V6, in 105 to 116 ms."""
+    beat = heart.conducted
+    duration = rng.uniform(0.105, 0.116)
+    left = beat.qrs.copy()
+    left[:, :2] *= 0.92
+    left[-2:, 2:] *= 0.3
+    size = rng.uniform(0.8, 1.1)
+    right = [[0.76, 0.07, -0.24 * size, -0.04, -0.44 * size], [0.87, 0.06, -0.16 * size, 0.02, -0.12 * size]]
+    heart.conducted = Complex(np.vstack([left, right]), duration, beat.st, beat.t, terminal=len(right))
+
+
+def intraventricular_delay(heart: Heart, rng: np.random.Generator) -> None:
+    """The QRS as it is, in 122 to 140 ms."""
+    heart.conducted.duration = rng.uniform(0.122, 0.14)
+
+
 def left_anterior_fascicular_block(heart: Heart, rng: np.random.Generator) -> None:
     """First down (r in II, III, aVF; q in I, aVL), then up and left: axis beyond -45 degrees."""
     rows = [

@@ -38,6 +38,12 @@ def bigeminy(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: fl
     return ventricular(line, beats, rng)
 
 
+def trigeminy(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Make every third beat a ventricular premature beat."""
+    beats = np.arange(1 + int(rng.integers(3)), len(line.qrs), 3)
+    return ventricular(line, beats, rng)
+
+
 def premature_atrial(line: Timeline, heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
     """Make one to five P waves premature, from an ectopic atrial focus; they reset the sinus node."""
     beats = _draw_beats(line, rng, seconds)

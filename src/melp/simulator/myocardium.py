@@ -98,3 +98,46 @@ def low_voltage(heart: Heart, rng: np.random.Generator) -> None:
     greatest = float(np.linalg.norm(heart.conducted.loop(), axis=1).max())
     heart.conducted = heart.conducted.scaled(rng.uniform(0.22, 0.32) / greatest)
     heart.p[:, 2:] *= 0.7
+
+
+def posterior_scar(heart: Heart, rng: np.random.Generator) -> None:
+    """An old infarct at the back: tall, broad R and upright T in V1 and V2, no Q wave."""
+    beat = heart.conducted
+    beat.qrs[:2, 4] -= rng.uniform(0.25, 0.4)
+    beat.qrs[2:, 4] -= beat.qrs[2:, 4].clip(min=0) * rng.uniform(0.85, 1.0)
+    beat.t = beat.t + np.array([0.0, 0.0, -rng.uniform(0.1, 0.2)])
+
+
+def low_t(heart: Heart, rng: np.random.Generator) -> None:
+    """T waves under a tenth of R."""
+    heart.conducted.t = heart.conducted.t * rng.uniform(0.05, 0.15)
+
+
+def shallow_t_inversion(heart: Heart, rng: np.random.Generator) -> None:
+    """T waves inverted by less than 0.1 mV in I, II and V4 to V6."""
+    heart.conducted.t = -rng.uniform(0.55, 0.8) * np.array([0.07, 0.05, -0.01])
+
+
+def slight_st_depression(heart: Heart, rng: np.random.Generator) -> None:
+    """ST depression of 0.03 to 0.09 mV in II and V4 to V6, T upright."""
+    heart.conducted.st = rng.uniform(0.055, 0.08) * np.array([-0.8, -0.5, 0.1])
+    heart.conducted.t = heart.conducted.t * rng.uniform(0.6, 0.8)
+
+
+def digitalis(heart: Heart, rng: np.random.Generator) -> None:
+    """ST depression in I, II and V4 to V6, a low T wave and a short QT interval."""
+    heart.conducted.st = rng.uniform(0.12, 0.2) * np.array([-0.85, -0.50, 0.12])
+    heart.conducted.t = heart.conducted.t * rng.uniform(0.1, 0.3)
+    heart.qtc = rng.uniform(0.33, 0.355)
+
+
+def early_repolarisation(heart: Heart, rng: np.random.Generator) -> None:
+    """ST elevation of 0.1 mV and more in V2 to V5 before tall T waves, without depression elsewhere."""
+    heart.conducted.st = rng.uniform(0.13, 0.2) * np.array([0.62, 0.30, -0.65])
+    heart.conducted.t = heart.conducted.t * rng.uniform(1.4, 1.8)
+
+
+def high_voltage(heart: Heart, rng: np.random.Generator) -> None:
+    """A tall QRS (Sokolow index over 3.5 mV) without strain."""
+    greatest = float(np.linalg.norm(heart.conducted.loop(), axis=1).max())
+    heart.conducted.qrs[:, 2:] *= rng.uniform(2.7, 3.0) / greatest

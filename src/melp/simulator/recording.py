@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 
 from melp.simulator import ectopy
 from melp.simulator.atria import fibrillatory_waves, flutter_waves
-from melp.simulator.conditions import CONDITIONS
 from melp.simulator.conduction import ventricular_ectopic, ventricular_escape
 from melp.simulator.dipole import Vector, Waves, gaussians, project, render, twelve_leads
+from melp.simulator.further import ALL_CONDITIONS
 from melp.simulator.heart import Heart, atrial, normal_heart
 from melp.simulator.noise import artefacts, electrode_noise, independent_leads
 from melp.simulator.patient import Patient
@@ -21,6 +21,7 @@ from melp.simulator.rhythm import Timeline, timeline
 _ECTOPY = {
     "PVC": ectopy.premature_ventricular,
     "BIGU": ectopy.bigeminy,
+    "TRIGU": ectopy.trigeminy,
     "PAC": ectopy.premature_atrial,
 }
 
@@ -73,7 +74,7 @@ def simulate(
     """Simulate `seconds` at `rate` (Hz) of a patient with `conditions`; without `noise` the ECG is clean."""
     heart = normal_heart(rng)
     heart.conducted = heart.conducted.scaled(patient.voltage)
-    for code, condition in CONDITIONS.items():
+    for code, condition in ALL_CONDITIONS.items():
         if condition.change and code in conditions:
             condition.change(heart, rng)
     line = timeline(conditions, heart, rng, seconds)

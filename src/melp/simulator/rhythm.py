@@ -118,6 +118,18 @@ def flutter(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
     return Timeline(np.zeros(0), qrs, np.full(count, "N"), flutter=(begin, period))
 
 
+def supraventricular_tachycardia(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Narrow, regular and without P waves at 150 to 210 per minute, as in AV nodal reentry."""
+    qrs = sinus_onsets(rng.uniform(152, 208), rng, seconds)
+    return Timeline(np.zeros(0), qrs, np.full(len(qrs), "N"))
+
+
+def atrial_tachycardia(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Regular P waves at 125 to 170 per minute, each conducted."""
+    p = sinus_onsets(rng.uniform(125, 170), rng, seconds)
+    return _conduct(p, heart.pr)
+
+
 def paced(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
     """Ventricular pacing that follows each P wave, or has a fixed rate independent of the P waves."""
     if rng.random() < 0.6:
@@ -135,6 +147,8 @@ def timeline(codes: Set[str], heart: Heart, rng: np.random.Generator, seconds: f
     rhythms = {
         "AFIB": fibrillation,
         "AFLT": flutter,
+        "SVTAC": supraventricular_tachycardia,
+        "AT": atrial_tachycardia,
         "PACE": paced,
         "2AVB_I": wenckebach,
         "2AVB_II": mobitz_two,

@@ -11,7 +11,7 @@ import pytest
 
 from melp.corpora._folds import hashed_fold, held_out_fold
 from melp.ecg import LEADS
-from melp.simulator.conditions import CONDITIONS
+from melp.simulator.further import ALL_CONDITIONS
 from small_simulations import CORPORA, MEANINGS, NOT_SINUS, RECORDS, Simulated, true_labels
 
 Simulate = Callable[[str], Simulated]
@@ -77,8 +77,30 @@ STATEMENTS = {
         "premature atrial contractions",
     ),
     "BIGU": ("premature ventricular contractions in bigeminy",) * 3,
+    "TRIGU": ("premature ventricular contractions in trigeminy",) * 3,
+    "SVTAC": ("supraventricular tachycardia",) * 3,
+    "AT": ("atrial tachycardia",) * 3,
+    "ILBBB": ("incomplete left bundle branch block",) * 3,
+    "IRBBB": ("incomplete right bundle branch block",) * 3,
+    "IVCD": ("intraventricular conduction delay",) * 3,
+    "PMI": ("posterior myocardial infarction",) * 3,
+    "LOWT": ("t wave flattening",) * 3,
+    "NT": (
+        "nonspecific t wave changes",
+        "nonspecific t wave abnormality",
+        "nonspecific t wave changes",
+    ),
+    "NST": ("nonspecific st changes", "nonspecific st abnormality", "nonspecific st changes"),
+    "DIG": ("digitalis effect",) * 3,
+    "ERV": ("early repolarization",) * 3,
+    "HVOLT": ("high qrs voltages", "high voltage", "high qrs voltages"),
+    "LAE": ("left atrial enlargement",) * 3,
+    "RAE": ("right atrial enlargement",) * 3,
     "NORM": ("normal ecg",) * 3,
 }
+
+_WITHIN_OTHERS = {"PVC", "2AVB_I", "CLBBB", "CRBBB"}
+"""Whose words are part of those of another condition."""
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +196,7 @@ def test_patients_folds_ages_and_sexes(simulated: Simulate) -> None:
 @pytest.mark.parametrize("name", ["mimic-iv-ecg", "ptb-xl"])
 def test_statements_are_the_conditions(simulated: Simulate, name: str) -> None:
     corpus = simulated(name)
-    assert set(STATEMENTS) == set(CONDITIONS) - {"ARTEFACT"} == set(MEANINGS) - {"ARTEFACT"}
+    assert set(STATEMENTS) == set(ALL_CONDITIONS) - {"ARTEFACT"} == set(MEANINGS) - {"ARTEFACT"}
     said: Counter[str] = Counter()
     for row in corpus.store.index.itertuples():
         drawn = corpus.drawn[row.id]
@@ -189,7 +211,7 @@ def test_statements_are_the_conditions(simulated: Simulate, name: str) -> None:
             assert found or cut, (condition, row.statements)
             said[condition] += 1
         if name == "mimic-iv-ecg":
-            others = set(STATEMENTS) - drawn.conditions - {"PVC", "2AVB_I"}  # within BIGU, 2AVB_II
+            others = set(STATEMENTS) - drawn.conditions - _WITHIN_OTHERS
             absent = {STATEMENTS[condition][0] for condition in others}
             assert not [text for text in row.statements if any(f" {said}" in f" {text}" for said in absent)]
         is_sinus = any("sinus rhythm" in statement for statement in row.statements)
@@ -208,7 +230,7 @@ def test_measurements_of_the_machine(simulated: Simulate) -> None:
         assert row["qrs_end"] - row["qrs_onset"] == pytest.approx(1000 * measured.qrs, abs=1)
         assert row["t_end"] - row["qrs_onset"] == pytest.approx(1000 * measured.qt, abs=1)
         assert row["rr_interval"] == pytest.approx(60000 / drawn.recording.rate, abs=1)
-        without_p = bool(drawn.conditions & {"AFIB", "AFLT", "3AVB"})
+        without_p = bool(drawn.conditions & {"AFIB", "AFLT", "3AVB", "SVTAC"})
         assert np.isnan(row["p_onset"]) == without_p == np.isnan(row["p_axis"])
         if "1AVB" in drawn.conditions and "AFIB" not in drawn.conditions:
             assert row["qrs_onset"] - row["p_onset"] > 200

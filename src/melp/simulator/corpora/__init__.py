@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from melp.errors import MelpError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-    from melp.simulator.corpora._draw import Drawn
+    from melp.simulator.corpora._draw import Drawn, Layout
 
 _WRITER = "write"
 
@@ -30,22 +28,10 @@ class SimulatedCorpus(Protocol):
     """The interface of the files of this folder.
 
     Attributes:
-        RATE: Hz.
-        MAX_RECORDS: as many as the published names allow.
-        DEFECTS: each occurs once in every hundred records; "missing" recordings are listed and not written.
-        TASKS: the tasks of the corpus.
+        LAYOUT: what the corpus is made of.
     """
 
-    RATE: float
-    MAX_RECORDS: int
-    DEFECTS: tuple[str, ...]
-    TASKS: tuple[str, ...]
-
-    def accepts(self, conditions: Set[str]) -> bool:
-        """Return whether a record with these conditions is in the corpus."""
-
-    def draw_seconds(self, rng: np.random.Generator) -> float:
-        """Return the length of a recording."""
+    LAYOUT: Layout
 
     def write_recording(self, folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
         """Write a recording below `folder`, or to `parts` for `write_tables`; return its row.
@@ -57,7 +43,7 @@ class SimulatedCorpus(Protocol):
         """Write the tables of all recordings, in the order of their index."""
 
     def write_splits(self, rows: pd.DataFrame, folder: Path) -> None:
-        """Write the label files that MERL and MELP publish, if there are some for `TASKS`."""
+        """Write the label files that MERL and MELP publish, if there are some for its tasks."""
 
 
 def list_simulated() -> list[str]:

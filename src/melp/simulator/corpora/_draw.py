@@ -9,7 +9,8 @@ from itertools import count
 
 import numpy as np
 
-from melp.simulator.conditions import CONDITIONS, draw_conditions, is_sinus
+from melp.simulator.conditions import is_sinus
+from melp.simulator.further import ALL_CONDITIONS, draw_all_conditions
 from melp.simulator.patient import Patient, patient_of
 from melp.simulator.recording import Recording, simulate
 from melp.simulator.report import axis_name
@@ -20,6 +21,37 @@ MISSING = "missing"
 """The defect of a record that is listed, but whose recording is not on disk."""
 _BLOCK = 100
 _UNCERTAIN = 0.25
+_ESCAPES = {"e": "ventricular", "j": "junctional"}
+"""Kinds of beats that are findings of their own."""
+
+
+def _ten_seconds(rng: np.random.Generator) -> float:
+    return 10.0
+
+
+def _any(conditions: Set[str]) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a corpus is made of.
+
+    Attributes:
+        max_records: as many as the published names allow.
+        defects: each occurs once in every hundred records; "missing" recordings are listed and not written.
+        tasks: the tasks of the corpus.
+        rate: Hz.
+        draw_seconds: draws the length of a recording.
+        accepts: whether a record with these conditions is in the corpus.
+    """
+
+    max_records: int
+    defects: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    rate: float = 500.0
+    draw_seconds: Callable[[np.random.Generator], float] = _ten_seconds
+    accepts: Callable[[Set[str]], bool] = _any
 
 
 @dataclass(frozen=True)
@@ -52,22 +84,15 @@ def corpus_seed(corpus: str, seed: int) -> int:
     return int.from_bytes(blake2b(f"{corpus} {seed}".encode(), digest_size=8).digest(), "little")
 
 
-def draw(
-    index: int,
-    seed: int,
-    defects: tuple[str, ...],
-    rate: float,
-    draw_seconds: Callable[[np.random.Generator], float],
-    accepts: Callable[[Set[str]], bool],
-) -> Drawn:
+def draw(index: int, seed: int, layout: Layout) -> Drawn:
     """Draw record `index` of the corpus with `seed` (see `corpus_seed`); conditions until one is accepted."""
-    defect = defect_of(index, seed, defects)
+    defect = defect_of(index, seed, layout.defects)
     source = index - (defect == DUPLICATE)
     patient = patient_of(source, seed)
     general, heart, noise = (np.random.default_rng([seed, 3, source, stream]) for stream in range(3))
-    drawn = (draw_conditions(general, patient.age) for _ in count())
-    conditions = next(proposed for proposed in drawn if accepts(proposed))
-    recording = simulate(conditions, patient, heart, rate, draw_seconds(general), noise)
+    drawn = (draw_all_conditions(general, patient.age) for _ in count())
+    conditions = next(proposed for proposed in drawn if layout.accepts(proposed))
+    recording = simulate(conditions, patient, heart, layout.rate, layout.draw_seconds(general), noise)
     findings = _findings(conditions, recording)
     uncertain = frozenset(np.array(findings)[general.random(len(findings)) < _UNCERTAIN].tolist())
     rng = np.random.default_rng([seed, 3, index, 3])
@@ -82,11 +107,12 @@ def defect_of(index: int, seed: int, defects: tuple[str, ...]) -> str:
 
 
 def _findings(conditions: Set[str], recording: Recording) -> tuple[str, ...]:
-    named = [code for code in CONDITIONS if code in conditions and code != "NORM"]
-    inverted = {"INVT": f"INVT {recording.territory}"}
+    named = [code for code in ALL_CONDITIONS if code in conditions and code != "NORM"]
     # The rhythm first, as in reports.
-    named.sort(key=lambda code: CONDITIONS[code].group != "rhythm")
+    named.sort(key=lambda code: ALL_CONDITIONS[code].group != "rhythm")
+    inverted = {"INVT": f"INVT {recording.territory}"}
     rhythm = ["SR"] if is_sinus(conditions) else []
+    escape = [f"escape {name}" for kind, name in _ESCAPES.items() if kind in recording.kinds]
     closing = ["NORM"] if "NORM" in conditions else []
     axis = f"axis {axis_name(recording.axis)}"
-    return (*rhythm, *(inverted.get(code, code) for code in named), axis, *closing)
+    return (*rhythm, *(inverted.get(code, code) for code in named), *escape, axis, *closing)

@@ -5,7 +5,6 @@ The augmented leads have the order aVL aVF aVR, as in the published file.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,8 @@ import pandas as pd
 
 from melp.ecg import LEADS
 from melp.simulator.corpora._catalogue import codes_of
-from melp.simulator.corpora._draw import Drawn
+from melp.simulator.corpora._draw import Drawn, Layout
 from melp.tasks import get_task
-
-RATE = 400.0
-MAX_RECORDS = 10**5
-DEFECTS = ()
-TASKS = ("code-test",)
 
 _ORDER = ("I", "II", "III", "aVL", "aVF", "aVR", *LEADS[6:])
 _SAMPLES = 4096
@@ -29,14 +23,12 @@ _OVERLOOKED = 0.03
 """Part of the abnormalities that the first of the cardiologists does not mark."""
 
 
-def draw_seconds(rng: np.random.Generator) -> float:
+def _draw_seconds(rng: np.random.Generator) -> float:
     """Return 7 or 10 s."""
     return float(rng.choice([7.0, 10.0]))
 
 
-def accepts(conditions: Set[str]) -> bool:
-    """Return True: a record may have none of the six abnormalities."""
-    return True
+LAYOUT = Layout(10**5, tasks=("code-test",), rate=400.0, draw_seconds=_draw_seconds)
 
 
 def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:

@@ -13,16 +13,12 @@ import numpy as np
 import pandas as pd
 
 from melp.simulator.corpora._catalogue import codes, codes_of
-from melp.simulator.corpora._draw import MISSING, Drawn
+from melp.simulator.corpora._draw import MISSING, Drawn, Layout
 from melp.simulator.corpora._splits import draw_parts, write_label_files
 from melp.simulator.corpora._wfdb import to_steps, write_mat
 from melp.tasks import get_task
 
-RATE = 500.0
-MAX_RECORDS = 9999
 NO_AGE = "no age"
-DEFECTS = (MISSING, NO_AGE)
-TASKS = ("cpsc2018",)
 
 _SNOMED = {
     "NORM": "426783006", "AFIB": "164889003", "1AVB": "270492004", "CLBBB": "164909002", "CRBBB": "59118001",
@@ -34,14 +30,17 @@ _GROUP = 1000
 _COLUMNS = ["patient_id", "ecg_id", "filename", "validation", "age", "sex", "scp_codes"]
 
 
-def draw_seconds(rng: np.random.Generator) -> float:
+def _draw_seconds(rng: np.random.Generator) -> float:
     """Return 6 to 60 s, on average 15."""
     return float(np.clip(rng.lognormal(np.log(13), 0.45), 6, 60).round(1))
 
 
-def accepts(conditions: Set[str]) -> bool:
+def _accepts(conditions: Set[str]) -> bool:
     """Return whether a condition has a class."""
     return any(codes("cpsc2018").get(code) for code in conditions)
+
+
+LAYOUT = Layout(9999, (MISSING, NO_AGE), ("cpsc2018",), draw_seconds=_draw_seconds, accepts=_accepts)
 
 
 def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
@@ -53,7 +52,7 @@ def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
         write_mat(
             folder / f"g{drawn.index // _GROUP + 1}" / name,
             to_steps(drawn.recording.signal, 1000),
-            RATE,
+            LAYOUT.rate,
             "12:33:59 12/05/2020",
             age,
             _SEX[drawn.patient.sex],

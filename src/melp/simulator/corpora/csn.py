@@ -6,7 +6,6 @@ the age.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +14,17 @@ import pandas as pd
 
 from melp.io.tables import read_packaged_tsv
 from melp.simulator.corpora._catalogue import codes_of
-from melp.simulator.corpora._draw import MISSING, Drawn
+from melp.simulator.corpora._draw import MISSING, Drawn, Layout
 from melp.simulator.corpora._splits import draw_parts, write_label_files
 from melp.simulator.corpora._wfdb import Samples, to_steps, write_mat
 from melp.tasks import get_task
 from melp.tasks.names import vocabularies
 
-RATE = 500.0
-MAX_RECORDS = 89_999
 NO_AGE, TRUNCATED = "no age", "truncated"
-DEFECTS = (MISSING, NO_AGE, TRUNCATED, "duplicated lead", "flat lead")
-TASKS = ("csn",)
+LAYOUT = Layout(89_999, (MISSING, NO_AGE, TRUNCATED, "duplicated lead", "flat lead"), ("csn",))
 
 _SEX = ("Male", "Female")
 _A_FOLDER = 100
-
-
-def draw_seconds(rng: np.random.Generator) -> float:
-    """Return ten seconds."""
-    return 10.0
-
-
-def accepts(conditions: Set[str]) -> bool:
-    """Return whether a condition has a code, as a normal ECG has that of its rhythm."""
-    return conditions != {"ARTEFACT"}
 
 
 def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
@@ -53,7 +39,7 @@ def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
         time = pd.Timestamp("2021-03-24") + pd.Timedelta(seconds=6 * drawn.index)
         numbers = [snomed().get(label, label) for label in labels]
         sex = _SEX[drawn.patient.sex]
-        write_mat(folder / path, samples, RATE, f"{time:%H:%M:%S %d/%m/%Y}", age, sex, numbers)
+        write_mat(folder / path, samples, LAYOUT.rate, f"{time:%H:%M:%S %d/%m/%Y}", age, sex, numbers)
         if drawn.defect == TRUNCATED:
             file = folder / f"{path}.mat"
             file.write_bytes(file.read_bytes()[:1024])

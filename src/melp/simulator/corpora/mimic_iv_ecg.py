@@ -6,7 +6,6 @@ Records get NaN in two leads for a while, only zeros, or constant leads; lack th
 
 from __future__ import annotations
 
-from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,10 @@ import pandas as pd
 
 from melp.ecg import LEADS
 from melp.simulator.corpora._catalogue import words_of
-from melp.simulator.corpora._draw import DUPLICATE, MISSING, Drawn
+from melp.simulator.corpora._draw import DUPLICATE, MISSING, Drawn, Layout
 from melp.simulator.corpora._wfdb import NOT_A_NUMBER, Samples, to_steps, write_dat
 
-RATE = 500.0
-MAX_RECORDS = 10**7
-DEFECTS = ("NaN", "all zero", "flat", MISSING, "no measurements", "short report", DUPLICATE)
-TASKS = ()
+LAYOUT = Layout(10**7, ("NaN", "all zero", "flat", MISSING, "no measurements", "short report", DUPLICATE))
 
 _LEADS = ("I", "II", "III", "aVR", "aVF", "aVL", "V1", "V2", "V3", "V4", "V5", "V6")
 _REPORTS = tuple(f"report_{number}" for number in range(18))
@@ -40,16 +36,6 @@ _MEASURED = [
 _LINKED = ["subject_id", "study_id", "waveform_path", "note_id", "note_seq", "charttime"]
 
 
-def draw_seconds(rng: np.random.Generator) -> float:
-    """Return ten seconds."""
-    return 10.0
-
-
-def accepts(conditions: Set[str]) -> bool:
-    """Return True: any patient may come."""
-    return True
-
-
 def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
     """Write a recording with 200 steps per mV, and return its row."""
     subject = 10**7 + drawn.patient.number * _STRIDE % _NUMBERS
@@ -63,7 +49,7 @@ def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
         write_dat(
             folder / path,
             _spoilt(samples, drawn),
-            RATE,
+            LAYOUT.rate,
             200,
             _LEADS,
             f"{time:%H:%M:%S %d/%m/%Y}",

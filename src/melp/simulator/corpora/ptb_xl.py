@@ -7,7 +7,6 @@ are 300.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,15 @@ from scipy.signal import resample_poly
 from melp.ecg import LEADS
 from melp.simulator.corpora._catalogue import codes as catalogue
 from melp.simulator.corpora._catalogue import wordings, words_of
-from melp.simulator.corpora._draw import DUPLICATE, MISSING, Drawn
+from melp.simulator.corpora._draw import DUPLICATE, MISSING, Drawn, Layout
 from melp.simulator.corpora._splits import write_label_files
 from melp.simulator.corpora._wfdb import to_steps, write_dat
 from melp.tasks import get_task
 from melp.tasks.names import vocabularies
 
-RATE = 500.0
-MAX_RECORDS = 99_999
 FLAT_LEAD, NO_AGE, NO_REPORT = "flat lead", "no age", "no findings in the report"
-DEFECTS = (MISSING, DUPLICATE, FLAT_LEAD, NO_AGE, NO_REPORT)
 TASKS = ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm")
+LAYOUT = Layout(99_999, (MISSING, DUPLICATE, FLAT_LEAD, NO_AGE, NO_REPORT), TASKS)
 
 _LEADS = tuple(lead.upper() for lead in LEADS)
 _CUT = 255
@@ -52,16 +49,6 @@ _UNDERSCORED = {"NST", "ISC", "STD", "STE", "TAB", "NT"}
 """Codes that end in an underscore in the tables."""
 _SUBCLASSES = {"NST": "NST_", "ISC": "ISC_", "AVB": "_AVB"}
 """Subclasses that are spelled otherwise there."""
-
-
-def draw_seconds(rng: np.random.Generator) -> float:
-    """Return ten seconds."""
-    return 10.0
-
-
-def accepts(conditions: Set[str]) -> bool:
-    """Return whether a condition has a code."""
-    return conditions != {"ARTEFACT"}
 
 
 def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:

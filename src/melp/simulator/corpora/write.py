@@ -81,11 +81,11 @@ def simulate_corpus(
             contains something else, or another process is simulating it.
     """
     corpus, out = get_simulated(name), Path(out)
-    if not 1 <= records <= corpus.MAX_RECORDS:
-        raise MelpError(f"--records: found {records}, wanted 1 to {corpus.MAX_RECORDS} for {name}")
+    if not 1 <= records <= corpus.LAYOUT.max_records:
+        raise MelpError(f"--records: found {records}, wanted 1 to {corpus.LAYOUT.max_records} for {name}")
     if published_splits is not None and records < _MIN_SPLIT:
         raise MelpError(f"--records: found {records}, wanted {_MIN_SPLIT} or more for --published-splits")
-    if published_splits is not None and not any(get_task(task).published for task in corpus.TASKS):
+    if published_splits is not None and not any(get_task(task).published for task in corpus.LAYOUT.tasks):
         raise MelpError(f"--published-splits: {name} has no published label files")
     plan = {"corpus": name, "records": records, "seed": seed, "version": _VERSION, "simulated": True}
     with locked(out, "simulation"):
@@ -99,8 +99,8 @@ def simulate_corpus(
         rows = pd.read_parquet(out / TRUTH)
         if published_splits is not None:
             corpus.write_splits(rows, Path(published_splits))
-    defects = {name: int((rows["defect"] == name).sum()) for name in corpus.DEFECTS}
-    classes = {task: not_drawn(name, task) for task in corpus.TASKS}
+    defects = {name: int((rows["defect"] == name).sum()) for name in corpus.LAYOUT.defects}
+    classes = {task: not_drawn(name, task) for task in corpus.LAYOUT.tasks}
     return Simulation(out, len(rows), defects.get(MISSING, 0), defects, classes, not exists)
 
 
@@ -153,7 +153,7 @@ def _write_part(
         seed = corpus_seed(plan["corpus"], plan["seed"])
         rows = []
         for index in indices:
-            drawn = draw(index, seed, corpus.DEFECTS, corpus.RATE, corpus.draw_seconds, corpus.accepts)
+            drawn = draw(index, seed, corpus.LAYOUT)
             row = corpus.write_recording(raw, parts, drawn)
             rows.append({**_truth(drawn), **row})
         with replacing(file) as unfinished:
