@@ -92,6 +92,6 @@ def test_names() -> None:
     flags = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:]
     assert flags == [
         LEAD_ORDER, LEAD_SWAP, CLIPPING, FLAT_LEAD,
-        LOW_AMPLITUDE, MISSING_SECONDS, CHECKSUM, DERIVED_LEADS, *NOT_READ.values(), EMPTY_REPORT, NOT_UNDERSTOOD,
-        DUPLICATE_SIGNAL,
+        LOW_AMPLITUDE, MISSING_SECONDS, CHECKSUM, DERIVED_LEADS, *NOT_READ.values(), EMPTY_REPORT,
+        NOT_UNDERSTOOD, DUPLICATE_SIGNAL,
     ]  # fmt: skip

@@ -35,7 +35,7 @@ BELONGS = [
     ("q in v st-hebung in v2", ["q waves in chest leads", "st elevation in v2"]),
     (
         "sinusarrhythmie (fragl. xyzzy) linkstyp schenkelblock links t neg. in v1-v3 pathologisches ekg",
-        ["sinus arrhythmia", "leftward axis"],
+        ["sinus arrhythmia", "fragl. xyzzy", "leftward axis"],
     ),
     ("sinusrhythmus (evtl. lvh) lahb", ["sinus rhythm", "possible left ventricular hypertrophy"]),
     (

@@ -13,6 +13,7 @@ OWN = "own"
 
 _SENTENCE_END = re.compile(r"[;\n]|\s{3,}")
 _CLAUSE_END = re.compile(r"[,:]")
+_WITHOUT_CONTENT = ("before", "hedge", "noise", "in", "join", "number", "link", "degree", "age")
 _COMPLETE = ("head", "lesion", "whole", "leads")
 # A full stop after one of these ends no sentence.
 _ABBREVIATIONS = frozenset(
@@ -42,12 +43,18 @@ def keep_own_words(terms: Sequence[Term], understood: bool, own_words: Callable[
         kept = any(term.kind == "keep" for term in sentence)
         parts = _around_wholes(clauses) if kept else clauses
         for part in parts:
-            unknown = not understood and any(not term.known for term in part)
+            unknown = any(not term.known for term in part) and (not understood or _says_nothing(part))
             if any(term.kind == "keep" for term in part) or unknown:
                 result.append(_own(part, own_words))
             else:
                 result += part
     return result
+
+
+def _says_nothing(terms: Sequence[Term]) -> bool:
+    """Return whether an unknown word is all that a clause suspects: "V.a. UNKNOWN" would be lost."""
+    suspected = any(term.kind in {"before", "hedge"} for term in terms)
+    return suspected and all(not term.known or term.kind in _WITHOUT_CONTENT for term in terms)
 
 
 def _split(terms: Sequence[Term], ends: Callable[[Term, Term], bool]) -> list[list[Term]]:

@@ -206,13 +206,23 @@ class StatementComposer(Composition):
             self.current.is_lesion or self.current.wave or "hypertrophy" in finding or "atrial" in finding
         )
         ends = at + 1 < len(self.terms) and any(mark in self.terms[at + 1].separator for mark in ".;,")
-        before_finding = not (hedge_follows or ends) and self._next_kind(at) in {"head", "lesion"}
+        following = self._next_kind(at)
+        before_finding = not (hedge_follows or ends) and following in {"head", "lesion"}
         # A finding other than a lesion is in the list of the machine without its certainty.
         starts_lesion = term.english == "definite" and self._next_kind(at, _MODIFIERS) == "lesion"
         starts_lesion = starts_lesion and not hedge_follows
-        if term.inflected or starts_lesion or (probable and (before_finding or self._is_normal(at + 1))):
+        # "Rechtstyp, fraglich linksposteriorer Hemiblock"
+        starts_clause = "," in term.separator and before_finding
+        if (
+            term.inflected
+            or starts_lesion
+            or starts_clause
+            or (probable and (before_finding or self._is_normal(at + 1)))
+        ):
             self._close_if_complete()
-        if term.english == "cannot be ruled out":
+        if self.current.has_finding and following == "link" and "," in term.separator and not term.inflected:
+            self.current.tail.append(_ADVERBS.get(term.english, term.english))
+        elif term.english == "cannot be ruled out":
             self.current.tail.append(term.english)
         else:
             self._modify(term)

@@ -43,7 +43,7 @@ class Composition:
         text = self._text()
         if self.linked:
             self._drop_link() if not text else self.statements.append(f"{self.linked} {text}")
-        elif text:
+        elif text and text != "axis":
             if not self.current.is_lesion:
                 self._end_heading()
             self.statements.append(text)

@@ -42,6 +42,7 @@ _CONTINUES = (
     "with|and|or|at|on|is|are|has|due|which|in|of|to|but|pattern|type|criteria|suggest|rate|cannot|may|noted|seen"
     r"|present|becomes?|by|alternating|throughout|was|consistent|persist|without|during|pause|from|not"
     r"|no longer|never|absent|resolved|excluded|ruled|unlikely|likely|vs|versus|like|\d|\("
+    r"|terminated|converted|preceded|followed|interrupted|after|before|despite|until"
 )
 _CONTINUES_AFTER_COMMA = (
     r"this|most|consistent|suggest|may|bigemin|trigemin|possib|probab|which|with|age|rate|unchanged|new|old|recent|acute"

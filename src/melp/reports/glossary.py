@@ -18,9 +18,9 @@ _GLUED = re.compile(
 _GLUED_LEADS = re.compile(r"\b(i{1,3}|av[lrf])(?=(?:av[lrf]|v\d|[lf])\b)")
 _MISTYPED_DIGIT = re.compile(r"(?<=[a-z]{4})\d(?=[a-z]{3})")
 _HYPHEN_AV = re.compile(r"\ba\s*-\s*v\b")
-_HYPHENATED = re.compile(r"(?<=[a-z]{4})- +(?!und\b|oder\b|bis\b|eller\b|och\b)(?=[a-z]{4})")
+_HYPHENATED = re.compile(r"(?<=[a-z]{4})- +(?!und\b|oder\b|noch\b|bis\b|eller\b|och\b)(?=[a-z]{4})")
 _WORD = re.compile(r"v\s?\d(?!\d)|[a-z]+|\d+[.,]\d+(?=\s*(?:se[ck]|m[vms])\b)|\d+:\d+|\d+(?:\.\d+)?|%|\?")
-_PAIRS = ("und", "oder", "bzw", "och", "eller")
+_PAIRS = ("und", "oder", "noch", "bzw", "och", "eller")
 _LONG = 5  # least length of a word that is not read as two, or as another one
 _MEANINGS = ("head", "lesion", "whole", "wave", "shape", "age", "territory", "degree", "hedge", "word")
 _ENDINGS = ("er", "es", "em", "en", "e", "n", "s")
@@ -103,6 +103,11 @@ class Glossary:
             for source in sources.split(" | "):
                 vocabulary.update(self._add(GlossaryEntry(kind, english), source))
         self._vocabulary = vocabulary
+        self._by_stem: dict[str, list[str]] = {}
+        for word in sorted(vocabulary):
+            if word.endswith(_ENDINGS[:5]):
+                for stem in self._stems(word):
+                    self._by_stem.setdefault(stem, []).append(word)
         self._corrector = SpellingCorrector(vocabulary)
         self._known_forms: dict[str, tuple[str, ...]] = {}
 
@@ -127,7 +132,9 @@ class Glossary:
             corrections = map(self._corrector.correct, self._stems(word)) if not forms else iter(())
             corrected = next(filter(None, corrections), "")
             forms += [form for form in self._stems(corrected) if form in self._vocabulary]
-            self._known_forms[word] = tuple(forms or self._rare_forms(word))
+            others = [form for stem in self._stems(word) for form in self._by_stem.get(stem, ())]
+            same = [form for form in others if len(form) > _LONG and word.endswith(_ENDINGS[:5])]
+            self._known_forms[word] = tuple(dict.fromkeys([*forms, *same])) or tuple(self._rare_forms(word))
         return self._known_forms[word]
 
     def _rare_forms(self, word: str) -> list[str]:

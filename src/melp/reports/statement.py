@@ -73,7 +73,9 @@ class Statement:
         if not finding:
             return ""
         ordered = sorted(dict.fromkeys(self.modifiers), key=lambda pair: _MODIFIER_ORDER[pair[0]])
-        return " ".join([word for _, word in ordered] + ([] if self.wave else self.shapes) + [finding])
+        before = [word for _, word in ordered if " of " not in word]
+        after = [word for _, word in ordered if " of " in word]  # "typical of ischemia"
+        return " ".join([*before, *([] if self.wave else self.shapes), finding, *after])
 
     def text(self) -> str:
         """Return the statement in English; empty if it has no finding."""
@@ -81,4 +83,5 @@ class Statement:
         if not self.core or (self.wave in _NO_FINDING_ALONE and not is_described):
             return ""
         places = ["in " + " and ".join(dict.fromkeys(self.places))] if self.places else []
-        return " ".join([self.core, *self.details, *places, *self.tail]).replace(" ,", ",")
+        details = self.details[:-1] if self.details[-1:] in (["of"], ["in"]) else self.details
+        return " ".join([self.core, *details, *places, *self.tail]).replace(" ,", ",")
