@@ -153,3 +153,9 @@ def test_classes_that_are_not_drawn() -> None:
     assert not_drawn("cpsc2018", "cpsc2018") == [] == not_drawn("code-test", "code-test")
     assert not_drawn("ptb-xl", "ptbxl-super") == []
     assert not_drawn("ptb-xl", "ptbxl-rhythm") == ["SVARR", "PSVT"]
+
+
+def test_cpsc_has_one_to_three_classes() -> None:
+    accepts = get_simulated("cpsc2018").LAYOUT.accepts
+    assert accepts({"AFIB", "CRBBB", "PVC"}) and accepts({"NORM"}) and accepts({"LVH", "DIG"})
+    assert not accepts({"AFIB", "CRBBB", "PVC", "ISC"}) and not accepts({"LVH", "AFLT"})

@@ -26,7 +26,7 @@ _SNOMED = {
 }  # fmt: skip
 """In the order of their numbers in REFERENCE.csv, from 1."""
 _SEX = ("Male", "Female")
-_GROUP = 1000
+_GROUP, _MOST = 1000, 3
 _COLUMNS = ["patient_id", "ecg_id", "filename", "validation", "age", "sex", "scp_codes"]
 
 
@@ -36,8 +36,9 @@ def _draw_seconds(rng: np.random.Generator) -> float:
 
 
 def _accepts(conditions: Set[str]) -> bool:
-    """Return whether a condition has a class."""
-    return any(codes("cpsc2018").get(code) for code in conditions)
+    """Return whether the conditions have one to three classes, for which REFERENCE.csv has columns."""
+    classes = {label for code in conditions for label in codes("cpsc2018").get(code, ())}
+    return 1 <= len(classes) <= _MOST
 
 
 LAYOUT = Layout(9999, (MISSING, NO_AGE), ("cpsc2018",), draw_seconds=_draw_seconds, accepts=_accepts)
@@ -67,7 +68,7 @@ def write_tables(folder: Path, parts: Path, rows: pd.DataFrame) -> None:
     lines = ["Recording,First_label,Second_label,Third_label"]
     for name, labels in zip(rows["id"], rows["labels"], strict=True):
         cells = [str(numbers.index(label) + 1) for label in labels]
-        lines.append(",".join([name, *cells, *[""] * (3 - len(cells))]))
+        lines.append(",".join([name, *cells, *[""] * (_MOST - len(cells))]))
     (folder / "REFERENCE.csv").write_text("\n".join(lines) + "\n")
 
 

@@ -6,6 +6,7 @@ the age.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def write_recording(folder: Path, parts: Path, drawn: Drawn) -> dict[str, Any]:
 def write_tables(folder: Path, parts: Path, rows: pd.DataFrame) -> None:
     """Write the table of names (with a byte order mark, as published), and RECORDS of each folder."""
     names = vocabularies()["csn"]
-    table = [(acronym, names[acronym], code) for acronym, code in read_packaged_tsv(__package__, "_csn", 2)]
+    table = [(acronym, names[acronym], code) for acronym, code in snomed().items()]
     columns = ["AcronymName", "FullName", "Snomed_CT"]
     pd.DataFrame(table, columns=columns).to_csv(
         folder / "ConditionNames_SNOMED-CT.csv", index=False, encoding="utf-8-sig"
@@ -78,6 +79,7 @@ def write_splits(rows: pd.DataFrame, folder: Path) -> None:
     write_label_files(folder / "chapman", "csn", about, labels, draw_parts(len(about)))
 
 
+@cache
 def snomed() -> dict[str, str]:
     """Return the SNOMED CT code of each acronym of the table of names."""
     return {row[0]: row[1] for row in read_packaged_tsv(__package__, "_csn", 2)}

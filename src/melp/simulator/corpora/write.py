@@ -27,6 +27,9 @@ from melp.simulator.corpora._catalogue import not_drawn
 from melp.simulator.corpora._draw import MISSING, Drawn, corpus_seed, draw
 from melp.tasks import get_task
 
+Advance = Callable[[int], object]
+"""Called with the number of records written since the last call."""
+
 TRUTH = "simulated.parquet"
 _UNFINISHED = ".simulating"
 _PLAN = "SIMULATED.json"
@@ -119,9 +122,7 @@ def _exists(out: Path, plan: dict[str, Any]) -> bool:
     return True
 
 
-def _write(
-    corpus: SimulatedCorpus, plan: dict[str, Any], out: Path, advance: Callable[[int], object]
-) -> None:
+def _write(corpus: SimulatedCorpus, plan: dict[str, Any], out: Path, advance: Advance) -> None:
     work = _work(out)
     if _read_plan(work) != plan:
         shutil.rmtree(work, ignore_errors=True)
@@ -132,8 +133,7 @@ def _write(
     tables = []
     for start in range(0, plan["records"], _PART):
         indices = range(start, min(start + _PART, plan["records"]))
-        tables.append(_write_part(corpus, plan, raw, parts, indices))
-        advance(len(indices))
+        tables.append(_write_part(corpus, plan, raw, parts, indices, advance))
     rows = pd.concat(tables, ignore_index=True)
     corpus.write_tables(raw, parts, rows)
     rows.to_parquet(raw / TRUTH, index=False)
@@ -145,17 +145,20 @@ def _write(
 
 
 def _write_part(
-    corpus: SimulatedCorpus, plan: dict[str, Any], raw: Path, parts: Path, indices: range
+    corpus: SimulatedCorpus, plan: dict[str, Any], raw: Path, parts: Path, indices: range, advance: Advance
 ) -> pd.DataFrame:
     """Write a hundred records unless they are complete, and return their rows."""
     file = parts / f"{indices.start:08d}.json"
-    if not file.exists():
+    if file.exists():
+        advance(len(indices))
+    else:
         seed = corpus_seed(plan["corpus"], plan["seed"])
         rows = []
         for index in indices:
             drawn = draw(index, seed, corpus.LAYOUT)
             row = corpus.write_recording(raw, parts, drawn)
             rows.append({**_truth(drawn), **row})
+            advance(1)
         with replacing(file) as unfinished:
             unfinished.write_text(json.dumps(rows), encoding="utf-8")
     return pd.DataFrame(json.loads(file.read_text(encoding="utf-8")))
