@@ -16,9 +16,9 @@ from small_scores import frame, tied
 
 @pytest.fixture
 def least(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all metrics but AUROC and calibration error have intervals from 15 patients on."""
+    """Let all metrics but AUROC and calibration error have intervals from 15 patients on, means from 13."""
     for name in set(METRICS) - {"auroc", "calibration_error"}:
-        monkeypatch.setitem(METRICS, name, replace(METRICS[name], least=15))
+        monkeypatch.setitem(METRICS, name, replace(METRICS[name], least=15, least_mean=13))
 
 
 def row(table: pd.DataFrame, metric: str, name: str | None = None) -> pd.Series:
@@ -121,6 +121,16 @@ def test_intervals_are_percentiles_over_patients() -> None:
 
 
 @pytest.mark.usefixtures("least")
+def test_a_mean_may_have_an_interval_where_a_class_has_none() -> None:
+    scores, labels = probabilities(6, 90)
+    for positives, known in ((12, False), (13, True), (15, True)):
+        labels["D"] = np.arange(90) < positives
+        table = metric_rows(scores, labels, metrics=["accuracy"], validation=probabilities(5), resamples=20)
+        assert np.isfinite(row(table, "accuracy")["lo"]) == known
+        assert np.isfinite(row(table, "accuracy", "D")["lo"]) == (positives >= 15)
+
+
+@pytest.mark.usefixtures("least")
 def test_thresholds_of_the_same_records_have_no_interval() -> None:
     scores, labels = probabilities(7)
     table = metric_rows(scores, labels, metrics=["sensitivity"])
@@ -134,12 +144,13 @@ def test_groups_are_their_records_with_the_thresholds_of_all() -> None:
     scores, labels = probabilities(8, 90)
     labels.loc["r0":"r29", "B"] = False
     groups = {"first": labels.index[:30], "others": labels.index[30:], "some": labels.index[20:70]}
+    patients = pd.Series(np.random.default_rng(0).integers(50, size=90), index=labels.index)
     settings = {"metrics": ["auroc", "f1"], "validation": probabilities(9), "resamples": 50}
-    table = metric_rows(scores, labels, groups=groups, **settings)
+    table = metric_rows(scores, labels, patients, groups=groups, **settings)
     assert table["group"].unique().tolist() == list(groups)
     for name, ids in groups.items():
         own = table[table["group"] == name].drop(columns="group").reset_index(drop=True)
-        pd.testing.assert_frame_equal(own, metric_rows(scores, labels.loc[ids], **settings))
+        pd.testing.assert_frame_equal(own, metric_rows(scores, labels.loc[ids], patients, **settings))
     assert np.isnan(row(table[table["group"] == "first"], "auroc", "B")["value"])
     whole = metric_rows(scores, labels, groups=groups, metrics=["sensitivity"])
     cuts = {

@@ -40,8 +40,9 @@ class Metric:
         threshold: chooses the threshold of a class, from scores and labels.
         same_records: the threshold may be chosen on the evaluated records, if there are no others.
         probabilities: scores must be probabilities.
-        least: fewest patients with, and without, a class for which the percentile bootstrap covers at least
-            93 % (benchmarks/results/metric_intervals.md); None: no such interval.
+        least: fewest patients with, and without, a class for which percentile intervals cover at least 93 %
+            (benchmarks/results/metric_intervals.md); infinite if they never do, or were not measured.
+        least_mean: the same for each class of a mean over classes.
     """
 
     name: str
@@ -49,7 +50,8 @@ class Metric:
     threshold: Choose | None = None
     same_records: bool = False
     probabilities: bool = False
-    least: int | None = None
+    least: float = np.inf
+    least_mean: float = np.inf
 
     def with_thresholds(self, records: Records, others: Records) -> Records:
         """Return records with the thresholds that the metric needs, chosen on others."""
@@ -70,13 +72,14 @@ def metric(
     threshold: Choose | None = None,
     same_records: bool = False,
     probabilities: bool = False,
-    least: int | None = None,
+    least: float = np.inf,
+    least_mean: float = np.inf,
 ) -> Callable[[Compute], Compute]:
     """Add the decorated function to `METRICS`; the arguments are the fields of `Metric`."""
 
     def add(compute: Compute) -> Compute:
         name = compute.__name__
-        METRICS[name] = Metric(name, compute, threshold, same_records, probabilities, least)
+        METRICS[name] = Metric(name, compute, threshold, same_records, probabilities, least, least_mean)
         return compute
 
     return add

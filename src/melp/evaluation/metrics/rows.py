@@ -45,7 +45,8 @@ def metric_rows(
     thresholds of groups are those of all records.
 
     Intervals of AUROC are those of `melp.evaluation.intervals`. The others are percentiles of a bootstrap
-    over patients, for classes with at least `Metric.least` of them; a mean has one if all its classes have.
+    over patients, for classes with at least `Metric.least` of them, and for means over classes that all have
+    at least `Metric.least_mean`.
 
     Args:
         scores: one row per record indexed by id, one column per class; other rows and columns are allowed.
@@ -75,7 +76,7 @@ def metric_rows(
         parts = [(one, one.with_thresholds(records, others)) for one in chosen]
     else:
         # Thresholds that are chosen on the evaluated records are too good by an unknown amount.
-        chosen = [replace(one, least=None) if one.threshold else one for one in chosen]
+        chosen = [replace(one, least=np.inf, least_mean=np.inf) if one.threshold else one for one in chosen]
         parts = [(one, one.with_thresholds(records, records)) for one in chosen]
     people = np.asarray(labels.index if patients is None else patients.loc[labels.index])
     rows = partial(
@@ -148,11 +149,10 @@ def _rows(
         some = counted & np.isfinite(values)
         mean = values[some].mean() if some.any() else np.nan
         if closed:
-            limits = np.vstack([macro_interval(areas, some), class_intervals(areas)])
+            of_mean = macro_interval(areas, some) if some.any() else (np.nan, np.nan)
+            limits = np.vstack([of_mean, class_intervals(areas)])
         else:
-            resampled = drawn[metric.name]
-            means = resampled[some & records.two_sided].sum(axis=0) / max(some.sum(), 1)
-            limits = percentile(np.vstack([means, resampled]))
+            limits = _percentiles(metric, drawn[metric.name], areas.fewest, some)
         tables.append(
             pd.DataFrame(
                 {
@@ -174,7 +174,7 @@ def _draw(
 ) -> dict[str, Float[np.ndarray, "class resample"]]:
     """Return each metric in each resample; NaN for a class with too few patients."""
     drawn = {metric.name: np.full((len(areas.values), resamples), np.nan) for metric, _ in parts}
-    some = {metric.name: areas.fewest >= (metric.least or np.inf) for metric, _ in parts}
+    some = {metric.name: areas.fewest >= min(metric.least, metric.least_mean) for metric, _ in parts}
     parts = [(one, records.some(classes=some[one.name])) for one, records in parts if some[one.name].any()]
     place = 0
     for weights in patient_weights(patients, resamples, seed) if parts else ():
@@ -182,3 +182,19 @@ def _draw(
         for metric, records in parts:
             drawn[metric.name][some[metric.name], columns] = metric.compute(records, weights)
     return drawn
+
+
+def _percentiles(
+    metric: Metric,
+    drawn: Float[np.ndarray, "class resample"],
+    fewest: Int[np.ndarray, " class"],
+    counted: Bool[np.ndarray, " class"],
+) -> Float[np.ndarray, "row 2"]:
+    """Return the interval of the mean, then of each class; NaN where there are too few patients.
+
+    A class that counts as 0 because it has no patients on one side is the same in all resamples.
+    """
+    varied = counted & (fewest > 0)
+    means = drawn[varied].sum(axis=0) / max(counted.sum(), 1)
+    enough = [(fewest[varied] >= metric.least_mean).all(), *(fewest >= metric.least)]
+    return np.where(np.array(enough)[:, None], percentile(np.vstack([means, drawn])), np.nan)
