@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from melp.data.store import Store
-from melp.evaluation.cells import Evaluation, save
 from melp.evaluation.probe import probe
 from melp.evaluation.results import copy_results
 from melp.evaluation.tables import TIMES
@@ -43,13 +42,11 @@ def evaluate_run(run: Path, store: Store, tasks: Mapping[str, int]) -> None:
     `tasks` maps names to the fewest positives of a class that counts. Results and predictions go to the run.
     """
     model = load(run)
-    evaluations: list[Evaluation] = []
     for name, least in tasks.items():
         task, options = [get_task(name)], {"folds": TEST, "min_positives": least}
         if model.config["method"]["global_weight"]:
-            evaluations += zero_shot(model, store, task, **options)
-        evaluations += probe(model, store, task, train_folds=TRAINING, **options)
-    save(evaluations, run)
+            zero_shot(model, store, task, **options, out=run)
+        probe(model, store, task, train_folds=TRAINING, **options, out=run)
 
 
 def commit_runs(runs: Mapping[Path, str], folder: Path) -> None:

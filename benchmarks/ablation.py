@@ -15,7 +15,6 @@ from _common import RESULTS, parser
 from _ptb_xl import commit_runs, evaluate_run, train
 
 from melp.data.store import Store
-from melp.evaluation.results import RESULTS as FILE
 from melp.evaluation.tables import markdown_table, mean_cell, read_runs, read_times
 from melp.recipes import load_recipe
 from melp.training.pretrain_text import pretrain_text, texts_of
@@ -71,8 +70,7 @@ def main() -> None:
             pretrain_text(*texts_of([store.path], recipe.stage1.data), recipe.stage1, text)
             recipe.text = str(text)
             train("melp", store, recipe, run)
-            if not (run / FILE).exists():
-                evaluate_run(run, store, TASKS)
+            evaluate_run(run, store, TASKS)
             runs[run] = losses
     commit_runs(runs, ROWS)
     print(table())

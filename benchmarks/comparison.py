@@ -26,10 +26,8 @@ from _interval_tables import WANTED, paired_coverage
 from _ptb_xl import TEST, TRAINING
 
 from melp.data.store import Store
-from melp.evaluation.cells import save
 from melp.evaluation.comparison import compare, holm, p_from_interval
 from melp.evaluation.probe import probe
-from melp.evaluation.results import PREDICTIONS, read_predictions
 from melp.evaluation.split import patients_of, split_records
 from melp.evaluation.tables import change_cell, markdown_table
 from melp.hub import load
@@ -51,15 +49,13 @@ def scores_of(store: Store, runs: list[Path], reading: str) -> Scores:
     scores: Scores = {}
     for run in runs:
         folder = run / f"comparison-{reading or 'own'}"
-        if not (folder / PREDICTIONS).exists():
-            model = load(run)
-            if reading and hasattr(model.method.config, "probe"):
-                model.method.config = replace(model.method.config, probe=reading)
-            options: dict[str, Any] = {"folds": TEST, "train_folds": TRAINING, "min_positives": LEAST}
-            tasks = list(map(get_task, TASKS))
-            save(probe(model, store, tasks, fractions=FRACTIONS, seeds=SUBSETS, **options), folder)
-        for cell, table, _ in read_predictions(folder):
-            scores.setdefault((cell.task, cell.fraction), []).append(table)
+        model = load(run)
+        if reading and hasattr(model.method.config, "probe"):
+            model.method.config = replace(model.method.config, probe=reading)
+        options: dict[str, Any] = {"folds": TEST, "train_folds": TRAINING, "min_positives": LEAST}
+        tasks = list(map(get_task, TASKS))
+        for one in probe(model, store, tasks, fractions=FRACTIONS, seeds=SUBSETS, **options, out=folder):
+            scores.setdefault((one.cell.task, one.cell.fraction), []).append(one.scores)
     return scores
 
 

@@ -16,7 +16,6 @@ from _ptb_xl import TEST, commit_runs, evaluate_run, train
 
 from melp.data.store import Store
 from melp.evaluation.generation import TASK, generate, save_generation
-from melp.evaluation.results import RESULTS as FILE
 from melp.evaluation.tables import markdown_table, mean_cell, read_runs, read_times
 from melp.hub import load
 from melp.recipes import load_recipe
@@ -63,9 +62,9 @@ def main() -> None:
         seed = run.name.removeprefix("seed-")
         changes = [f"training.seed={seed}", f"stage1.training.seed={seed}"]
         train("melp", store, load_recipe("melp", "melp/laptop", changes), run)
-        if not (run / FILE).exists():
-            save_generation(generate(load(run), store, TEST, beams=3, seed=0), run / "reports")
-            evaluate_run(run, store, TASKS)
+        reports = run / "reports"
+        save_generation(generate(load(run), store, TEST, beams=3, seed=0, out=reports), reports)
+        evaluate_run(run, store, TASKS)
     commit_runs(dict.fromkeys(runs, "melp"), ROWS)
     print(table())
 

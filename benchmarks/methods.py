@@ -27,13 +27,12 @@ from _ptb_xl import TEST, TRAINING, VALIDATION, seconds_of, train
 from comparison import beyond_chance, nearest_without_reports, shown, star_note
 
 from melp.data.store import Store
-from melp.evaluation.cells import save
+from melp.evaluation.cells import CELLS, read_evaluations
 from melp.evaluation.comparison import compare
 from melp.evaluation.effective_rank import effective_rank
 from melp.evaluation.finetune import finetune, untrained
 from melp.evaluation.probe import probe, probe_features
-from melp.evaluation.results import RESULTS as FILE
-from melp.evaluation.results import read_predictions, read_results
+from melp.evaluation.results import read_results
 from melp.evaluation.split import patients_of, split_records
 from melp.evaluation.tables import change_cell, markdown_table, mean_cell
 from melp.hub import load
@@ -71,7 +70,7 @@ def evaluate_with_untrained(store: Store, run: Path) -> None:
     model, task = load(run), get_task(TASK)
     networks = [model, *(untrained(model, run / f"{UNTRAINED}-{seed}", seed) for seed in DRAWS)]
     for network in networks:
-        save(probe(network, store, [task], folds=TEST, train_folds=TRAINING), run)
+        probe(network, store, [task], folds=TEST, train_folds=TRAINING, out=run)
     features = probe_features(model, store, split_records(task, store, TEST, TRAINING).test)
     losses = [value for _, value in read_log(run / LOG)["loss"].train]
     summary = {
@@ -86,8 +85,7 @@ def evaluate_with_untrained(store: Store, run: Path) -> None:
 def supervise(store: Store, run: Path) -> None:
     """Train the run's network from random weights with labels; fold 8 selects the weights."""
     out, sides = run / SUPERVISED, {"folds": TEST, "train_folds": TRAINING, "validation_folds": VALIDATION}
-    if not (out / FILE).exists():
-        save([finetune(load(run), store, get_task(TASK), out, scratch=True, **sides)], out)
+    finetune(load(run), store, get_task(TASK), out, scratch=True, cells=out, **sides)
 
 
 def row_of(run: Path, supervised: dict[str, float]) -> dict[str, Any]:
@@ -133,8 +131,8 @@ def gains(store: Store, runs: list[Path]) -> dict[str, dict[str, Any]]:
     labels, patients = split.labels.loc[split.test], patients_of(store, split.test)
     tables: dict[str, tuple[list[pd.DataFrame], list[pd.DataFrame]]] = defaultdict(lambda: ([], []))
     for run in runs:
-        for cell, scores, _ in read_predictions(run):
-            tables[method_of(run)][is_untrained(cell.checkpoint)].append(scores)
+        for one in read_evaluations(run):
+            tables[method_of(run)][is_untrained(one.model["folder"])].append(one.scores)
     return {name: asdict(compare(*both, labels, patients)) for name, both in tables.items()}
 
 
@@ -189,7 +187,7 @@ def main() -> None:
             if arguments.supervised:
                 supervise(store, run)
     runs = [file.parent for file in sorted(arguments.runs.glob(f"*/{SUMMARY}"))]
-    trained = [run for run in runs if (run / SUPERVISED / FILE).exists()]
+    trained = [run for run in runs if (run / SUPERVISED / CELLS).exists()]
     upper = {network(run): macro(run / SUPERVISED).mean() for run in trained}
     found = {"gains": gains(store, runs), "runs": [row_of(run, upper) for run in runs]}
     ROWS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -95,8 +95,10 @@ def judge(run: Path, store: Path, work: Path) -> dict[str, Any]:
     for command in ("zero-shot", "probe"):
         out = work / command
         melp(command, str(run), "--task", "synthetic", "--data", str(store), "--out", str(out))
+        melp("results", str(out))
         found[command] = results(out)
     melp("generate", str(run), "--data", str(store), "--out", str(work / "reports"))
+    melp("results", str(work / "reports"))
     found["generate"] = results(work / "reports")
     return found
 

@@ -67,8 +67,8 @@ def page(killed: Path) -> Path:
 
 def test_complete_steps_are_skipped(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [
-        *page.parent.glob("results/*"),
-        *page.parent.glob("reports/*"),
+        *page.parent.glob("results/cells/*"),
+        *page.parent.glob("reports/*.*"),
         *page.parent.glob("run/*.safetensors"),
     ]
     before = {file: file.stat().st_mtime_ns for file in files}
@@ -76,7 +76,7 @@ def test_complete_steps_are_skipped(page: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(path, name, fail)
     content = page.read_text()
     assert quickstart(page.parent, **OPTIONS) == page
-    assert {file: file.stat().st_mtime_ns for file in files} == before and len(files) == 6
+    assert {file: file.stat().st_mtime_ns for file in files} == before and len(files) == 11
     assert page.read_text().partition("<footer>")[0] == content.partition("<footer>")[0]
 
 

@@ -173,6 +173,7 @@ def test_evaluation_on_a_task_file(run: Run, tiny_run: Path, tmp_path: Path) -> 
     for name in ("zero-shot", "probe"):
         code, out, err = run(name, tiny_run, *words)
         assert code == 0 and "own" in out, err
+    assert run("results", tmp_path / "results")[0] == 0
     lines = [json.loads(line) for line in (tmp_path / "results/results.jsonl").read_text().splitlines()]
     assert {(line["task"], line["fraction"], line["n"]) for line in lines} == {("own", 0, 4), ("own", 100, 4)}
 

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from melp.cli import main
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.cells import Evaluation
+from melp.evaluation.cells import Evaluation, read_evaluations
 from melp.evaluation.classify import probabilities
 from melp.evaluation.finetune import SCRATCH, FineTuneRecipe, LabelledBatches, finetune, untrained
 from melp.hub import load
@@ -118,7 +118,7 @@ def test_finished_training_is_not_repeated(trained: Path, tiny_run: Path, synthe
     first, again = (finetune(model, store, task, trained, QUICK, progress=False) for _ in range(2))
     assert (trained / "log.jsonl").stat().st_mtime_ns == written
     assert np.array_equal(again.scores, first.scores)
-    assert first.cell.method == "melp-finetuned" and first.cell.checkpoint == str(trained)
+    assert first.cell.method == "melp-finetuned" and first.model["folder"] == str(trained)
     assert first.cell.fraction == 100 and list(first.scores.columns) == list(task.classes)
     assert set(first.scores.index) == set(store.index.loc[store.index["fold"].isin((9, 10)), "id"]) & set(
         task.labels(store.index).index
@@ -156,7 +156,7 @@ def test_from_scratch_with_a_part_of_the_labels(
     fold = pd.Series(store.column("fold"), index=store.column("id"))
     assert set(fold.loc[used["id"]]) <= {1, 2, 3, 4}
     covered = fold.loc[task.labels(store.index).index]
-    assert len(used) == judged.n_train == round(covered.isin((1, 2, 3, 4)).sum() / 2)
+    assert len(used) == judged.cell.n_train == round(covered.isin((1, 2, 3, 4)).sum() / 2)
     assert not torch.allclose(load_file(out / "model.safetensors")[KERNEL], model.method.state_dict()[KERNEL])
 
 
@@ -199,8 +199,8 @@ def test_commands(
     options = ["training.max_steps=2", "training.batch_size=8", "--task", "synthetic", "--scratch"]
     out = tmp_path / "run"
     run("finetune", tiny_run, *options, "--data", synthetic_store, "--out", out)
-    lines = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
-    assert {line["method"] for line in lines} == {SCRATCH} and (out / "predictions.parquet").is_file()
+    (saved,) = read_evaluations(out)
+    assert saved.cell.method == SCRATCH and not saved.predictions.empty
     answer = json.loads(run("classify", trained, ecg_file, "--json"))
     assert len(answer["labels"]) == len(get_task("synthetic").classes)
     assert all(0 <= each["probability"] <= 1 for each in answer["labels"]) and "medical" in answer["note"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.cells import read_cells
 from melp.evaluation.generation import bleu4, generate, join_statements, rouge_l, save_generation, words
 from melp.hub import Model
 
@@ -58,8 +59,10 @@ def test_rouge_l_equals_a_slow_version(first: list[str], second: list[str]) -> N
     assert rouge_l(" ".join(first), " ".join(second)) == pytest.approx(expected)
 
 
-def test_generate_beats_baselines_from_other_folds(model: Model, store: Store, tmp_path: Path) -> None:
-    generation = generate(model, store, (10,))
+def test_generate_beats_baselines_from_other_folds(
+    model: Model, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = generate(model, store, (10,), out=tmp_path)
     index = store.index.set_index("id")
     judged = index.loc[generation.table["id"]]
     assert set(judged["fold"]) == {10} and judged["statements"].map(len).min() > 0
@@ -74,8 +77,12 @@ def test_generate_beats_baselines_from_other_folds(model: Model, store: Store, t
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "reports.parquet"), generation.table)
     text = (tmp_path / "reports.txt").read_text()
     assert "not a medical device" in text and generation.table["generated"][0] in text
-    lines = (tmp_path / "results.jsonl").read_text().splitlines()
-    assert len(lines) == 6 and sum('"most-frequent-report"' in line for line in lines) == 2
+    methods = read_cells(tmp_path)["method"].tolist()
+    assert len(methods) == 6 and methods.count("most-frequent-report") == 2
+    monkeypatch.setattr(type(model.method), "generate", None)  # cannot be called
+    again = generate(model, store, (10,), out=tmp_path)
+    pd.testing.assert_frame_equal(again.table, generation.table)
+    pd.testing.assert_frame_equal(again.scores, generation.scores)
 
 
 def test_generate_errors(model: Model, blind_model: Model, store: Store) -> None:

@@ -58,12 +58,11 @@ def test_every_result_counts_shared_records(model: Model, trained: Model, store:
     (result,) = zero_shot(trained, store, [task])
     # Two records a patient, one of which was trained on.
     first = tuple(store.index.loc[store.index["fold"] == 10, "id"][::2].head(5))
-    assert result.auroc.n == 24 and result.shared == Shared(12, 12, first)
-    assert {(one.shared_records, one.shared_patients) for one in result.results()} == {(12, 12)}
+    assert result.metric()["n"] == 24 and result.shared == Shared(12, 12, first)
     (by_labels,) = probe(trained, store, [task], folds=(9,))
     assert by_labels.shared == Shared(0, 0)
     assert zero_shot(model, store, [task])[0].shared == UNKNOWN
-    counts = {(one.cell.method, one.shared_records) for one in generate(trained, store).results}
+    counts = {(one.cell.method, one.shared.records) for one in generate(trained, store).evaluations}
     # One record in seven has no report.
     assert counts == {("hashing", 10), ("most-frequent-report", 0), ("random-report", 0)}
 

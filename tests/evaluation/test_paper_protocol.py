@@ -167,20 +167,20 @@ def test_probe_of_a_model(model: Model, store: Store, files: Path) -> None:
     ]
     full = evaluations[1]
     assert full.cell.folds == "test" and full.cell.train_folds == "train"
-    assert len(full.notes) == 4 and full.auroc.left_out == ()
-    assert full.notes[-1] == (
+    assert len(full.messages) == 4 and full.left_out == ()
+    assert full.messages[-1] == (
         "ptbxl-rhythm: no positive of SVARR, BIGU, SARRH, TRIGU, SVTAC, PSVT, AFLT, PACE among the records "
         "evaluated; these count 0"
     )
-    areas = full.auroc.values
+    areas = full.metrics.set_index("class")["value"]
     assert len(areas) == 13
-    assert {name for name in TASK.classes if areas[f"auroc/{name}"] > 0} == set(KNOWN)
-    assert areas["auroc_macro"] == pytest.approx(sum(areas[f"auroc/{name}"] for name in KNOWN) / 12)
+    assert {name for name in TASK.classes if areas[name] > 0} == set(KNOWN)
+    assert full.metric()["value"] == pytest.approx(sum(areas[name] for name in KNOWN) / 12)
     labels = split_as_published(TASK, store, files).by_position
     for name in KNOWN:
-        assert areas[f"auroc/{name}"] == pytest.approx(roc_auc_score(labels[name], full.scores[name]))
+        assert areas[name] == pytest.approx(roc_auc_score(labels[name], full.scores[name]))
     again = paper_probe(model, store, [TASK], files)[0]
-    assert again.auroc == full.auroc
+    pd.testing.assert_frame_equal(again.metrics, full.metrics)
     with pytest.raises(MelpError, match=r"no record of the published 0\.2 % of the training file"):
         paper_probe(model, store, [TASK], files, fractions=(0.2,))
 
@@ -195,10 +195,10 @@ def test_zero_shot_of_a_model(model: Model, store: Store, files: Path) -> None:
     prompt = model.method.embed_text(["atrial fibrillation"])[0].numpy()
     cosine = vectors @ prompt / np.linalg.norm(vectors, axis=1)
     np.testing.assert_allclose(result.scores["AFIB"], cosine, rtol=1e-4)
-    assert result.auroc.values["auroc/AFIB"] == pytest.approx(roc_auc_score(split.test["AFIB"], cosine))
-    assert result.auroc.values["auroc/PACE"] == 0
+    assert result.metric("auroc", "AFIB")["value"] == pytest.approx(roc_auc_score(split.test["AFIB"], cosine))
+    assert result.metric("auroc", "PACE")["value"] == 0
     (held_out,) = paper_zero_shot(model, store, [TASK], files, file="val")
-    assert [note[:20] for note in held_out.notes] == [
+    assert [note[:20] for note in held_out.messages] == [
         "ptbxl-rhythm: no CKE",
         "ptbxl_rhythm_val.csv",
         "ptbxl-rhythm: no pos",
@@ -214,7 +214,7 @@ def test_zero_shot_reads_the_published_prompts(model: Model, store: Store, files
 
     (own,) = paper_zero_shot(model, store, [TASK], files)
     np.testing.assert_allclose(own.scores["AFIB"], cosine(TASK.prompts["AFIB"][0]), rtol=1e-3, atol=1e-5)
-    assert own.messages()[0] == (
+    assert own.messages[0] == (
         f"ptbxl-rhythm: no CKEPE_prompt*.json found in {files}, so the package's own first prompt of each "
         "class is used instead of the published one"
     )
@@ -223,7 +223,7 @@ def test_zero_shot_reads_the_published_prompts(model: Model, store: Store, files
     (files / "prompts" / "CKEPE_prompt.json").write_text(json.dumps(published))
     (found,) = paper_zero_shot(model, store, [TASK], files)
     np.testing.assert_allclose(found.scores["AFIB"], cosine("afib beats, or others"), rtol=1e-3, atol=1e-5)
-    assert not any("CKEPE" in line for line in found.messages()) and found.config_hash != own.config_hash
+    assert not any("CKEPE" in line for line in found.messages) and found.cell.key != own.cell.key
     mine = {name: ["sinus bradycardia"] for name in TASK.classes}
     (given,) = paper_zero_shot(model, store, [TASK], files, prompts={TASK.name: mine})
     np.testing.assert_allclose(given.scores["AFIB"], cosine("sinus bradycardia"), rtol=1e-3, atol=1e-5)

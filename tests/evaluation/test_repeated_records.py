@@ -78,12 +78,12 @@ def test_equal_recordings_are_left_out_of_training(model: Model, tmp_path: Path)
     assert (kept.duplicates, whole.duplicates) == (3, None)
     assert kept.test.equals(whole.test) and "r018" in kept.test
     (cell,), (other,) = (probe(model, store, [TASK], exclude_duplicates=flag) for flag in (True, False))
-    assert cell.messages()[0] == (
+    assert cell.messages[0] == (
         "3 recordings left out of training, because their samples equal those of a held-out or an earlier "
         "recording (--keep-duplicates keeps them)"
     )
-    assert not other.messages() and other.config_hash != cell.config_hash
-    assert not zero_shot(model, store, [TASK])[0].messages()
+    assert not other.messages and other.cell.key != cell.cell.key
+    assert not zero_shot(model, store, [TASK])[0].messages
 
     folds = list(range(1, 9))
     batches = StoreBatches(store, folds, exclude_duplicates=True)

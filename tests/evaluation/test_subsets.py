@@ -99,10 +99,12 @@ def test_a_share_that_differs_is_said() -> None:
 def test_results_count_the_records_that_are_used(model: Model, store: Store, tmp_path: Path) -> None:
     small, tenth, full = probe(model, store, [TASK], fractions=(1, 10, 100))
     # Of 192 records, one per cent is 2, but three findings and sinus rhythm need three.
-    assert [one.n_train for one in (small, tenth, full)] == [3, 19, 192]
-    assert {result.n_train for result in tenth.results()} == {19}
-    assert small.messages() == ["ptbxl-rhythm: 1 % of the labels: 3 of 192 records used, which is 1.56 %"]
-    assert tenth.messages() == full.messages() == []
-    assert zero_shot(model, store, [TASK])[0].results()[0].n_train == 0
+    assert [one.cell.n_train for one in (small, tenth, full)] == [3, 19, 192]
+    assert small.messages == ("ptbxl-rhythm: 1 % of the labels: 3 of 192 records used, which is 1.56 %",)
+    assert tenth.messages == full.messages == ()
+    assert zero_shot(model, store, [TASK])[0].cell.n_train == 0
     files = write_files(tmp_path, store.index)
-    assert [one.n_train for one in paper_probe(model, store, [TASK], files, fractions=(50, 100))] == [96, 192]
+    assert [one.cell.n_train for one in paper_probe(model, store, [TASK], files, fractions=(50, 100))] == [
+        96,
+        192,
+    ]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from melp.evaluation.results import Cell, Result, copy_results, write_results
+from melp.errors import MelpError
+from melp.evaluation.cells import Cell, Evaluation, metric_table, write_cell
+from melp.evaluation.results import copy_results
 from melp.evaluation.tables import (
     TIMES,
     change_cell,
@@ -45,14 +48,20 @@ def test_columns_of_numbers_are_aligned_to_the_right() -> None:
 
 def test_runs_are_written_and_read_together(tmp_path: Path) -> None:
     for run, value in (("melp-0", 0.1), ("melp-1", 1 / 3)):
-        write_results(
-            [Result(Cell("melp", "/runs/" + run, "ptbxl-super"), "auroc_macro", value, 5)], tmp_path
+        rows = metric_table(
+            [{"metric": "auroc", "class": name, "value": value, "n": 5} for name in (None, "A")]
         )
-        copy_results([tmp_path, tmp_path / "reports"], tmp_path / "rows" / f"{run}.jsonl")
-        (tmp_path / "results.jsonl").unlink()
+        cell = Cell("probe", "melp", run, "ptbxl-super")
+        write_cell(Evaluation(cell, rows, {"folder": f"/runs/{run}"}), tmp_path / run)
+        copy_results([tmp_path / run, tmp_path / "reports"], tmp_path / "rows" / f"{run}.jsonl")
     results = read_runs(tmp_path / "rows")
-    assert results["run"].tolist() == ["melp-0", "melp-1"] and results["value"].tolist() == [0.1, 1 / 3]
-    assert results["checkpoint"].tolist() == ["melp-0", "melp-1"] and results["lo"].isna().all()
+    assert results["run"].tolist() == ["melp-0"] * 2 + ["melp-1"] * 2
+    assert results["value"].tolist() == [0.1, 0.1, 1 / 3, 1 / 3] and results["lo"].isna().all()
+    assert results["checkpoint"].tolist() == results["run"].tolist()
+    assert results["metric"].tolist() == ["auroc_macro", "auroc/A"] * 2
+    (tmp_path / "rows" / "melp-1.jsonl").write_text('{"a": 1}\n')
+    with pytest.raises(MelpError, match=r"melp-1\.jsonl:1: found"):
+        read_runs(tmp_path / "rows")
 
 
 def test_training_times(tmp_path: Path) -> None:

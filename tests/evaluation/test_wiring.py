@@ -18,7 +18,7 @@ from melp.errors import MelpError
 from melp.evaluation import probe as probe_module
 from melp.evaluation.finetune import finetune
 from melp.evaluation.generation import generate
-from melp.evaluation.metrics import evaluate_auroc
+from melp.evaluation.metrics import evaluate_auroc, metric_rows
 from melp.evaluation.paper_probe import fit_paper_probe, paper_probe
 from melp.evaluation.paper_split import sample_as_published, split_as_published
 from melp.evaluation.paper_zero_shot import paper_zero_shot
@@ -63,9 +63,10 @@ def test_intervals_of_all_cells_are_over_patients(
         cells = [*paper_zero_shot(model, few, [TASK], files), *paper_probe(model, few, [TASK], files)]
     for cell in cells:
         people, zero = patients_of(few, cell.labels.index), protocol == "paper"
-        expected = evaluate_auroc(cell.scores, cell.labels, people, empty_as_zero=zero).intervals
-        assert cell.auroc.intervals == expected
-        assert expected != evaluate_auroc(cell.scores, cell.labels, empty_as_zero=zero).intervals
+        expected = metric_rows(cell.scores, cell.labels, people, empty_as_zero=zero)
+        pd.testing.assert_frame_equal(cell.metrics, expected)
+        narrow = metric_rows(cell.scores, cell.labels, empty_as_zero=zero)
+        assert not narrow["lo"].equals(expected["lo"])
 
 
 def test_macro_interval_is_of_the_classes_that_count(model: Model, store: Store) -> None:
@@ -77,11 +78,11 @@ def test_macro_interval_is_of_the_classes_that_count(model: Model, store: Store)
     people = patients_of(store, cell.labels.index)
     assert len(labels.columns) > len(kept) > 1
     expected = evaluate_auroc(cell.scores, cell.labels[kept], people)
-    assert cell.auroc.intervals["auroc_macro"] == pytest.approx(expected.intervals["auroc_macro"])
+    assert tuple(cell.metric()[["lo", "hi"]]) == pytest.approx(expected.intervals["auroc_macro"])
     rare = cell.labels.assign(PACE=np.arange(len(cell.labels)) < 2)
     counted = evaluate_auroc(cell.scores, rare, people, min_positives=10)
     assert counted.intervals["auroc_macro"] == pytest.approx(expected.intervals["auroc_macro"])
-    assert "auroc/PACE" in counted.intervals and all_classes.auroc.n == 48
+    assert "auroc/PACE" in counted.intervals and all_classes.metric()["n"] == 48
 
 
 def test_zero_shot_uses_all_prompts_of_a_class(model: Model, store: Store) -> None:
@@ -148,7 +149,7 @@ def test_paper_probe_step_by_step(model: Model, store: Store, published: Path) -
     split = split_as_published(TASK, store, published)
     sample = sample_as_published(split.training_file, 50)
     chosen = sample[sample.isin(split.training.index)]
-    assert cell.n_train == len(chosen) < len(sample)
+    assert cell.cell.n_train == len(chosen) < len(sample)
     fitted = fit_paper_probe(
         features_of(store, chosen),
         split.training.loc[chosen].to_numpy(),
@@ -161,9 +162,9 @@ def test_paper_probe_step_by_step(model: Model, store: Store, published: Path) -
     # Trained by the training file's order of columns, evaluated by the test file's.
     for name, other in (("AFIB", "STACH"), ("STACH", "AFIB"), ("SBRAD", "SBRAD")):
         expected = roc_auc_score(truth[other], cell.scores[name])
-        assert cell.auroc.values[f"auroc/{name}"] == pytest.approx(expected)
+        assert cell.metric("auroc", name)["value"] == pytest.approx(expected)
     right = roc_auc_score(truth["AFIB"], cell.scores["AFIB"])
-    assert abs(right - cell.auroc.values["auroc/AFIB"]) > 0.2
+    assert abs(right - cell.metric("auroc", "AFIB")["value"]) > 0.2
 
 
 def test_epoch_of_the_paper_probe_is_that_of_the_validation_file(
@@ -212,4 +213,4 @@ def test_classifier_scores_are_those_of_their_records(
     used, split = read_training_records(out), split_records(task, store)
     assert used is not None
     chosen = split.training.index[stratified_subset(split.training.to_numpy(), 50, 2)]
-    assert set(used["id"]) == set(chosen) and cell.n_train == len(chosen)
+    assert set(used["id"]) == set(chosen) and cell.cell.n_train == len(chosen)

@@ -55,12 +55,12 @@ def test_zero_shot_auroc_is_that_of_cosines_by_scikit_learn(model: Model, store:
     (result,) = zero_shot(model, store, [task], folds=(9, 10), prompts={task.name: prompts}, min_positives=5)
     index = store.index[store.index["fold"].isin((9, 10))]
     assert list(result.scores.index) == list(index["id"])
-    assert result.auroc.n == len(index)
+    assert result.metric()["n"] == len(index)
     truth = np.array(["AFIB" in codes for codes in index["labels"]])
     area = roc_auc_score(truth, result.scores["AFIB"])
-    assert result.auroc.values["auroc/AFIB"] == pytest.approx(area)
+    assert result.metric("auroc", "AFIB")["value"] == pytest.approx(area)
     assert area > 0.95
-    assert "PACE" in result.auroc.left_out and "AFIB" not in result.auroc.left_out
+    assert "PACE" in result.left_out and "AFIB" not in result.left_out
     assert result.cell.folds == "9,10" and result.cell.fraction == 0 and result.cell.method == "hashing"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -46,12 +46,13 @@ def zero_shot_command(
     files = _published(protocol, published, {"folds": folds, "min-positives": min_positives > 1})
     store, loaded = Store(data), _load(model, device)
     if files:
-        cells = paper_zero_shot(loaded, store, tasks, files, file=_PUBLISHED_FILES[split], prompts=wordings)
+        file = _PUBLISHED_FILES[split]
+        cells = paper_zero_shot(loaded, store, tasks, files, file=file, prompts=wordings, out=out)
     else:
         cells = zero_shot(
-            loaded, store, tasks, folds=test_folds, prompts=wordings, min_positives=min_positives
+            loaded, store, tasks, folds=test_folds, prompts=wordings, min_positives=min_positives, out=out
         )
-    _finish(cells, out)
+    print_evaluations(cells)
 
 
 @app.command("probe")
@@ -76,33 +77,33 @@ def probe_command(
     from melp.data.store import Store
     from melp.evaluation import paper_probe, probe
 
-    tasks, shares = _tasks(task, split), _fractions(fraction)
+    shown: dict[str, Any] = {"fractions": _fractions(fraction), "out": out}
     chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
     files = _published(protocol, published, {**chosen, "min-positives": min_positives > 1})
-    file, store, loaded = _PUBLISHED_FILES[split], Store(data), _load(model, device)
+    tasks, store, loaded = _tasks(task, split), Store(data), _load(model, device)
     if files:
-        cells = paper_probe.paper_probe(loaded, store, tasks, files, fractions=shares, file=file)
+        cells = paper_probe.paper_probe(loaded, store, tasks, files, file=_PUBLISHED_FILES[split], **shown)
     else:
         cells = probe.probe(
             loaded,
             store,
             tasks,
-            fractions=shares,
             seeds=range(seeds),
             folds=options.parse_optional_folds(folds),
             train_folds=options.parse_optional_folds(train_folds),
             train_store=Store(train_data) if train_data else None,
             min_positives=min_positives,
             exclude_duplicates=exclude_duplicates,
+            **shown,
         )
-    _finish(cells, out)
+    print_evaluations(cells)
 
 
 @app.command("generate")
 def generate_command(
     model: Path = options.MODEL,
     data: Path = options.DATA,
-    out: Path = typer.Option(help="Folder for reports.parquet, reports.txt and results.jsonl."),
+    out: Path = typer.Option(help="Folder for reports.parquet, reports.txt and the cells of results."),
     folds: str = typer.Option("10", help="Folds to write reports for, such as 9,10."),
     beams: int = typer.Option(1, min=1, help="Beam width; 1 is greedy search."),
     device: str = options.DEVICE,
@@ -114,11 +115,21 @@ def generate_command(
     from melp.evaluation.tables import score_cell
     from melp.tasks import parse_folds
 
-    generation = generate(_load(model, device), Store(data), parse_folds(folds), beams=beams)
+    generation = generate(_load(model, device), Store(data), parse_folds(folds), beams=beams, out=out)
     save_generation(generation, out)
     scores = generation.scores[["bleu4", "rouge_l"]].map(score_cell)
     print_table(("report", "BLEU-4", "ROUGE-L"), scores.itertuples())
     typer.echo(f"{len(generation.table)} reports in {out / 'reports.txt'}. {DISCLAIMER}")
+
+
+@app.command("results")
+def results_command(
+    out: Path = typer.Argument(help="Folder of results: the --out of evaluations."),
+) -> None:
+    """Write the results in a folder to results.jsonl and predictions.parquet."""
+    from melp.evaluation.results import export_results
+
+    typer.echo(f"{' and '.join(map(str, export_results(out)))}: written")
 
 
 @app.command("embed")
@@ -191,27 +202,19 @@ def _published(protocol: str, folder: Path | None, chosen: Mapping[str, object])
     return folder
 
 
-def _finish(evaluations: Sequence[Evaluation], out: Path) -> None:
-    from melp.evaluation.cells import save
-
-    save(evaluations, out)
-    print_evaluations(evaluations)
-
-
 def print_evaluations(evaluations: Sequence[Evaluation]) -> None:
     """Print a table with one row per cell, then messages on stderr."""
-    from melp.evaluation.metrics import MACRO
     from melp.evaluation.tables import interval_cell, score_cell
 
     rows = [
         (
             one.cell.task,
-            f"{one.cell.fraction:g} % ({one.n_train:,})" if one.cell.fraction else "none",
+            f"{one.cell.fraction:g} % ({one.cell.n_train:,})" if one.cell.fraction else "none",
             one.cell.seed,
-            score_cell(one.auroc.macro),
-            interval_cell(*one.auroc.intervals.get(MACRO, (None, None))),
-            one.auroc.n,
-            ", ".join(one.auroc.left_out),
+            score_cell(one.metric()["value"]),
+            interval_cell(*one.metric()[["lo", "hi"]]),
+            one.metric()["n"],
+            ", ".join(one.left_out),
         )
         for one in evaluations
     ]
@@ -219,5 +222,5 @@ def print_evaluations(evaluations: Sequence[Evaluation]) -> None:
         ("task", "labels (records)", "seed", "macro AUROC", "95 % interval", "records", "left out"), rows
     )
     # The cells of a task have the same messages.
-    for line in dict.fromkeys(line for one in evaluations for line in one.messages()):
+    for line in dict.fromkeys(line for one in evaluations for line in one.messages):
         typer.echo(line, err=True)

@@ -20,7 +20,7 @@ def finetune_command(
     settings: list[str] = options.SETTINGS,
     task: str = typer.Option(help="Task: a name or a YAML file."),
     data: Path = options.DATA,
-    out: Path = typer.Option(help="Folder for the classifier (a model folder) and results.jsonl."),
+    out: Path = typer.Option(help="Folder for the classifier (a model folder) and its results."),
     scratch: bool = typer.Option(False, "--scratch", help="Start from random weights, as a baseline."),
     fraction: float = typer.Option(100, help="Percentage of training records to use."),
     seed: int = typer.Option(0, help="Seed of the random subset if --fraction is below 100."),
@@ -53,16 +53,15 @@ def finetune_command(
         validation_folds=options.parse_optional_folds(validation_folds),
         min_positives=min_positives,
         exclude_duplicates=exclude_duplicates,
+        cells=out,
     )
-    _save(evaluation, out)
+    _print(evaluation, out)
 
 
-def _save(evaluation: Evaluation, out: Path) -> None:
-    """Save and print the results, once for all processes of the training."""
-    from melp.evaluation.cells import save
+def _print(evaluation: Evaluation, out: Path) -> None:
+    """Print the results, once for all processes of the training."""
     from melp.training.processes import is_first
 
     if is_first():
-        save([evaluation], out)
         print_evaluations([evaluation])
         typer.echo(f"{out}: classifier; use it with `melp classify {out} RECORD.hea`")

@@ -7,7 +7,7 @@ import typer
 MODEL = typer.Argument(help="Model folder.")
 DATA = typer.Option(help="Data store.")
 TASKS = typer.Option(help="Task, or several separated by commas; a name or a YAML file.")
-RESULTS = typer.Option(help="Folder for results.jsonl and predictions.parquet.")
+RESULTS = typer.Option(help="Folder for the cells of results; see `melp results`.")
 FOLDS = typer.Option(None, help="Test folds, such as 9,10; default: those of the task.")
 TRAIN_FOLDS = typer.Option(None, help="Folds to train on, such as 1-7.")
 TRAIN_DATA = typer.Option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from melp.data.batches import Sample, StoreBatches
 from melp.data.duplicates import without_duplicates
 from melp.data.store import Store
 from melp.errors import MelpError, check_ranges
-from melp.evaluation.cells import Evaluation, evaluate_split
+from melp.evaluation.cells import Cell, Evaluation
+from melp.evaluation.digests import digest
 from melp.evaluation.embed import map_rows, rows_of
+from melp.evaluation.evaluate import about, cell_of, evaluate_missing, evaluate_split, split_cell
 from melp.evaluation.split import Split, check_patients, in_folds, join_folds, split_records
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model, find_device, load
@@ -129,6 +131,7 @@ def finetune(
     min_positives: int = 1,
     exclude_duplicates: bool = True,
     progress: bool = True,
+    cells: Path | None = None,
 ) -> Evaluation:
     """Train the encoder of a run and a linear head with the labels of a task, and evaluate the classifier.
 
@@ -151,6 +154,7 @@ def finetune(
         min_positives: classes with fewer positives do not count in the macro mean.
         exclude_duplicates: see `split_records`.
         progress: whether to show a progress bar.
+        cells: folder of cells; if the cell is in it, nothing is trained.
 
     Raises:
         MelpError: `out` contains another training, or nothing is left to train on or to evaluate.
@@ -159,24 +163,52 @@ def finetune(
     split = split_records(task, store, folds, train_folds, exclude_duplicates=exclude_duplicates)
     split, held_out = _sides(split, task, store, validation_folds)
     training = split.training.iloc[stratified_subset(split.training.to_numpy(), fraction, seed)]
-    settings = {
+    settings = {**_about(model, task, scratch, fraction, seed, exclude_duplicates), **asdict(recipe)}
+    _on_device(recipe.training, model.device)
+    check_processes(recipe.training.ranks)
+    source = untrained(model, model.folder, recipe.training.seed) if scratch else model
+    shown: dict[str, Any] = {"fraction": fraction, "seed": seed, "n_train": len(training)}
+    cell = _cell(source, store, task, held_out, settings)
+    cell = split_cell(cell, split, min_positives=min_positives, **shown)
+
+    def train() -> None:
+        classifier = _classifier(source, task, recipe, 1.0 if scratch else recipe.encoder_rate)
+        _train(classifier, model, store, training, held_out, recipe, settings, out, progress)
+
+    def evaluate(missing: list[int]) -> Iterator[Evaluation]:
+        train_once(out, settings, recipe.training.ranks, train, "finetune.json")
+        yield _evaluate(cell, model, out, store, split)
+
+    return evaluate_missing([cell], cells, evaluate)[0]
+
+
+def _about(
+    model: Model, task: Task, scratch: bool, fraction: float, seed: int, exclude_duplicates: bool
+) -> dict[str, Any]:
+    """Return the settings of a training besides its recipe."""
+    return {
         "task": task.name,
         "classes": list(task.classes),
         "pretrained": None if scratch else str(model.folder),
         "fraction": fraction,
         "subset": seed,
-        **({} if exclude_duplicates else {"duplicates": "kept"}), **asdict(recipe),
-    }  # fmt: skip
-    _on_device(recipe.training, model.device)
-    check_processes(recipe.training.ranks)
+        **({} if exclude_duplicates else {"duplicates": "kept"}),
+    }
 
-    def train() -> None:
-        classifier = _classifier(model, task, recipe, scratch)
-        _train(classifier, model, store, training, held_out, recipe, settings, out, progress)
 
-    train_once(out, settings, recipe.training.ranks, train, "finetune.json")
-    shown: dict[str, Any] = {"fraction": fraction, "seed": seed, "n_train": len(training)}
-    return _evaluate(load(out, model.device), store, task, split, min_positives=min_positives, **shown)
+def _cell(
+    source: Model, store: Store, task: Task, held_out: pd.DataFrame, settings: Mapping[str, Any]
+) -> Cell:
+    """Return the cell of a classifier, without its folds; no path is in it."""
+    cell = cell_of("finetune", source, store, task)
+    options = {name: value for name, value in settings.items() if name not in ("task", "pretrained")}
+    options["selected_by"] = digest(held_out.index.tolist())
+    method = _name(source, scratch=settings["pretrained"] is None)
+    return replace(cell, method=method, options={**options, **cell.options})
+
+
+def _name(model: Model, scratch: bool) -> str:
+    return SCRATCH if scratch else f"{model.name}-finetuned"
 
 
 def _sides(
@@ -208,14 +240,12 @@ def _without_held_out(split: Split, held_out: pd.DataFrame, store: Store) -> Spl
     return replace(split, training=split.training[kept], duplicates=split.duplicates + int((~kept).sum()))
 
 
-def _classifier(model: Model, task: Task, recipe: FineTuneRecipe, scratch: bool) -> Classifier:
-    seed = recipe.training.seed
-    source = untrained(model, model.folder, seed) if scratch else model
+def _classifier(source: Model, task: Task, recipe: FineTuneRecipe, encoder_rate: float) -> Classifier:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(recipe.training.seed)
         encoder = copy.deepcopy(source.method.encoder).requires_grad_(True)
         # A loaded model is in evaluation mode, and Lightning keeps the mode of each module.
-        return Classifier(encoder, len(task.classes), 1.0 if scratch else recipe.encoder_rate).train()
+        return Classifier(encoder, len(task.classes), encoder_rate).train()
 
 
 def _train(
@@ -235,18 +265,19 @@ def _train(
         classifier, recipe.optimiser, steps, recipe.training.seed, model.preprocessing, store.rate
     )
     pretrained = [Path(settings["pretrained"])] if settings["pretrained"] else []
-    name = f"{model.name}-finetuned" if pretrained else SCRATCH
 
     def write() -> None:
-        save_classifier(out, classifier, name, model, settings)
+        save_classifier(out, classifier, _name(model, not pretrained), model, settings)
         write_training_records(out, store, train.rows, pretrained)
 
     training_config = _on_device(recipe.training, model.device)
     fit(module, train, validation, training_config, out, write, "with labels", progress)
 
 
-def _evaluate(model: Model, store: Store, task: Task, split: Split, **options: Any) -> Evaluation:
+def _evaluate(cell: Cell, source: Model, out: Path, store: Store, split: Split) -> Evaluation:
+    model = load(out, source.device)
+    model.about = {**about(source), "folder": str(out)}
     parts = map_rows(model, store, rows_of(store, split.test), model.method.logits, title="evaluating")
     logits = torch.cat(parts).float().cpu().numpy()
-    scores = pd.DataFrame(logits, index=split.test, columns=list(task.classes))
-    return evaluate_split(model, store, task, split, scores, **options)
+    scores = pd.DataFrame(logits, index=split.test, columns=split.labels.columns)
+    return evaluate_split(cell, model, store, split, scores)

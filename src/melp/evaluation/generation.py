@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Int
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.cells import Evaluation, metric_table
+from melp.evaluation.digests import tokenizer_digest
 from melp.evaluation.embed import map_rows, require
+from melp.evaluation.evaluate import about, cell_of, evaluate_missing
 from melp.evaluation.files import replacing
 from melp.evaluation.leakage import Shared, shared_with_training
-from melp.evaluation.results import Cell, Result, config_hash, write_results
 from melp.evaluation.split import join_folds
 from melp.hub import Model
 
@@ -73,16 +76,22 @@ class Generation:
     Attributes:
         table: the columns id, true, generated, most_frequent, random.
         scores: bleu4 and rouge_l of the last three, one row each.
-        results: the same scores as results.
+        evaluations: a cell for each of the three.
     """
 
     table: pd.DataFrame
     scores: pd.DataFrame
-    results: tuple[Result, ...]
+    evaluations: tuple[Evaluation, ...]
 
 
 def generate(
-    model: Model, store: Store, folds: Sequence[int] = (10,), *, beams: int = 1, seed: int = 0
+    model: Model,
+    store: Store,
+    folds: Sequence[int] = (10,),
+    *,
+    beams: int = 1,
+    seed: int = 0,
+    out: Path | None = None,
 ) -> Generation:
     """Generate a report for each record in `folds` that has one, and score it.
 
@@ -95,6 +104,7 @@ def generate(
         folds: folds to evaluate.
         beams: width of the beam search; 1 is greedy.
         seed: seed of the random reports.
+        out: folder of cells; those in it are not computed again, and the others are written to it.
 
     Raises:
         MelpError: the method has no report decoder, an id is repeated, or a side has no report.
@@ -106,23 +116,66 @@ def generate(
     others = _reports(store, folds)
     if not len(rows) or not others:
         raise MelpError(f"{store.path}: no reports in folds {join_folds(folds)}, or none in the others")
+    options = {"beams": beams, "tokenizer": tokenizer_digest(model)}
+    cell = cell_of("generation", model, store, TASK)
+    cell = replace(cell, seed=seed, folds=join_folds(folds), options=options)
+    cells = [
+        replace(cell, method=baseline, weights="", options={}) if baseline else cell
+        for baseline in COLUMNS.values()
+    ]
+
+    def evaluate(missing: list[int]) -> Iterator[Evaluation]:
+        ids = index["id"].to_numpy()[rows]
+        true = [join_statements(statements) for statements in index["statements"].iloc[rows]]
+        for place in missing:
+            texts = _texts(list(COLUMNS)[place], model, store, rows, others, beams, seed)
+            table = pd.DataFrame({"id": ids, "true": true, "text": texts})
+            baseline = cells[place] is not cell  # trained on no evaluated record
+            shared = Shared(0, 0) if baseline else shared_with_training(model, store, pd.Index(ids))
+            named = {"name": cells[place].method} if baseline else about(model)
+            yield Evaluation(cells[place], _metrics(table), named, table, shared=shared)
+
+    return _generation(evaluate_missing(cells, out, evaluate))
+
+
+def _texts(
+    column: str,
+    model: Model,
+    store: Store,
+    rows: Int[np.ndarray, " record"],
+    others: list[str],
+    beams: int,
+    seed: int,
+) -> list[str]:
+    """Return the reports of a column of the table."""
+    if column == "most_frequent":
+        return [Counter(others).most_common(1)[0][0]] * len(rows)
+    if column == "random":
+        draws = np.random.default_rng(seed).integers(0, len(others), len(rows))
+        return [others[draw] for draw in draws]
     parts = map_rows(
         model, store, rows, lambda ecg: model.method.generate(ecg, beams=beams), title="writing reports"
     )
-    draws = np.random.default_rng(seed).integers(0, len(others), len(rows))
-    table = pd.DataFrame(
-        {
-            "id": index["id"].to_numpy()[rows],
-            "true": [join_statements(statements) for statements in index["statements"].iloc[rows]],
-            "generated": [text for part in parts for text in part],
-            "most_frequent": Counter(others).most_common(1)[0][0],
-            "random": [others[draw] for draw in draws],
-        }
+    return [text for part in parts for text in part]
+
+
+def _metrics(table: pd.DataFrame) -> pd.DataFrame:
+    texts, truth = table["text"].tolist(), table["true"].tolist()
+    scores = {
+        "bleu4": bleu4(texts, truth),
+        "rouge_l": float(np.mean([rouge_l(*pair) for pair in zip(texts, truth, strict=True)])),
+    }
+    return metric_table({"metric": name, "value": value, "n": len(table)} for name, value in scores.items())
+
+
+def _generation(evaluations: Sequence[Evaluation]) -> Generation:
+    named = dict(zip(COLUMNS, evaluations, strict=True))
+    table = evaluations[0].predictions[["id", "true"]]
+    return Generation(
+        table.assign(**{name: one.predictions["text"] for name, one in named.items()}),
+        pd.DataFrame({name: one.metrics.set_index("metric")["value"] for name, one in named.items()}).T,
+        tuple(evaluations),
     )
-    scores, shared = _scores(table), shared_with_training(model, store, pd.Index(table["id"]))
-    cell = Cell(model.name, str(model.folder), TASK, seed=seed, folds=join_folds(folds))
-    digest = config_hash(dict(model.config), {"beams": beams})
-    return Generation(table, scores, tuple(_results(cell, scores, len(table), digest, shared)))
 
 
 def _reports(store: Store, folds: Sequence[int]) -> list[str]:
@@ -132,31 +185,8 @@ def _reports(store: Store, folds: Sequence[int]) -> list[str]:
     return [join_statements(statements) for part in chosen for statements in part if len(statements)]
 
 
-def _scores(table: pd.DataFrame) -> pd.DataFrame:
-    truth = table["true"].tolist()
-    rows = {
-        name: {
-            "bleu4": bleu4(table[name].tolist(), truth),
-            "rouge_l": float(np.mean([rouge_l(*pair) for pair in zip(table[name], truth, strict=True)])),
-        }
-        for name in COLUMNS
-    }
-    return pd.DataFrame(rows).T
-
-
-def _results(cell: Cell, scores: pd.DataFrame, count: int, digest: str, shared: Shared) -> list[Result]:
-    """Return the results of a model's cell and of the baselines, which are trained on no evaluated record."""
-    results = []
-    for name, baseline in COLUMNS.items():
-        own = replace(cell, method=baseline, checkpoint="") if baseline else cell
-        counts = (0, 0) if baseline else (shared.records, shared.patients)
-        for metric, value in scores.loc[name].to_dict().items():
-            results.append(Result(own, str(metric), float(value), count, None, None, (), digest, *counts))
-    return results
-
-
 def save_generation(generation: Generation, folder: Path) -> None:
-    """Write `reports.parquet`, the readable `reports.txt`, and the scores into `results.jsonl`."""
+    """Write `reports.parquet` and the readable `reports.txt`."""
     with replacing(folder / "reports.parquet") as temporary:
         generation.table.to_parquet(temporary)
     blocks = [
@@ -166,4 +196,3 @@ def save_generation(generation: Generation, folder: Path) -> None:
     with replacing(folder / "reports.txt") as temporary:
         text = "Generated by a model; not a medical device's findings.\n\n" + "\n".join(blocks)
         temporary.write_text(text, encoding="utf-8")
-    write_results(generation.results, folder)

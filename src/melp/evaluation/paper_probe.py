@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.cells import Evaluation
+from melp.evaluation.evaluate import evaluate_missing
 from melp.evaluation.metrics import auroc
 from melp.evaluation.paper_split import (
     SEED,
     PaperSplit,
     embed_together,
     evaluate_as_published,
+    paper_cell,
     sample_as_published,
     split_as_published,
 )
@@ -103,6 +105,7 @@ def paper_probe(
     *,
     fractions: Sequence[float] = (100,),
     file: str = "test",
+    out: Path | None = None,
 ) -> list[Evaluation]:
     """Evaluate a frozen model on tasks by linear probes as published, one per fraction of the training file.
 
@@ -113,6 +116,7 @@ def paper_probe(
         folder: the folder of the files.
         fractions: shares of the training file, in per cent.
         file: the file to evaluate, "test" or "val".
+        out: folder of cells; those in it are not computed again, and the others are written to it.
 
     Differences: the published features also come from an encoder in bfloat16, one batch at a time during
     training; here they are computed once, in float32. The layer's initial weights and the order of batches
@@ -123,33 +127,43 @@ def paper_probe(
     """
     splits = [split_as_published(task, store, folder, file) for task in tasks]
     subsets = [_subsets(task, split, fractions, store) for task, split in zip(tasks, splits, strict=True)]
-    embedded = embed_together(
-        tasks,
-        [union([split.training.index, split.validation.index, split.test.index]) for split in splits],
-        lambda ids, keep: probe_features(model, store, ids, keep),
-    )
-    evaluations = []
-    for task, split, chosen, features in zip(tasks, splits, subsets, embedded, strict=True):
-        for percent, ids in chosen.items():
-            scores, labels = _scores(features, split, ids), split.by_position
-            evaluations.append(
-                evaluate_as_published(
-                    model, store, task, split, scores, labels, fraction=percent, n_train=len(ids)
-                )
+    jobs = [
+        (
+            place,
+            ids,
+            paper_cell("probe", model, store, task, split, fraction=percent, n_train=len(ids)),
+        )
+        for place, (task, split) in enumerate(zip(tasks, splits, strict=True))
+        for percent, ids in subsets[place].items()
+    ]
+
+    def evaluate(missing: list[int]) -> Iterator[Evaluation]:
+        embedded = embed_together(
+            tasks,
+            [union([split.training.index, split.validation.index, split.test.index]) for split in splits],
+            lambda ids, keep: probe_features(model, store, ids, keep),
+        )
+        for number in missing:
+            place, ids, cell = jobs[number]
+            features, split = embedded[place], splits[place]
+            fitted = _fit(features, split, ids)
+            scores = pd.DataFrame(
+                fitted(features.loc[split.test.index].to_numpy()), split.test.index, split.training.columns
             )
-    return evaluations
+            selected, labels = {"epoch": fitted.epoch}, split.by_position
+            yield evaluate_as_published(cell, model, store, split, scores, labels, selected=selected)
+
+    return evaluate_missing([cell for _, _, cell in jobs], out, evaluate)
 
 
-def _scores(features: pd.DataFrame, split: PaperSplit, training: pd.Index) -> pd.DataFrame:
-    """Return scores of the test records by a probe trained on the records `training`."""
-    fitted = fit_paper_probe(
+def _fit(features: pd.DataFrame, split: PaperSplit, training: pd.Index) -> PaperProbe:
+    """Return a probe trained on the records `training`."""
+    return fit_paper_probe(
         features.loc[training].to_numpy(),
         split.training.loc[training].to_numpy(),
         features.loc[split.validation.index].to_numpy(),
         split.validation.to_numpy(),
     )
-    ids = split.test.index
-    return pd.DataFrame(fitted(features.loc[ids].to_numpy()), index=ids, columns=split.training.columns)
 
 
 def _subsets(

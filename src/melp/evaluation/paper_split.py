@@ -14,7 +14,7 @@ The published loaders (HKU-MedAI/MELP and cheliu-computation/MERL-ICML2024) and 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,10 @@ import pandas as pd
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.cells import Evaluation, evaluate
-from melp.evaluation.metrics import evaluate_auroc
-from melp.evaluation.split import check_corpus, patients_of, union
+from melp.evaluation.cells import Cell, Evaluation
+from melp.evaluation.digests import labels_digest
+from melp.evaluation.evaluate import cell_of, evaluate_scores
+from melp.evaluation.split import check_corpus, union
 from melp.evaluation.subsets import size_notes
 from melp.hub import Model
 from melp.tasks import Task
@@ -35,6 +36,7 @@ __all__ = [
     "PaperSplit",
     "embed_together",
     "evaluate_as_published",
+    "paper_cell",
     "sample_as_published",
     "split_as_published",
 ]
@@ -54,6 +56,7 @@ class PaperSplit:
         training_file: ids of all records of the training file, in its order.
         by_position: labels of the test records as a probe's loader reads them: also by position.
         file: the file that is evaluated, "test" or "val".
+        digest: of the labels in the files.
         notes: the records that the store lacks, one line per file ("train", "val", "test").
     """
 
@@ -63,6 +66,7 @@ class PaperSplit:
     training_file: pd.Index
     by_position: pd.DataFrame
     file: str
+    digest: str
     notes: dict[str, str]
 
 
@@ -94,6 +98,7 @@ def split_as_published(task: Task, store: Store, folder: Path, file: str = "test
         training_file=files["train"].labels.index,
         by_position=stored[file].set_axis(names, axis=1),
         file=file,
+        digest=labels_digest(*(part.labels for part in files.values())),
         notes={
             split: _missing(part, ids, store)
             for split, part in files.items()
@@ -134,45 +139,56 @@ def embed_together(
     return [embedded[keep].loc[part] for keep, part in zip(keeps, ids, strict=True)]
 
 
-def evaluate_as_published(
+def paper_cell(
+    kind: str,
     model: Model,
     store: Store,
     task: Task,
     split: PaperSplit,
-    scores: pd.DataFrame,
-    labels: pd.DataFrame,
     *,
     fraction: float = 0,
     n_train: int = 0,
-    notes: Sequence[str] = (),
     options: Mapping[str, Any] | None = None,
-) -> Evaluation:
-    """Evaluate `scores` over the records of `labels`; a class without a positive or a negative counts 0.
+) -> Cell:
+    """Return the cell of an evaluation as published.
 
-    `fraction` and `n_train` are the share, in per cent, and the number of the training records that were
-    used; `notes` are further lines for the user; `options` is what the scores depend on besides the model.
+    `fraction` and `n_train` are the share, in per cent, and the number of the training records that are used;
+    `options` is what the scores depend on besides the model.
     """
-    notes = [*notes, *(note for name, note in split.notes.items() if fraction or name == split.file)]
-    if fraction:
-        notes += size_notes(task.name, fraction, n_train, len(split.training))
-    empty = labels.columns[~labels.any()]
-    if len(empty):
-        notes.append(
-            f"{task.name}: no positive of {', '.join(empty)} among the records evaluated; these count 0"
-        )
-    return evaluate(
-        model,
-        store,
-        task,
-        evaluate_auroc(scores, labels, patients_of(store, labels.index), empty_as_zero=True),
-        scores,
-        labels,
-        [options or {}],
-        notes,
-        n_train,
+    cell = cell_of(kind, model, store, task)
+    return replace(
+        cell,
         protocol=PAPER,
         fraction=fraction,
+        n_train=n_train,
         seed=SEED if fraction else 0,
         folds=split.file,
         train_folds="train" if fraction else "",
+        options={**cell.options, "files": split.digest, **(options or {})},
     )
+
+
+def evaluate_as_published(
+    cell: Cell,
+    model: Model,
+    store: Store,
+    split: PaperSplit,
+    scores: pd.DataFrame,
+    labels: pd.DataFrame,
+    notes: Sequence[str] = (),
+    **further: Any,
+) -> Evaluation:
+    """Evaluate `scores` over the records of `labels`; a class without a positive or a negative counts 0.
+
+    `notes` are lines for the user, and `further` other fields of the evaluation, such as `selected`.
+    """
+    trained = bool(cell.fraction)
+    notes = [*notes, *(note for name, note in split.notes.items() if trained or name == split.file)]
+    if trained:
+        notes += size_notes(cell.task, cell.fraction, cell.n_train, len(split.training))
+    empty = labels.columns[~labels.any()]
+    if len(empty):
+        notes.append(
+            f"{cell.task}: no positive of {', '.join(empty)} among the records evaluated; these count 0"
+        )
+    return evaluate_scores(cell, model, store, scores, labels, notes, {"empty_as_zero": True}, **further)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.cells import Evaluation
-from melp.evaluation.paper_split import embed_together, evaluate_as_published, split_as_published
-from melp.evaluation.zero_shot import Prompts, prompt_scores, read_json, read_prompts, text_embeddings
+from melp.evaluation.embed import require
+from melp.evaluation.evaluate import evaluate_missing
+from melp.evaluation.paper_split import (
+    embed_together,
+    evaluate_as_published,
+    paper_cell,
+    split_as_published,
+)
+from melp.evaluation.zero_shot import (
+    Prompts,
+    prompt_options,
+    prompt_scores,
+    read_json,
+    read_prompts,
+    text_embeddings,
+)
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -27,6 +41,7 @@ def paper_zero_shot(
     *,
     file: str = "test",
     prompts: Mapping[str, Prompts] | None = None,
+    out: Path | None = None,
 ) -> list[Evaluation]:
     """Evaluate a model on tasks by one prompt per class: cosines, with classes named by the evaluated file.
 
@@ -41,28 +56,41 @@ def paper_zero_shot(
         file: the file to evaluate, "test" or "val".
         prompts: wordings of each task, by its name and class, instead of the published; the first of a class
             is used.
+        out: folder of cells; those in it are not computed again, and the others are written to it.
 
     Raises:
         MelpError: the method has no text tower, the files cannot be read, or nothing is left to evaluate.
     """
+    require(model, "embed_text")
     published = find_prompts(folder)
     splits = [split_as_published(task, store, folder, file) for task in tasks]
-    embedded = embed_together(
-        tasks,
-        [split.test.index for split in splits],
-        lambda ids, keep: text_embeddings(model, store, ids, keep),
-    )
-    evaluations = []
-    for task, split, ecg in zip(tasks, splits, embedded, strict=True):
-        given = (prompts or {}).get(task.name)
-        chosen, notes = (given, []) if given else _prompts(task, published, folder)
-        wordings = {name: [chosen[name][0]] for name in task.classes}
-        scores = prompt_scores(model, ecg, wordings, refuse=given is not None)
-        options = {"prompts": wordings}
-        evaluations.append(
-            evaluate_as_published(model, store, task, split, scores, split.test, notes=notes, options=options)
+    chosen = [_chosen(task, (prompts or {}).get(task.name), published, folder) for task in tasks]
+    cells = [
+        paper_cell("zero-shot", model, store, task, split, options=prompt_options(model, words))
+        for task, split, (words, _) in zip(tasks, splits, chosen, strict=True)
+    ]
+
+    def evaluate(missing: list[int]) -> Iterator[Evaluation]:
+        embedded = embed_together(
+            tasks,
+            [split.test.index for split in splits],
+            lambda ids, keep: text_embeddings(model, store, ids, keep),
         )
-    return evaluations
+        for place in missing:
+            split, (words, notes) = splits[place], chosen[place]
+            given = bool((prompts or {}).get(tasks[place].name))
+            scores = prompt_scores(model, embedded[place], words, refuse=given)
+            yield evaluate_as_published(cells[place], model, store, split, scores, split.test, notes)
+
+    return evaluate_missing(cells, out, evaluate)
+
+
+def _chosen(
+    task: Task, given: Prompts | None, published: Path | None, folder: Path
+) -> tuple[Prompts, list[str]]:
+    """Return one prompt per class, and notes about them."""
+    prompts, notes = (given, []) if given else _prompts(task, published, folder)
+    return {name: [prompts[name][0]] for name in task.classes}, notes
 
 
 def find_prompts(folder: Path) -> Path | None:

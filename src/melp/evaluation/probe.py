@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.cells import Evaluation, evaluate_split
+from melp.evaluation.cells import Cell, Evaluation
 from melp.evaluation.embed import embed_rows, rows_of
-from melp.evaluation.probes.linear import Probe, fit_probe
+from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
+from melp.evaluation.probes.linear import C_VALUES, Probe, fit_probe
 from melp.evaluation.split import Split, check_patients, patients_of, split_records, union
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
@@ -32,6 +34,7 @@ def probe(
     train_store: Store | None = None,
     min_positives: int = 1,
     exclude_duplicates: bool = True,
+    out: Path | None = None,
 ) -> list[Evaluation]:
     """Evaluate a frozen model on tasks by linear probes, one per fraction of the training labels and seed.
 
@@ -48,6 +51,7 @@ def probe(
         train_store: the records to train on, for tasks whose corpus has test records only.
         min_positives: classes with fewer positives do not count in the macro mean.
         exclude_duplicates: see `split_records`.
+        out: folder of cells; those in it are not computed again, and the others are written to it.
 
     Raises:
         MelpError: nothing to train on or to evaluate, or a patient is on both sides.
@@ -55,27 +59,48 @@ def probe(
     splits = [
         split_records(task, store, folds, train_folds, train_store, exclude_duplicates) for task in tasks
     ]
+    _check_splits(tasks, splits, store, train_store)
+    cells = [cell_of("probe", model, store, task, train_store) for task in tasks]
+    jobs = [
+        _job(cell, split, fraction, seed, min_positives)
+        for cell, split in zip(cells, splits, strict=True)
+        for fraction in fractions
+        for seed in (seeds if fraction < 100 else seeds[:1])
+    ]
+
+    def evaluate(missing: list[int]) -> Iterator[Evaluation]:
+        # All tasks, so that the embeddings do not depend on what is missing.
+        test = union([split.test for split in splits])
+        training = union([split.training.index for split in splits])
+        features = probe_features(model, store, test if train_store else union([test, training]))
+        learned = probe_features(model, train_store, training) if train_store else features
+        patients = patients_of(train_store or store, training)
+        for cell, split, chosen in (jobs[place] for place in missing):
+            fitted = _fit_records(learned, chosen, patients, cell.seed)
+            log_odds = fitted(features.loc[split.test].to_numpy())
+            scores = pd.DataFrame(log_odds, index=split.test, columns=split.labels.columns)
+            yield evaluate_split(cell, model, store, split, scores, selected={"C": fitted.c})
+
+    return evaluate_missing([cell for cell, _, _ in jobs], out, evaluate)
+
+
+def _check_splits(
+    tasks: Sequence[Task], splits: Sequence[Split], store: Store, train_store: Store | None
+) -> None:
     for task, split in zip(tasks, splits, strict=True):
         _check_training(split, task)
         if train_store is None:
             check_patients(store, split.training.index, split.test)
-    ids = [ids for split in splits for ids in (split.test, split.training.index)[: 1 if train_store else 2]]
-    features = probe_features(model, store, union(ids))
-    evaluations = []
-    for task, split in zip(tasks, splits, strict=True):
-        learned = probe_features(model, train_store, split.training.index) if train_store else features
-        patients = patients_of(train_store or store, split.training.index)
-        for fraction in fractions:
-            for seed in seeds if fraction < 100 else seeds[:1]:
-                chosen = split.training.iloc[stratified_subset(split.training.to_numpy(), fraction, seed)]
-                fitted = _fit_records(learned, chosen, patients, seed)
-                log_odds = fitted(features.loc[split.test].to_numpy())
-                scores = pd.DataFrame(log_odds, index=split.test, columns=list(task.classes))
-                options: dict[str, Any] = {"fraction": fraction, "seed": seed, "n_train": len(chosen)}
-                evaluations.append(
-                    evaluate_split(model, store, task, split, scores, min_positives=min_positives, **options)
-                )
-    return evaluations
+
+
+def _job(
+    cell: Cell, split: Split, fraction: float, seed: int, min_positives: int
+) -> tuple[Cell, Split, pd.DataFrame]:
+    """Return a cell, its split, and the labels of its training records."""
+    chosen = split.training.iloc[stratified_subset(split.training.to_numpy(), fraction, seed)]
+    options: dict[str, Any] = {"fraction": fraction, "seed": seed, "n_train": len(chosen)}
+    own = {"C": C_VALUES}
+    return split_cell(cell, split, min_positives=min_positives, options=own, **options), split, chosen
 
 
 def probe_features(model: Model, store: Store, ids: pd.Index, keep: float | None = None) -> pd.DataFrame:

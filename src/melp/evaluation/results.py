@@ -1,224 +1,117 @@
-"""Result files: one JSON line per cell and metric, and the predictions of each cell.
-
-A cell of a table is a method's checkpoint on a task, under a protocol, with a share of the labels and a seed,
-trained and evaluated on certain folds; it has metrics. Writing a cell again replaces it. Any number of
-processes may write to one folder; each waits for the others.
-"""
+"""Results in one file: a JSON line for each number, and the predictions, made from the cells of a folder."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
-from melp import __version__
 from melp.errors import MelpError
+from melp.evaluation.cells import PREDICTION_COLUMNS, Evaluation, read_evaluations
 from melp.evaluation.files import replacing
 
-__all__ = [
-    "Cell",
-    "Result",
-    "config_hash",
-    "copy_results",
-    "read_predictions",
-    "read_results",
-    "write_predictions",
-    "write_results",
-]
+__all__ = ["copy_results", "export_results", "read_results", "read_rows"]
 
 RESULTS = "results.jsonl"
 PREDICTIONS = "predictions.parquet"
+_CELL = ("method", "checkpoint", "task", "protocol", "fraction", "seed", "folds", "train_folds")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """The settings of an evaluation.
+def read_results(folder: Path) -> pd.DataFrame:
+    """Return the numbers of all cells in `folder/cells`, one row each; empty if there are none.
 
-    Attributes:
-        method: name of the method.
-        checkpoint: the model folder.
-        task: name of the task.
-        protocol: "corrected" or "paper".
-        fraction: labels used, in per cent of the training folds; 0 for zero-shot.
-        seed: seed of the subset of labels.
-        folds: evaluated folds, such as "9,10"; under "paper" the published file, such as "test".
-        train_folds: folds (or the file) that the probe is trained on; empty for zero-shot.
+    The columns are those of a line of `results.jsonl`: method, checkpoint (the model folder), task, protocol,
+    fraction, seed, folds, train_folds; metric (such as "auroc_macro" and "auroc/AFIB"), value, lo, hi, n,
+    n_train, left_out, shared_records, shared_patients, version, config_hash (the key of the cell), date.
     """
-
-    method: str
-    checkpoint: str
-    task: str
-    protocol: str = "corrected"
-    fraction: float = 0
-    seed: int = 0
-    folds: str = ""
-    train_folds: str = ""
+    return pd.DataFrame(_lines(_evaluations(folder)))
 
 
-KEY = tuple(field.name for field in fields(Cell))
+def export_results(folder: Path) -> tuple[Path, Path]:
+    """Write `results.jsonl` and `predictions.parquet` from the cells in `folder/cells`; return both files.
 
+    Predictions have one row per record and class: the first eight columns of the results, id, class, score,
+    label.
 
-@dataclass(frozen=True)
-class Result:
-    """One number of a cell.
-
-    Attributes:
-        cell, metric: what the number measures.
-        value, lo, hi: from 0 to 1; the 95 % interval is None if there is none.
-        n: the number of evaluated records.
-        left_out: the classes that a macro mean does not count.
-        config_hash: hash of the model's configuration and the options.
-        shared_records, shared_patients: how many of the evaluated records, and of their patients, the model
-            was trained on; None if unknown.
-        n_train: the number of records whose labels were used for training; 0 for zero-shot.
+    Raises:
+        MelpError: the folder has no cells.
     """
-
-    cell: Cell
-    metric: str
-    value: float
-    n: int
-    lo: float | None = None
-    hi: float | None = None
-    left_out: Sequence[str] = ()
-    config_hash: str = ""
-    shared_records: int | None = None
-    shared_patients: int | None = None
-    n_train: int = 0
-
-    def line(self, date: str) -> dict[str, Any]:
-        """Return the fields of the JSON line."""
-        return {
-            **asdict(self.cell),
-            "metric": self.metric,
-            "value": _finite(self.value),
-            "lo": _finite(self.lo),
-            "hi": _finite(self.hi),
-            "n": self.n,
-            "n_train": self.n_train,
-            "left_out": list(self.left_out),
-            "shared_records": self.shared_records,
-            "shared_patients": self.shared_patients,
-            "version": __version__,
-            "config_hash": self.config_hash,
-            "date": date,
-        }
+    evaluations = _evaluations(folder)
+    if not evaluations:
+        raise MelpError(f"{folder}: found no cells, wanted the --out of an evaluation")
+    results, predictions = folder / RESULTS, folder / PREDICTIONS
+    _write_lines(_lines(evaluations), results)
+    with replacing(predictions) as temporary:
+        pd.concat([_predictions(one) for one in evaluations], ignore_index=True).to_parquet(temporary)
+    return results, predictions
 
 
-def _finite(value: float | None) -> float | None:
-    # JSON has no NaN.
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
-def config_hash(*parts: Mapping[str, Any]) -> str:
-    """Return twelve hexadecimal digits that change with any value in `parts`."""
-    text = json.dumps(parts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def read_results(folder: Path, name: str = RESULTS) -> pd.DataFrame:
-    """Return all results in `folder/name`; empty if the file does not exist.
+def read_rows(file: Path) -> pd.DataFrame:
+    """Return the results in a file of JSON lines.
 
     Raises:
         MelpError: a line is not a result.
     """
-    return pd.DataFrame(_lines(folder / name))
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
     lines = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             line = json.loads(text)
-            _key(line)
+            _ = [line[name] for name in (*_CELL, "metric")]
         except (ValueError, KeyError, TypeError) as error:
-            raise MelpError(f"{path}:{number}: found {text[:40]!r}, wanted a result in JSON") from error
+            raise MelpError(f"{file}:{number}: found {text[:40]!r}, wanted a result in JSON") from error
         lines.append(line)
-    return lines
-
-
-def _key(line: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(line[name] for name in (*KEY, "metric"))
-
-
-def write_results(results: Iterable[Result], folder: Path) -> None:
-    """Add results to `folder/results.jsonl`, replacing those of the same cells.
-
-    All metrics of a cell are replaced together, so that a class left out this time leaves no old line behind.
-    """
-    date = datetime.now(UTC).isoformat(timespec="seconds")
-    new = [result.line(date) for result in results]
-    cells = {tuple(line[name] for name in KEY) for line in new}
-    path = folder / RESULTS
-    with replacing(path) as temporary:
-        kept = [line for line in _lines(path) if tuple(line[name] for name in KEY) not in cells]
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept + new), encoding="utf-8")
+    return pd.DataFrame(lines)
 
 
 def copy_results(folders: Iterable[Path], file: Path) -> None:
-    """Copy the results in a run's folders to one file, without the paths of this machine."""
-    lines = [line | {"checkpoint": file.stem} for folder in folders for line in _lines(folder / RESULTS)]
+    """Write the results in a run's folders to one file, without the paths of this machine."""
+    evaluations = [one for folder in folders for one in _evaluations(folder)]
+    _write_lines(({**line, "checkpoint": file.stem} for line in _lines(evaluations)), file)
+
+
+def _evaluations(folder: Path) -> list[Evaluation]:
+    """Return the evaluations of a folder in the order in which they were written."""
+    return sorted(read_evaluations(folder), key=lambda one: one.date)
+
+
+def _write_lines(lines: Iterable[Mapping[str, Any]], file: Path) -> None:
     with replacing(file) as temporary:
         temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
-def write_predictions(tables: Iterable[tuple[Cell, pd.DataFrame, pd.DataFrame]], folder: Path) -> None:
-    """Add predictions to `folder/predictions.parquet`, replacing those of the same cells.
-
-    The file has one row per record and class: the fields of the cell, id, class, score, label.
-
-    Args:
-        tables: cell, scores and labels; both tables have one row per record, indexed by id, and one column
-            per class.
-        folder: the folder to write to.
-    """
-    parts = [_long(*table) for table in tables]
-    if not parts:
-        return
-    new = pd.concat(parts, ignore_index=True)
-    path = folder / PREDICTIONS
-    with replacing(path) as temporary:
-        if path.is_file():
-            old = pd.read_parquet(path)
-            cells = pd.MultiIndex.from_frame(new[list(KEY)].drop_duplicates())
-            kept = old[~pd.MultiIndex.from_frame(old[list(KEY)]).isin(cells)]
-            new = pd.concat([kept, new], ignore_index=True)
-        new.to_parquet(temporary)
+def _lines(evaluations: Iterable[Evaluation]) -> list[dict[str, Any]]:
+    return [line for one in evaluations for line in _lines_of(one)]
 
 
-def read_predictions(folder: Path) -> list[tuple[Cell, pd.DataFrame, pd.DataFrame]]:
-    """Return the cells of `folder/predictions.parquet`, each with its scores and labels.
-
-    Both tables have one row per record, indexed by id, and one column per class, sorted by name.
-    """
-    predictions = []
-    for key, rows in pd.read_parquet(folder / PREDICTIONS).groupby(list(KEY)):
-        scores, labels = (
-            rows.pivot(index="id", columns="class", values=column) for column in ("score", "label")
-        )
-        predictions.append((Cell(*cast(tuple[Any, ...], key)), scores, labels))
-    return predictions
-
-
-def _long(cell: Cell, scores: pd.DataFrame, labels: pd.DataFrame) -> pd.DataFrame:
-    scores = scores.loc[labels.index, labels.columns]
-    records, classes = labels.shape
-    table = pd.DataFrame(
-        {
-            "id": labels.index.astype(str).repeat(classes),
-            "class": list(labels.columns) * records,
-            "score": scores.to_numpy(dtype="float32").ravel(),
-            "label": labels.to_numpy(dtype=bool).ravel(),
+def _lines_of(one: Evaluation) -> Iterable[dict[str, Any]]:
+    of_classes = set(one.metrics["metric"][one.metrics["class"].notna()])
+    for row in one.metrics[one.metrics["value"].notna()].to_dict("records"):
+        mean = pd.isna(row["class"]) and row["metric"] in of_classes
+        whole = f"{row['metric']}_macro" if mean else row["metric"]
+        yield {
+            **_about(one),
+            "metric": whole if pd.isna(row["class"]) else f"{row['metric']}/{row['class']}",
+            **{name: None if pd.isna(row[name]) else row[name] for name in ("value", "lo", "hi")},
+            "n": int(row["n"]),
+            "n_train": one.cell.n_train,
+            "left_out": list(one.left_out) if mean else [],
+            "shared_records": one.shared.records,
+            "shared_patients": one.shared.patients,
+            "version": one.version,
+            "config_hash": one.cell.key,
+            "date": one.date,
         }
-    )
-    for place, (name, value) in enumerate(asdict(cell).items()):
-        table.insert(place, name, float(value) if name == "fraction" else value)
-    return table
+
+
+def _about(one: Evaluation) -> dict[str, Any]:
+    checkpoint = {"checkpoint": one.model.get("folder", "")}
+    return {name: checkpoint.get(name, getattr(one.cell, name, None)) for name in _CELL}
+
+
+def _predictions(one: Evaluation) -> pd.DataFrame:
+    if not set(PREDICTION_COLUMNS) <= set(one.predictions.columns):
+        return pd.DataFrame(columns=[*_CELL, *PREDICTION_COLUMNS])
+    return one.predictions[list(PREDICTION_COLUMNS)].assign(**_about(one))[[*_CELL, *PREDICTION_COLUMNS]]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from melp.evaluation.results import read_results
+from melp.evaluation.results import read_rows
 
 __all__ = ["TIMES", "change_cell", "markdown_table", "mean_cell", "read_runs", "read_times"]
 
@@ -19,7 +19,7 @@ TIMES = "training_time.json"
 def read_runs(folder: Path) -> pd.DataFrame:
     """Return the results of all runs in a folder, one `RUN.jsonl` each, with the column `run`."""
     files = sorted(folder.glob("*.jsonl"))
-    return pd.concat([read_results(folder, file.name).assign(run=file.stem) for file in files])
+    return pd.concat([read_rows(file).assign(run=file.stem) for file in files])
 
 
 def read_times(folder: Path) -> tuple[str, dict[str, list[float]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from jaxtyping import Float
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.cells import Evaluation, evaluate_split
+from melp.evaluation.cells import Evaluation
+from melp.evaluation.digests import tokenizer_digest
 from melp.evaluation.embed import embed_rows, require, rows_of
+from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
 from melp.evaluation.split import split_records, union
 from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
@@ -71,6 +73,7 @@ def zero_shot(
     folds: Sequence[int] | None = None,
     prompts: Mapping[str, Prompts] | None = None,
     min_positives: int = 1,
+    out: Path | None = None,
 ) -> list[Evaluation]:
     """Evaluate a model on tasks by prompts alone; each record is embedded once for all tasks.
 
@@ -81,24 +84,43 @@ def zero_shot(
         folds: folds to evaluate instead of the tasks' test folds.
         prompts: wordings of each class, by name of the task, instead of the task's.
         min_positives: classes with fewer positives do not count in the macro mean.
+        out: folder of cells; those in it are not computed again, and the others are written to it.
 
     Raises:
         MelpError: the method has no text tower, or nothing is left to evaluate.
     """
     require(model, "embed_text")
     splits = [split_records(task, store, folds) for task in tasks]
-    ecg = text_embeddings(model, store, union([split.test for split in splits]))
-    evaluations = []
-    for task, split in zip(tasks, splits, strict=True):
-        given = (prompts or {}).get(task.name)
-        wordings = dict(given or task.prompts)
-        by_class = {name: wordings[name] for name in task.classes}
-        scores = prompt_scores(model, ecg.loc[split.test], by_class, refuse=given is not None)
-        options = {"prompts": wordings}
-        evaluations.append(
-            evaluate_split(model, store, task, split, scores, min_positives=min_positives, options=options)
+    wordings = [_wordings(task, prompts) for task in tasks]
+    cells = [
+        split_cell(
+            cell_of("zero-shot", model, store, task),
+            split,
+            min_positives=min_positives,
+            options=prompt_options(model, words),
         )
-    return evaluations
+        for task, split, words in zip(tasks, splits, wordings, strict=True)
+    ]
+
+    def evaluate(missing: list[int]) -> Iterator[Evaluation]:
+        # All tasks, so that the embeddings do not depend on what is missing.
+        ecg = text_embeddings(model, store, union([split.test for split in splits]))
+        for place in missing:
+            given = bool((prompts or {}).get(tasks[place].name))
+            scores = prompt_scores(model, ecg.loc[splits[place].test], wordings[place], refuse=given)
+            yield evaluate_split(cells[place], model, store, splits[place], scores)
+
+    return evaluate_missing(cells, out, evaluate)
+
+
+def _wordings(task: Task, prompts: Mapping[str, Prompts] | None) -> Prompts:
+    chosen = (prompts or {}).get(task.name) or task.prompts
+    return {name: list(chosen[name]) for name in task.classes}
+
+
+def prompt_options(model: Model, prompts: Prompts) -> dict[str, Any]:
+    """Return the options of a cell that is evaluated by prompts."""
+    return {"prompts": prompts, "tokenizer": tokenizer_digest(model)}
 
 
 def prompt_scores(model: Model, ecg: pd.DataFrame, prompts: Prompts, *, refuse: bool) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +36,16 @@ CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 @dataclass
 class Model:
-    """A trained method in evaluation mode, with the preprocessing of its training."""
+    """A trained method in evaluation mode, with the preprocessing of its training.
+
+    `about` is what tables show of it instead of what is known from its folder: name, recipe, seed.
+    """
 
     method: Any
     preprocessing: Preprocessing
     config: dict[str, Any]
     folder: Path
+    about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

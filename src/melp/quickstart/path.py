@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,11 +12,10 @@ from rich.console import Console
 from melp.data.build import build
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.cells import save
+from melp.evaluation.cells import CELLS
 from melp.evaluation.finetune import FineTuneRecipe, finetune, untrained
 from melp.evaluation.generation import generate, save_generation
 from melp.evaluation.probe import probe
-from melp.evaluation.results import PREDICTIONS, RESULTS
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model, load
 from melp.hub import save as save_model
@@ -115,7 +115,9 @@ class _Quickstart:
     def _evaluate(self) -> None:
         manifest = self.out / "store" / "manifest.json"
         origin = digest(self.run / WEIGHTS, self.run / CONFIG, manifest, self.folds)
-        results = [self.results / RESULTS, self.results / PREDICTIONS]
+        results = [self.results / CELLS]
+        if self.steps.done.get("zero-shot", {}).get("origin") != origin:
+            shutil.rmtree(self.results, ignore_errors=True)  # results of another model
         do = self.steps.do
         do("zero-shot", "Evaluate zero-shot classification", self._zero_shot, origin, results)
         do("probe", "Evaluate a linear probe", lambda: self._probe(self.model), origin, results)
@@ -124,10 +126,10 @@ class _Quickstart:
         do("reports", "Generate reports", self._generate, origin, [self.reports / "reports.parquet"])
 
     def _zero_shot(self) -> None:
-        save(zero_shot(self.model, self.store, self.tasks, folds=self.folds), self.results)
+        zero_shot(self.model, self.store, self.tasks, folds=self.folds, out=self.results)
 
     def _probe(self, model: Model) -> None:
-        save(probe(model, self.store, self.tasks, folds=self.folds), self.results)
+        probe(model, self.store, self.tasks, folds=self.folds, out=self.results)
 
     def _untrained(self) -> None:
         folder = self.out / "untrained"
@@ -137,7 +139,7 @@ class _Quickstart:
 
     def _supervised(self) -> None:
         for task in self.tasks:
-            evaluation = finetune(
+            finetune(
                 self.model,
                 self.store,
                 task,
@@ -147,11 +149,11 @@ class _Quickstart:
                 folds=self.folds,
                 train_folds=[*self.recipe.data.train_folds, *self.recipe.data.validation_folds],
                 validation_folds=self.recipe.data.validation_folds,
+                cells=self.results,
             )
-            save([evaluation], self.results)
 
     def _generate(self) -> None:
-        save_generation(generate(self.model, self.store, self.folds), self.reports)
+        save_generation(generate(self.model, self.store, self.folds, out=self.reports), self.reports)
 
 
 def _evaluable(tasks: list[Task], store: Store, folds: tuple[int, ...]) -> list[Task]:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from melp.evaluation.cells import read_evaluations
 from melp.evaluation.generation import TASK as GENERATION
 from melp.evaluation.metrics import MACRO
-from melp.evaluation.results import read_predictions, read_results
+from melp.evaluation.results import read_results
 from melp.evaluation.tables import interval_cell, score_cell
 from melp.tasks import Task
 
@@ -82,8 +83,8 @@ def report_table(reports: Path) -> pd.DataFrame:
 
 def predictions(results: Path, task: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return zero-shot scores and labels of a task: one row per record, one column per class."""
-    cells = read_predictions(results)
-    return next((scores, labels) for cell, scores, labels in cells if (cell.task, cell.fraction) == (task, 0))
+    cells = [one for one in read_evaluations(results) if one.cell.task == task]
+    return next((one.scores, one.labels) for one in cells if one.cell.kind == "zero-shot")
 
 
 def _lines(results: Path) -> pd.DataFrame:
