@@ -34,6 +34,7 @@ _GERMAN = 0.65
 _UNCONFIRMED = "4.46                          unbestÄtigter bericht"
 _DEVICES = ("CS100    3", "CS-12", "AT-6 C 5.5", "CS-12   E", "AT-6     6")
 _ACUTE, _OLD = {"STEMI_ANT", "STEMI_INF", "STEMI_LAT"}, {"AMI", "IMI", "LMI", "PMI"}
+_VENTRICULAR = {"PVC", "BIGU", "TRIGU"}
 _COLUMNS = [
     "ecg_id", "patient_id", "age", "sex", "height", "weight", "nurse", "site", "device", "recording_date",
     "report", "scp_codes", "heart_axis", "infarction_stadium1", "infarction_stadium2", "validated_by",
@@ -155,11 +156,7 @@ def _findings(drawn: Drawn) -> dict[str, Any]:
         "static_noise": " , alles,  " if "ARTEFACT" in conditions else None,
         "burst_noise": None,
         "electrodes_problems": "V5" if drawn.defect == FLAT_LEAD else None,
-        "extra_beats": "VES"
-        if conditions & {"PVC", "BIGU", "TRIGU"}
-        else "SVES"
-        if "PAC" in conditions
-        else None,
+        "extra_beats": "VES" if conditions & _VENTRICULAR else "SVES" if "PAC" in conditions else None,
         "pacemaker": "ja, pacemaker" if "PACE" in conditions else None,
     }
 
