@@ -52,6 +52,7 @@ BELONGS = [
     ),
 ]
 CODES = {
+    "zero bytes and controls between words": lambda text: text.replace(" ", "\0\x0b"),
     "ß ä ö ü in UTF-8, read as Windows-1252": lambda text: text.encode().decode("cp1252", "ignore"),
     "code page 850, read as Latin-1": lambda text: text.lower().encode("cp850").decode("latin-1"),
     "decomposed": lambda text: unicodedata.normalize("NFD", text),

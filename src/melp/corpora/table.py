@@ -85,7 +85,8 @@ class _Table:
         if repeated:
             raise MelpError(f"{file}: column {repeated[0]!r} found twice")
         if "path" not in self.names:
-            raise MelpError(f"{file}: columns {', '.join(self.names)} found, wanted path among them")
+            found = ", ".join(filter(None, self.names)) or "without names"
+            raise MelpError(f"{file}: columns {found} found, wanted path among them")
 
     def __iter__(self) -> Iterator[tuple[int, Row]]:
         """Yield the number of each row, which is 2 for the first, and its values by column."""
@@ -175,8 +176,9 @@ class _Reader:
         return self._cells.more(number, {name: column.kind for name, column in self.kept.items()}, row)
 
     def _read(self, number: int, row: Row, name: str, parse: Callable[[str], T], unknown: T) -> T:
-        self._unknown[name] += name in row and is_nothing(row[name])
-        return self._cells.read(number, name, row.get(name, ""), parse, unknown)
+        value = self._cells.read(number, name, row.get(name, ""), parse, None)
+        self._unknown[name] += name in row and str(value) in ("", "nan")
+        return unknown if value is None else value
 
 
 def _own_name(name: str) -> str:

@@ -25,7 +25,10 @@ _UMLAUTS |= {"\x84": "ae", "\x8e": "ae", "\x94": "oe", "\x99": "oe", "\x81": "ue
 # The Swedish seven-bit code, which a brace within a word shows: "l{ngd", "f|rm}k".
 _SEVEN_BIT = str.maketrans({"{": "ä", "[": "ä", "|": "ö", "\\": "ö", "}": "å", "]": "å"})
 _IS_SEVEN_BIT = re.compile(r"[^\W\d_][{}][^\W\d_]")
-_SAME_SIGN = str.maketrans(dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys("‘’´`", "'") | {"\xad": None})
+_CONTROL = "".join(map(chr, [*range(9), *range(14, 32), 11, 12, 127]))
+_SAME_SIGN = str.maketrans(
+    dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys("‘’´`", "'") | dict.fromkeys(_CONTROL, " ") | {"\xad": None}
+)
 _UMLAUT = re.compile("|".join(_UMLAUTS))
 _EDIT = re.compile(r"\s*\bedit\s*:.*", re.DOTALL | re.IGNORECASE)
 _SIGNED = re.compile(r"(\s|^)4\.4\d?\s{2,}.*$", re.DOTALL)
