@@ -30,7 +30,7 @@ from melp.evaluation.digests import model_digest, store_digest, task_digest
 from melp.evaluation.leakage import Shared
 from melp.evaluation.paper_probe import paper_probe
 from melp.evaluation.paper_zero_shot import paper_zero_shot
-from melp.evaluation.probe import probe
+from melp.evaluation.probe import KINDS, probe
 from melp.evaluation.results import export_results
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model, load
@@ -186,16 +186,14 @@ def test_what_is_missing_is_computed_as_before(judge: Judge, model: Model, tmp_p
 def test_each_cell_is_saved_before_the_next(
     model: Model, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from melp.evaluation import probe as module
+    kind = KINDS["linear"]
 
-    fit = module.fit_probe
-
-    def stopped(*arrays: Any, seed: int) -> Any:
+    def stopped(*arrays: Any, seed: int, device: torch.device) -> Any:
         if seed == 1:
             raise KeyboardInterrupt
-        return fit(*arrays, seed=seed)
+        return kind.fit(*arrays, seed=seed, device=device)
 
-    monkeypatch.setattr(module, "fit_probe", stopped)
+    monkeypatch.setitem(KINDS, "linear", replace(kind, fit=stopped))
     with pytest.raises(KeyboardInterrupt):
         probe(model, store, [TASK], fractions=(20,), seeds=(0, 1, 2), out=tmp_path)
     assert read_cells(tmp_path)["seed"].unique().tolist() == [0]

@@ -15,15 +15,14 @@ from test_finetune import QUICK
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation import probe as probe_module
 from melp.evaluation.finetune import finetune
 from melp.evaluation.generation import generate
 from melp.evaluation.metrics import evaluate_auroc, metric_rows
 from melp.evaluation.paper_probe import fit_paper_probe, paper_probe
 from melp.evaluation.paper_split import sample_as_published, split_as_published
 from melp.evaluation.paper_zero_shot import paper_zero_shot
-from melp.evaluation.probe import probe
-from melp.evaluation.probes.linear import fit_probe
+from melp.evaluation.probe import KINDS, probe
+from melp.evaluation.probes.linear import Probe, fit_probe
 from melp.evaluation.split import patients_of, split_records
 from melp.evaluation.subsets import stratified_subset
 from melp.evaluation.zero_shot import similarities, zero_shot
@@ -103,11 +102,11 @@ def test_probe_is_fitted_to_the_subset_of_its_seed(
 ) -> None:
     groups = []
 
-    def fit(*arrays: np.ndarray, seed: int) -> probe_module.Probe:
+    def fit(*arrays: np.ndarray, seed: int, device: torch.device) -> Probe:
         groups.append(arrays[2].tolist())
         return fit_probe(*arrays, seed=seed)
 
-    monkeypatch.setattr(probe_module, "fit_probe", fit)
+    monkeypatch.setitem(KINDS, "linear", replace(KINDS["linear"], fit=fit))
     cells = probe(model, store, [TASK], fractions=(20,), seeds=(0, 3))
     split = split_records(TASK, store)
     people = patients_of(store, split.training.index)

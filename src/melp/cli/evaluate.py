@@ -61,6 +61,7 @@ def probe_command(
     task: str = options.TASKS,
     data: Path = options.DATA,
     out: Path = options.RESULTS,
+    kind: str = typer.Option("linear", help="linear, neighbours or attentive (reads the encoder's frames)."),
     fraction: str = typer.Option("100", help="Percentages of training labels to use, such as 1,10,100."),
     seeds: int = typer.Option(1, min=1, help="Number of random subsets for each fraction below 100."),
     split: str = options.SPLIT,
@@ -73,12 +74,13 @@ def probe_command(
     published: Path | None = options.PUBLISHED,
     device: str = options.DEVICE,
 ) -> None:
-    """Evaluate the embeddings of a model with linear probes: AUROC of logistic regression."""
+    """Evaluate a frozen model with probes: AUROC of logistic regression on its embeddings, or of --kind."""
     from melp.data.store import Store
     from melp.evaluation import paper_probe, probe
 
     shown: dict[str, Any] = {"fractions": _fractions(fraction), "out": out}
     chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
+    chosen["kind"] = kind != "linear"
     files = _published(protocol, published, {**chosen, "min-positives": min_positives > 1})
     tasks, store, loaded = _tasks(task, split), Store(data), _load(model, device)
     if files:
@@ -88,6 +90,7 @@ def probe_command(
             loaded,
             store,
             tasks,
+            kind=kind,
             seeds=range(seeds),
             folds=options.parse_optional_folds(folds),
             train_folds=options.parse_optional_folds(train_folds),

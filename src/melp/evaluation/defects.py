@@ -22,7 +22,8 @@ from melp.evaluation.intervals import LEAST_PAIRED, areas_of, mean_difference
 from melp.evaluation.metrics import auroc
 from melp.evaluation.paper_split import sample_as_published
 from melp.evaluation.paper_zero_shot import PROMPTS, find_prompts
-from melp.evaluation.probe import C_VALUES, Probe, fit_probe, probe_features
+from melp.evaluation.probe import probe_features
+from melp.evaluation.probes.linear import C_VALUES, Probe, fit_probe
 from melp.evaluation.split import labels_of, patients_of
 from melp.evaluation.subsets import stratified_subset
 from melp.evaluation.zero_shot import prompt_scores, read_prompts, text_embeddings

@@ -19,7 +19,7 @@ from melp.errors import MelpError
 from melp.evaluation.files import replacing
 from melp.hub import Model
 
-__all__ = ["embed_folds", "embed_rows", "map_rows", "rows_of", "write_embeddings"]
+__all__ = ["embed_folds", "embed_frames", "embed_rows", "map_rows", "rows_of", "write_embeddings"]
 
 Change = Callable[
     [Int16[np.ndarray, "record lead time"], Int[np.ndarray, " record"]], Float[np.ndarray, "record lead time"]
@@ -120,11 +120,31 @@ def embed_rows(
         function = model.method.project_ecg
     parts = map_rows(model, store, rows, function, keep=keep, change=change, batch_size=batch_size)
     vectors = torch.cat(parts).float().cpu().numpy()
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    _check_finite(vectors, model, store, rows)
+    return vectors
+
+
+def embed_frames(
+    model: Model, store: Store, rows: Int[np.ndarray, " record"]
+) -> Float[np.ndarray, "record frame dim"]:
+    """Return the frames of the encoder for the records in `rows`, in float16, because there are many.
+
+    Raises:
+        MelpError: a frame is not finite, or too large for float16.
+    """
+    parts = map_rows(model, store, rows, lambda ecg: model.method.encoder(ecg).half().cpu())
+    frames: Float[np.ndarray, "record frame dim"] = torch.cat(parts).numpy()
+    _check_finite(frames, model, store, rows)
+    return frames
+
+
+def _check_finite(
+    vectors: Float[np.ndarray, "record ..."], model: Model, store: Store, rows: Int[np.ndarray, " record"]
+) -> None:
+    bad = np.flatnonzero(~np.isfinite(vectors).reshape(len(vectors), -1).all(axis=1))
     if len(bad):
         record = store.column("id")[rows[bad[0]]]
         raise MelpError(f"{model.folder}: embedding of record {record} is not finite ({len(bad)} in all)")
-    return vectors
 
 
 def require(model: Model, ability: str) -> None:

@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.cells import Cell, Evaluation
-from melp.evaluation.embed import embed_rows, rows_of
+from melp.evaluation.embed import embed_frames, embed_rows, rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
-from melp.evaluation.probes.linear import C_VALUES, Probe, fit_probe
+from melp.evaluation.probes.attentive import STEPS, fit_attentive
+from melp.evaluation.probes.linear import C_VALUES, fit_probe
+from melp.evaluation.probes.neighbours import K_VALUES, fit_neighbours
 from melp.evaluation.split import Split, check_patients, patients_of, split_records, union
 from melp.evaluation.subsets import stratified_subset
 from melp.hub import Model
 from melp.tasks import Task
 
-__all__ = ["probe", "probe_features"]
+__all__ = ["KINDS", "Kind", "probe", "probe_features"]
+
+
+class Fitted(Protocol):
+    """A fitted probe: a function from features to the log-odds of each class."""
+
+    @property
+    def selected(self) -> Mapping[str, float]:
+        """What was selected in training, such as C."""
+
+    def __call__(self, features: Float[np.ndarray, "record ..."], /) -> Float[np.ndarray, "record class"]:
+        """Return the log-odds of each class."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of probe.
+
+    Attributes:
+        cell: the kind of its cells.
+        fit: fits a probe to features, labels and patients, with `seed` and `device`.
+        options: the values that are selected from.
+        frames: whether it reads the frames of the encoder instead of the embeddings.
+    """
+
+    cell: str
+    fit: Callable[..., Fitted]
+    options: Mapping[str, Sequence[float]]
+    frames: bool = False
+
+
+KINDS = {
+    "linear": Kind("probe", fit_probe, {"C": C_VALUES}),
+    "neighbours": Kind("knn", fit_neighbours, {"k": K_VALUES}),
+    "attentive": Kind("attentive", fit_attentive, {"steps": STEPS}, frames=True),
+}
 
 
 def probe(
@@ -27,6 +67,7 @@ def probe(
     store: Store,
     tasks: Sequence[Task],
     *,
+    kind: str = "linear",
     fractions: Sequence[float] = (100,),
     seeds: Sequence[int] = (0,),
     folds: Sequence[int] | None = None,
@@ -36,7 +77,7 @@ def probe(
     exclude_duplicates: bool = True,
     out: Path | None = None,
 ) -> list[Evaluation]:
-    """Evaluate a frozen model on tasks by linear probes, one per fraction of the training labels and seed.
+    """Evaluate a frozen model on tasks by probes, one per fraction of the training labels and seed.
 
     Each record is embedded once for all tasks.
 
@@ -44,8 +85,9 @@ def probe(
         model: a loaded model folder.
         store: the records.
         tasks: classes and labels.
+        kind: one of `KINDS`.
         fractions: shares of the training labels, in per cent; 100 runs with the first seed only.
-        seeds: each draws another subset and other parts for selecting C.
+        seeds: each draws another subset and other parts for selecting, such as C.
         folds: folds to evaluate instead of the tasks' test folds; then all others are trained on.
         train_folds: folds to train on.
         train_store: the records to train on, for tasks whose corpus has test records only.
@@ -54,15 +96,18 @@ def probe(
         out: folder of cells; those in it are not computed again, and the others are written to it.
 
     Raises:
-        MelpError: nothing to train on or to evaluate, or a patient is on both sides.
+        MelpError: unknown kind, nothing to train on or to evaluate, or a patient is on both sides.
     """
+    if kind not in KINDS:
+        raise MelpError(f"kind: found {kind!r}, wanted {', '.join(KINDS)}")
+    settings = KINDS[kind]
     splits = [
         split_records(task, store, folds, train_folds, train_store, exclude_duplicates) for task in tasks
     ]
     _check_splits(tasks, splits, store, train_store)
-    cells = [cell_of("probe", model, store, task, train_store) for task in tasks]
+    cells = [cell_of(settings.cell, model, store, task, train_store) for task in tasks]
     jobs = [
-        _job(cell, split, fraction, seed, min_positives)
+        _job(cell, split, fraction, seed, min_positives, settings)
         for cell, split in zip(cells, splits, strict=True)
         for fraction in fractions
         for seed in (seeds if fraction < 100 else seeds[:1])
@@ -72,14 +117,16 @@ def probe(
         # All tasks, so that the embeddings do not depend on what is missing.
         test = union([split.test for split in splits])
         training = union([split.training.index for split in splits])
-        features = probe_features(model, store, test if train_store else union([test, training]))
-        learned = probe_features(model, train_store, training) if train_store else features
+        features = _reader(settings, model, store, test if train_store else union([test, training]))
+        learned = _reader(settings, model, train_store, training) if train_store else features
         patients = patients_of(train_store or store, training)
         for cell, split, chosen in (jobs[place] for place in missing):
-            fitted = _fit_records(learned, chosen, patients, cell.seed)
-            log_odds = fitted(features.loc[split.test].to_numpy())
+            people = patients.loc[chosen.index].to_numpy()
+            inputs = learned(chosen.index), chosen.to_numpy(), people
+            fitted = settings.fit(*inputs, seed=cell.seed, device=model.device)
+            log_odds = fitted(features(split.test))
             scores = pd.DataFrame(log_odds, index=split.test, columns=split.labels.columns)
-            yield evaluate_split(cell, model, store, split, scores, selected={"C": fitted.c})
+            yield evaluate_split(cell, model, store, split, scores, selected=fitted.selected)
 
     return evaluate_missing([cell for cell, _, _ in jobs], out, evaluate)
 
@@ -94,13 +141,22 @@ def _check_splits(
 
 
 def _job(
-    cell: Cell, split: Split, fraction: float, seed: int, min_positives: int
+    cell: Cell, split: Split, fraction: float, seed: int, min_positives: int, kind: Kind
 ) -> tuple[Cell, Split, pd.DataFrame]:
     """Return a cell, its split, and the labels of its training records."""
     chosen = split.training.iloc[stratified_subset(split.training.to_numpy(), fraction, seed)]
     options: dict[str, Any] = {"fraction": fraction, "seed": seed, "n_train": len(chosen)}
-    own = {"C": C_VALUES}
-    return split_cell(cell, split, min_positives=min_positives, options=own, **options), split, chosen
+    filled = split_cell(cell, split, min_positives=min_positives, options=kind.options, **options)
+    return filled, split, chosen
+
+
+def _reader(
+    kind: Kind, model: Model, store: Store, ids: pd.Index
+) -> Callable[[pd.Index], Float[np.ndarray, "record ..."]]:
+    """Embed the records `ids`; return a function from ids to what a kind of probe reads of them."""
+    embed = embed_frames if kind.frames else embed_rows
+    values = embed(model, store, rows_of(store, ids))
+    return lambda chosen: values[ids.get_indexer(chosen)]
 
 
 def probe_features(model: Model, store: Store, ids: pd.Index, keep: float | None = None) -> pd.DataFrame:
@@ -117,11 +173,3 @@ def _check_training(split: Split, task: Task) -> None:
             f"{task.train_corpus} too (--train-data)"
         )
     raise MelpError("probe: no record with a label in the training folds")
-
-
-def _fit_records(features: pd.DataFrame, labels: pd.DataFrame, patients: pd.Series, seed: int) -> Probe:
-    """Return a probe trained on the records of `labels`."""
-    chosen = labels.index
-    return fit_probe(
-        features.loc[chosen].to_numpy(), labels.to_numpy(), patients.loc[chosen].to_numpy(), seed=seed
-    )

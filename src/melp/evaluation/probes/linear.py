@@ -26,6 +26,11 @@ class Probe:
     bias: Float[np.ndarray, " class"]
     c: float
 
+    @property
+    def selected(self) -> dict[str, float]:
+        """What was selected in training."""
+        return {"C": self.c}
+
     def __call__(self, features: Float[np.ndarray, "record feature"]) -> Float[np.ndarray, "record class"]:
         """Return the log-odds of each class; 0 for a class without a positive or a negative in training."""
         return np.asarray(features.astype(float) @ self.weights + self.bias)
