@@ -20,7 +20,7 @@ with install_import_hook("melp", "beartype.beartype"):
 # A shell that runs the tests in the background has them ignore Ctrl-C, and every process they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-REAL = {"recordings", "ptb_xl", "parity"}
+REAL = {"recordings", "ptb_xl", "parity", "slides"}
 """Fixtures of files that lie outside the repository."""
 
 
@@ -71,6 +71,16 @@ def parity() -> Path:
     if not (folder / "meta.json").is_file():
         _absent(f"{folder} holds no reference tensors (set MELP_PARITY_DIR)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def slides() -> str:
+    """The text of the paper's slides, with its tables."""
+    shared = Path(os.environ.get("MELP_PARITY_DIR", "../shared/parity")).parent
+    file = shared / "reference" / "melp-icml2025-slides.txt"
+    if not file.is_file():
+        _absent(f"{file}: no such file (set MELP_PARITY_DIR to the folder parity beside reference)")
+    return file.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -51,8 +51,10 @@ def save(figure: Figure, file: Path) -> None:
     suffix = file.suffix.removeprefix(".").lower()
     if suffix not in formats:
         raise MelpError(f"{file}: suffix {suffix!r} found, wanted one of {', '.join(sorted(formats))}")
+    # The same bytes every time: without the date of today.
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with replacing(file) as partial, _svg_settings():
-        figure.savefig(partial, format=suffix, dpi=110)
+        figure.savefig(partial, format=suffix, dpi=110, metadata=undated.get(suffix))
 
 
 def _svg_settings() -> AbstractContextManager[None]:
