@@ -43,6 +43,7 @@ COMMANDS = (
     "lists",
     "evaluate",
     "finetune",
+    "table",
     "classify",
     "simulate",
     "quickstart",
