@@ -1,4 +1,4 @@
-"""192 sentences from clinical usage, none of them in PTB-XL: most are right and none says the opposite.
+"""200 sentences from clinical usage, none of them in PTB-XL: most are right and none says the opposite.
 
 `sentences.tsv` was written before the rules were. The rules were then mended on the rows "tuned"; the rows
 "held" were first run when that was done.
@@ -48,8 +48,8 @@ def inverted(wanted: list[str], ours: list[str]) -> bool:
 
 
 def test_sentences_of_each_language() -> None:
-    assert Counter(row[0] for row in ROWS) == {"en": 75, "de": 86, "sv": 31}
-    assert Counter(row[1] for row in ROWS) == {"tuned": 172, "held": 20}
+    assert Counter(row[0] for row in ROWS) == {"en": 78, "de": 90, "sv": 32}
+    assert Counter(row[1] for row in ROWS) == {"tuned": 180, "held": 20}
 
 
 def test_sentences_are_right_and_none_is_inverted() -> None:

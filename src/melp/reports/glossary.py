@@ -23,6 +23,7 @@ _WORD = re.compile(r"v\s?\d(?!\d)|[a-z]+|\d+[.,]\d+(?=\s*(?:se[ck]|m[vms])\b)|\d
 _PAIRS = ("und", "oder", "noch", "bzw", "och", "eller")
 _LONG = 5  # least length of a word that is not read as two, or as another one
 _MEANINGS = ("head", "lesion", "whole", "wave", "shape", "age", "territory", "degree", "hedge", "word")
+_SIDES = {"re": ("rechts", "rechter"), "li": ("links", "linker")}
 _ENDINGS = ("er", "es", "em", "en", "e", "n", "s")
 
 
@@ -129,6 +130,7 @@ class Glossary:
         """Return the glossary words that a word may be: itself, its stems, or else their correction."""
         if word not in self._known_forms:
             forms = [form for form in self._stems(word) if form in self._vocabulary]
+            forms += [form for form in _SIDES.get(word, ()) if form in self._vocabulary]
             corrections = map(self._corrector.correct, self._stems(word)) if not forms else iter(())
             corrected = next(filter(None, corrections), "")
             forms += [form for form in self._stems(corrected) if form in self._vocabulary]

@@ -39,6 +39,8 @@ def resolve(terms: Sequence[Term]) -> list[Term]:
             resolved = _resolve_not(resolved, at)
         elif kind == "exclusion":
             denied = resolved[at].english == "excluded"
+            if denied and at and (resolved[at - 1].kind, resolved[at - 1].english) == ("hedge", "definite"):
+                resolved[at - 1] = replace(resolved[at - 1], kind="noise")
             resolved = _deny_before(resolved, at, at + 1) if denied else _keep(resolved, at)
         elif kind == "negation" and resolved[at].words:
             resolved = _resolve_negation(resolved, at)
@@ -182,6 +184,8 @@ def _resolve_not(terms: list[Term], at: int) -> list[Term]:
         return _deny_before(terms, at, place + 1, definite)
     if denied.kind == "shape" and at and terms[at - 1].kind == "wave":
         return _deny_before([*terms[:at], *terms[place:]], at, at, definite)
+    if denied.kind == "overall" and _describes_wave(terms, at):
+        return [*terms[:at], _merged(terms[at : place + 1], "word", f"not {denied.english}"), *after]
     if denied.kind == "overall":
         return [*terms[:at], replace(terms[at], kind="negation"), *terms[at + 1 :]]
     if denied.kind in {"degree", "age"}:
@@ -195,6 +199,14 @@ def _resolve_not(terms: list[Term], at: int) -> list[Term]:
         negated = [*terms[:at], replace(terms[at], kind="negation", english="no"), *terms[at + 1 :]]
         return _resolve_negation(negated, at)
     return _keep(terms, at)
+
+
+def _describes_wave(terms: Sequence[Term], at: int) -> bool:
+    """Return whether "not abnormal" is said of a wave: "Q in III nicht pathologisch"."""
+    before = at - 1
+    while before >= 0 and terms[before].kind in _PLACES and not _MARKS.search(terms[before + 1].separator):
+        before -= 1
+    return before >= 0 and terms[before].kind == "wave" and not _MARKS.search(terms[before + 1].separator)
 
 
 def _merged(terms: Sequence[Term], kind: str, english: str) -> Term:
