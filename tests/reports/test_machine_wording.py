@@ -25,7 +25,7 @@ def test_number_of_lines_that_keep_their_words() -> None:
     """A line is not reworded if it is in the controlled wording already, or if the table does not know it."""
     kept = [line for line, statements in LINES if statements == line.lower().rstrip(".")]
     unknown = [line for line in kept if unknown_words(line.lower().rstrip("."))]
-    assert (len(LINES), len(kept)) == (187, 48)
+    assert (len(LINES), len(kept)) == (190, 48)
     assert len(unknown) <= 15, "fewer if the glossaries grow"
 
 
