@@ -67,10 +67,15 @@ MEANINGS = {
     "HVOLT": ("HVOLT", "", "55827005", ""),
     "LAE": ("LAO/LAE", "", "PWC", ""),
     "RAE": ("RAO/RAE", "", "RAH", ""),
+    "PSVT": ("PSVT", "", "SVT", ""),
+    "SVARR": ("SVARR", "", "WAVN", ""),
+    "UW": ("", "", "UW", ""),
+    "CR": ("", "", "CR", ""),
+    "CCR": ("", "", "CCR", ""),
     "ARTEFACT": ("", "", "", ""),
 }
 CORPORA = ("ptb-xl", "cpsc2018", "csn", "code-test")
-NOT_SINUS = {"STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "PACE", "3AVB", "SVTAC", "AT"}
+NOT_SINUS = {"STACH", "SBRAD", "SARRH", "AFIB", "AFLT", "PACE", "3AVB", "SVTAC", "AT", "PSVT", "SVARR"}
 ISCHEMIA = {"anterior": "ISCAN", "inferior": "ISCIN", "lateral": "ISCLA"}
 
 

@@ -19,7 +19,9 @@ from measuring import (
 )
 from melp.simulator.conditions import CONDITIONS, EXCLUDES, compatible
 from melp.simulator.further import ALL_CONDITIONS, FURTHER, draw_all_conditions, fits
+from melp.simulator.heart import normal_heart
 from melp.simulator.recording import Recording
+from melp.simulator.rhythm import timeline
 
 PEAK = round(0.45 * RATE)
 
@@ -115,6 +117,51 @@ def test_tachycardias() -> None:
         assert np.isnan(without_p.measured.pr) and np.isnan(without_p.measured.p_axis)
         assert atrial.measured.p_axis < -30 and 0.1 < atrial.measured.pr < 0.15
         assert clean("NORM", seed=seed).measured.p_axis > 0
+
+
+def test_a_tachycardia_begins_at_once() -> None:
+    for seed in SEEDS:
+        recording = clean("PSVT", seed=seed)
+        rr = periods(recording)
+        (change,) = np.flatnonzero((rr[1:] < 0.42) & (rr[:-1] > 0.5))
+        assert (rr[: change + 1] > 0.55).all() and (rr[change + 1 :] < 0.42).all()
+        assert 2 < recording.beats[change + 1] / RATE < 6.5
+
+
+def test_irregular_p_waves_of_two_origins() -> None:
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        heart = normal_heart(rng)
+        line = timeline({"SVARR"}, heart, rng, 10.0)
+        p = np.sort(np.concatenate([line.p, line.ectopic_p]))
+        np.testing.assert_allclose(line.qrs - p, heart.pr)
+        assert min(len(line.p), len(line.ectopic_p)) > 3
+        assert heart.ectopic_p is not None and (heart.ectopic_p[:, 3] < 0).all()
+        rr = periods(clean("SVARR", seed=seed))
+        assert rr.std() / rr.mean() > 0.08
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_u_waves(seed: int) -> None:
+    def after_t(code: str) -> np.ndarray:
+        recording = clean(code, "SBRAD", seed=seed)
+        beat = median_beat(recording, after=0.75)
+        end = PEAK - qrs_bounds(beat, PEAK)[0] + round(recording.measured.qt * RATE)
+        return beat[LEAD["V2"], end + round(0.03 * RATE) : end + round(0.14 * RATE)]
+
+    wave = after_t("UW")
+    assert 10 < wave.argmax() < len(wave) - 10 and wave.max() > 0.08
+    assert after_t("PVC")[15:].max() < 0.05
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rotation_moves_the_transition(seed: int) -> None:
+    def transition(code: str) -> int:
+        recording = clean(code, seed=seed)
+        waves = [qrs(recording, f"V{number}") for number in range(1, 7)]
+        return 1 + next(place for place, wave in enumerate(waves) if wave.max() > -wave.min())
+
+    assert transition("CCR") <= 2 < transition("NORM") <= 4 < transition("CR")
 
 
 def test_trigeminy() -> None:

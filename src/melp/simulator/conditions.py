@@ -99,7 +99,7 @@ EXCLUDES: dict[str, Set[str]] = {
     **{code: _STEMI | {"INVT"} for code in _INFARCT},
 }
 
-_NOT_PLAIN_SINUS = _SINUS | {"AFIB", "AFLT", "PACE", "3AVB", "SVTAC", "AT"}
+_NOT_PLAIN_SINUS = _SINUS | {"AFIB", "AFLT", "PACE", "3AVB", "SVTAC", "PSVT", "AT", "SVARR"}
 # The coarser codes of PTB-XL, and the finding that a pattern consists of.
 _IMPLIED = {"2AVB_I": "2AVB", "2AVB_II": "2AVB", "BIGU": "PVC"}
 

@@ -14,6 +14,8 @@ from melp.simulator.conditions import CONDITIONS, Condition, compatible, draw_co
 
 FURTHER: dict[str, Condition] = {
     "SVTAC": Condition("rhythm"),
+    "PSVT": Condition("rhythm"),
+    "SVARR": Condition("rhythm"),
     "AT": Condition("rhythm", change=atria.ectopic_focus),
     "ILBBB": Condition("bundle", change=conduction.incomplete_left_bundle_branch_block),
     "IRBBB": Condition("bundle", change=conduction.incomplete_right_bundle_branch_block),
@@ -24,6 +26,9 @@ FURTHER: dict[str, Condition] = {
     "NST": Condition("acute", change=myocardium.slight_st_depression),
     "DIG": Condition("acute", change=myocardium.digitalis),
     "ERV": Condition("acute", change=myocardium.early_repolarisation),
+    "UW": Condition("acute", change=myocardium.u_waves),
+    "CR": Condition("rotation", change=myocardium.clockwise_rotation),
+    "CCR": Condition("rotation", change=myocardium.counterclockwise_rotation),
     "HVOLT": Condition("voltage", change=myocardium.high_voltage),
     "LAE": Condition("atria", change=atria.left_enlargement),
     "RAE": Condition("atria", change=atria.right_enlargement),
@@ -38,11 +43,14 @@ _BLOCKS = {"1AVB", "2AVB_I", "2AVB_II"}
 _CHANGED_QRS = {"CLBBB", "CRBBB", "WPW", "LVH", "RVH"}
 _CHANGED_T = _CHANGED_QRS | {"ILBBB", "AMI", "IMI", "LMI", "PMI", "LVOLT"}
 _MUSCLE = {code for code in ALL_CONDITIONS if ALL_CONDITIONS[code].group in _MUSCLE_GROUPS}
+_ROTATED = _CHANGED_T | {"IRBBB", "LAFB", "LPFB", "STEMI_ANT", "HVOLT"}
 _FAST = _BLOCKS | {"PVC", "PAC", "BIGU", "TRIGU", "WPW", "LNGQT", "ISC", "LAE", "RAE"}
 # As in `conditions.EXCLUDES`.
 _EXCLUDES: dict[str, Set[str]] = {
     "SVTAC": _FAST,
     "AT": _FAST,
+    "PSVT": _FAST,
+    "SVARR": _FAST,
     "ILBBB": _MUSCLE | {"LAFB", "LPFB", "LNGQT"},
     "IRBBB": {"RVH", "AMI", "PMI", "LVOLT", "LPFB", "LAFB"},
     "IVCD": {"RVH", "LVOLT"},
@@ -52,6 +60,9 @@ _EXCLUDES: dict[str, Set[str]] = {
     "NST": _CHANGED_T,
     "DIG": _CHANGED_T | {"LNGQT"},
     "ERV": _CHANGED_T | {"LAFB", "LPFB"},
+    "UW": _CHANGED_T | {"LNGQT", "AFIB", "AFLT", "STACH", "SVTAC", "PSVT", "AT", "SVARR"},
+    "CR": _ROTATED,
+    "CCR": _ROTATED,
     "HVOLT": _CHANGED_T | {"LAFB", "LPFB"},
     "LAE": {"AFIB", "AFLT", "LVOLT"},
     "RAE": {"AFIB", "AFLT", "LVOLT"},

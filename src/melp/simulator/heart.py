@@ -103,7 +103,8 @@ class Complex:
 class Heart:
     """All that conditions change: conducted and ectopic beats, P waves, and intervals in seconds.
 
-    `territory` is that of inverted T waves, for the report; `hemiblock` says that a fascicle is blocked.
+    `territory` is that of inverted T waves, for the report; `hemiblock` says that a fascicle is blocked;
+    `u` is the vector (mV) of the U wave.
     """
 
     conducted: Complex
@@ -114,6 +115,7 @@ class Heart:
     ectopic_p: QrsVectors | None = None
     territory: str = ""
     hemiblock: bool = False
+    u: Vector = field(default_factory=lambda: np.zeros(3))
 
     def qt(self, rr: Float[np.ndarray, " beat"]) -> Float[np.ndarray, " beat"]:
         """Return the QT interval of beats after RR intervals `rr`, by the Framingham formula.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from melp.simulator.dipole import rotation
 from melp.simulator.heart import Heart
 
 # Direction from the centre of the heart to each territory (X left, Y feet, Z back).
@@ -135,6 +136,27 @@ def early_repolarisation(heart: Heart, rng: np.random.Generator) -> None:
     """ST elevation of 0.1 mV and more in V2 to V5 before tall T waves, without depression elsewhere."""
     heart.conducted.st = rng.uniform(0.13, 0.2) * np.array([0.62, 0.30, -0.65])
     heart.conducted.t = heart.conducted.t * rng.uniform(1.4, 1.8)
+
+
+def u_waves(heart: Heart, rng: np.random.Generator) -> None:
+    """U waves of 0.1 mV and more in V2 and V3, T waves not tall."""
+    heart.u = rng.uniform(0.11, 0.15) * np.array([0.35, 0.15, -0.92])
+    heart.conducted.t = heart.conducted.t * rng.uniform(0.5, 0.8)
+
+
+def clockwise_rotation(heart: Heart, rng: np.random.Generator) -> None:
+    """R becomes larger than S only in V5 or V6."""
+    _rotate(heart, rng.uniform(48, 55))
+
+
+def counterclockwise_rotation(heart: Heart, rng: np.random.Generator) -> None:
+    """R is larger than S already in V2."""
+    _rotate(heart, -rng.uniform(42, 50))
+
+
+def _rotate(heart: Heart, degrees: float) -> None:
+    """Turn the QRS, seen from the feet, clockwise: from left to back."""
+    heart.conducted.qrs[:, 2:] = heart.conducted.qrs[:, 2:] @ rotation(0, degrees, 0).T
 
 
 def high_voltage(heart: Heart, rng: np.random.Generator) -> None:

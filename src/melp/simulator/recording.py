@@ -116,6 +116,9 @@ def _waves(heart: Heart, line: Timeline, rng: np.random.Generator, rate: float) 
         if beat is not None and selected.any():
             parts.append(beat.depolarisation(line.qrs[selected], gain[selected]))
             parts.append(beat.repolarisation(line.qrs[selected], qt[selected], gain[selected]))
+    if heart.u.any():
+        peaks = (line.qrs + qt + 0.07)[~ectopic]
+        parts.append(gaussians(peaks, np.full(len(peaks), 0.028), np.tile(heart.u, (len(peaks), 1))))
     if heart.conducted.spike.any():
         paced = line.qrs[line.kind == "/"] - 0.012
         # A spike is shorter than a sample; the recorder's filter widens it to about one sample.

@@ -124,6 +124,28 @@ def supraventricular_tachycardia(heart: Heart, rng: np.random.Generator, seconds
     return Timeline(np.zeros(0), qrs, np.full(len(qrs), "N"))
 
 
+def paroxysmal_tachycardia(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Sinus rhythm that turns within a beat into a tachycardia of 160 to 200 per minute without P waves."""
+    before = sinus(frozenset(), heart, rng, seconds)
+    begin = before.qrs[np.searchsorted(before.qrs, rng.uniform(0.25, 0.5) * seconds)]
+    run = sinus_onsets(rng.uniform(160, 200), rng, seconds)
+    run = run - run[0] + begin + 0.36
+    p, qrs = before.p[before.p < begin], before.qrs[before.qrs <= begin]
+    qrs = np.concatenate([qrs, run])
+    return Timeline(p, qrs, np.full(len(qrs), "N"))
+
+
+def atrial_arrhythmia(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
+    """Irregular P waves of two origins, as of a wandering pacemaker, each conducted."""
+    count = int((seconds + 2 * LEAD_IN) * 1.7) + 4
+    periods = rng.uniform(0.68, 0.85) * rng.lognormal(0, 0.17, count)
+    p = -LEAD_IN + periods.clip(0.48, 1.3).cumsum()
+    other = rng.random(count) < 0.5
+    heart.ectopic_p = heart.p.copy()
+    heart.ectopic_p[:, 3] = -0.8 * heart.p[:, 3]
+    return replace(_conduct(p, heart.pr), p=p[~other], ectopic_p=p[other])
+
+
 def atrial_tachycardia(heart: Heart, rng: np.random.Generator, seconds: float) -> Timeline:
     """Regular P waves at 125 to 170 per minute, each conducted."""
     p = sinus_onsets(rng.uniform(125, 170), rng, seconds)
@@ -148,7 +170,9 @@ def timeline(codes: Set[str], heart: Heart, rng: np.random.Generator, seconds: f
         "AFIB": fibrillation,
         "AFLT": flutter,
         "SVTAC": supraventricular_tachycardia,
+        "PSVT": paroxysmal_tachycardia,
         "AT": atrial_tachycardia,
+        "SVARR": atrial_arrhythmia,
         "PACE": paced,
         "2AVB_I": wenckebach,
         "2AVB_II": mobitz_two,

@@ -152,7 +152,8 @@ def test_each_defect_once_in_a_hundred() -> None:
 def test_classes_that_are_not_drawn() -> None:
     assert not_drawn("cpsc2018", "cpsc2018") == [] == not_drawn("code-test", "code-test")
     assert not_drawn("ptb-xl", "ptbxl-super") == []
-    assert not_drawn("ptb-xl", "ptbxl-rhythm") == ["SVARR", "PSVT"]
+    assert not_drawn("csn", "csn") == [] == not_drawn("ptb-xl", "ptbxl-rhythm")
+    assert not_drawn("ptb-xl", "ptbxl-sub") == ["SEHYP"]
 
 
 def test_cpsc_has_one_to_three_classes() -> None:

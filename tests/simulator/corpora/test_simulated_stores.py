@@ -96,10 +96,19 @@ STATEMENTS = {
     "HVOLT": ("high qrs voltages", "high voltage", "high qrs voltages"),
     "LAE": ("left atrial enlargement",) * 3,
     "RAE": ("right atrial enlargement",) * 3,
+    "PSVT": (
+        "paroxysmal supraventricular tachycardia",
+        "supraventricular tachycardia",
+        "paroxysmal supraventricular tachycardia",
+    ),
+    "SVARR": ("supraventricular arrhythmia",) * 3,
+    "UW": ("prominent u waves", "u waves", "prominent u waves"),
+    "CR": ("clockwise rotation", "delayed r wave progression", "transition zone displaced to the left"),
+    "CCR": ("counterclockwise rotation", "tall r waves in v2", "transition zone displaced to the right"),
     "NORM": ("normal ecg",) * 3,
 }
 
-_WITHIN_OTHERS = {"PVC", "2AVB_I", "CLBBB", "CRBBB"}
+_WITHIN_OTHERS = {"PVC", "2AVB_I", "CLBBB", "CRBBB", "SVTAC"}
 """Whose words are part of those of another condition."""
 
 
