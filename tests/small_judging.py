@@ -65,9 +65,9 @@ def small_model(method: nn.Module, name: str = "hashing") -> Model:
     return Model(method.eval(), preprocessing, {"name": name}, Path("model"))
 
 
-def write_store(folder: Path) -> Store:
+def write_store(folder: Path, seed: int = 0) -> Store:
     """Write 240 records of 120 patients in 10 folds; each finding is a direction over the leads."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     rows, signals = [], []
     for number in range(240):
         patient = number // 2

@@ -72,13 +72,18 @@ def test_generate_beats_baselines_from_other_folds(
     assert list(scores.index) == ["generated", "most_frequent", "random"]
     assert scores.loc["generated", "rouge_l"] > scores.loc["most_frequent", "rouge_l"]
     assert scores.loc["generated", "bleu4"] > scores.loc["random", "bleu4"]
+    # "sinus rhythm" is in every report, and the other finding of each is the model's.
+    right = (generation.table["generated"] == generation.table["true"]).mean()
+    assert scores.loc["generated", "clinical_f1"] == pytest.approx((1 + right) / 2)
+    assert scores.loc["most_frequent", "clinical_f1"] < scores.loc["generated", "clinical_f1"]
     assert "x." not in set(generation.table["random"])  # a report of fold 10 whose recording is missing
     save_generation(generation, tmp_path)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "reports.parquet"), generation.table)
     text = (tmp_path / "reports.txt").read_text()
     assert "not a medical device" in text and generation.table["generated"][0] in text
-    methods = read_cells(tmp_path)["method"].tolist()
-    assert len(methods) == 6 and methods.count("most-frequent-report") == 2
+    cells = read_cells(tmp_path)
+    methods = cells[cells["class"].isna()]["method"].tolist()
+    assert len(methods) == 15 and methods.count("most-frequent-report") == 5
     monkeypatch.setattr(type(model.method), "generate", None)  # cannot be called
     again = generate(model, store, (10,), out=tmp_path)
     pd.testing.assert_frame_equal(again.table, generation.table)

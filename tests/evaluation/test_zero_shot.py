@@ -1,19 +1,19 @@
-"""Zero-shot scores against a slow version, prompts from files, and a whole task."""
+"""Zero-shot scores against a slow version, and a whole task."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.zero_shot import embed_prompts, read_prompts, similarities, zero_shot
-from melp.hub import Model
+from melp.evaluation.zero_shot import embed_prompts, similarities, zero_shot
+from melp.hub import Model, load
 from melp.tasks import get_task
 from melp.text.tokenizer import ReportEncoder, train_tokenizer
 from small_judging import HashingMethod, small_model
@@ -91,39 +91,54 @@ def test_zero_shot_errors(model: Model, blind_model: Model, store: Store) -> Non
         zero_shot(model, store, [get_task("ptbxl-rhythm")], folds=(77,))
 
 
-def test_read_prompts_accepts_both_forms(tmp_path: Path) -> None:
-    task = get_task("ptbxl-super")
-    own = {name: [f"{name} one", f"{name} two"] for name in task.classes}
-    (tmp_path / "own.json").write_text(json.dumps({"ptbxl-super": own, "other": {}}))
-    assert read_prompts(tmp_path / "own.json", task) == own
-    flat = {name: f"{name} One, Two" for name in (*task.classes, "SR")}
-    (tmp_path / "flat.json").write_text(json.dumps(flat))
-    assert read_prompts(tmp_path / "flat.json", task)["MI"] == ["mi one, two"]
+def test_texts_against_a_class_are_subtracted(model: Model, store: Store) -> None:
+    task = get_task("ptbxl-rhythm")
+    plain = dict(task.prompts)
+    given = {**plain, "AFIB": {"for": plain["AFIB"], "against": ["sinus rhythm"]}}
+    (without,), (found,), (against,) = (
+        zero_shot(model, store, [task], folds=(9,), prompts={task.name: prompts})
+        for prompts in (plain, given, {**plain, "AFIB": ["sinus rhythm"]})
+    )
+    difference = without.scores["AFIB"] - against.scores["AFIB"]
+    np.testing.assert_allclose(found.scores["AFIB"], difference, atol=1e-6)
+    pd.testing.assert_frame_equal(found.scores.drop(columns="AFIB"), without.scores.drop(columns="AFIB"))
+    assert found.cell.options["prompts"]["AFIB"] == given["AFIB"]
+    assert found.cell.key != without.cell.key
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "no JSON"),
-        ("[]", "found list"),
-        ('{"HYP": "a"}', "no prompts for NORM, MI, CD, STTC of ptbxl-super"),
-        ('{"ptbxl-super": {"HYP": 3}}', "HYP: found int"),
-    ],
-)
-def test_read_prompts_errors(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "prompts.json").write_text(text)
-    with pytest.raises(MelpError, match=message):
-        read_prompts(tmp_path / "prompts.json", get_task("ptbxl-super"))
+def test_local_scores_equal_a_loop_over_statements_and_beats(tiny_run: Path, synthetic_store: Path) -> None:
+    model, store, task = load(tiny_run), Store(synthetic_store), get_task("synthetic")
+    prompts = {name: ["sinus rhythm", "normal ecg"] for name in task.classes}
+    prompts["AFIB"] = {"for": ["atrial fibrillation", "sinus tachycardia"], "against": ["sinus rhythm"]}
+    (found,) = zero_shot(model, store, [task], folds=(10,), prompts={task.name: prompts}, similarity="local")
+    (plain,) = zero_shot(model, store, [task], folds=(10,), prompts={task.name: prompts})
+    assert found.cell.key != plain.cell.key and found.cell.options["similarity"] == "local"
+    rows = [int(np.flatnonzero(store.column("id") == name)[0]) for name in found.scores.index[:3]]
+    method = model.method
+    with torch.no_grad():
+        beats = method.beat_vectors(model.inputs(store.signals(np.array(rows)), store.rate)).numpy()
+
+    def slow(ecg: np.ndarray, texts: list[str]) -> float:
+        exponentials = []
+        with torch.no_grad():
+            statements = method.embed_statements(texts).numpy()
+        for statement in statements:
+            weights = np.exp(4 * ecg @ statement - (4 * ecg @ statement).max())
+            context = weights / weights.sum() @ ecg
+            cosine = context @ statement / np.linalg.norm(context) / np.linalg.norm(statement)
+            exponentials.append(np.exp(5 * cosine))
+        return float(np.log(np.mean(exponentials)))
+
+    assert method.local.form == "paper" and method.local.aggregation == "mean"
+    for row, ecg in enumerate(beats):
+        stach = slow(ecg, prompts["STACH"])
+        assert found.scores["STACH"].iloc[row] == pytest.approx(stach, abs=1e-4)
+        afib = slow(ecg, prompts["AFIB"]["for"]) - slow(ecg, ["sinus rhythm"])
+        assert found.scores["AFIB"].iloc[row] == pytest.approx(afib, abs=1e-4)
 
 
-@pytest.mark.data
-def test_published_prompts_cover_all_tasks(recordings: Path) -> None:
-    path = recordings / "text" / "CKEPE_prompt_melp.json"
-    published = json.loads(path.read_text())
-    missing = {}
-    for name in ("ptbxl-super", "ptbxl-sub", "ptbxl-form", "ptbxl-rhythm"):
-        task = get_task(name)
-        missing[name] = [label for label in task.classes if label not in published]
-        if not missing[name]:
-            assert set(read_prompts(path, task)) == set(task.classes)
-    assert pd.Series(missing).map(len).sum() == 0, missing
+def test_a_method_without_beats_has_no_local_similarity(model: Model, store: Store) -> None:
+    with pytest.raises(MelpError, match="hashing has no beats, wanted a MELP model, or --similarity global"):
+        zero_shot(model, store, [get_task("ptbxl-rhythm")], similarity="local")
+    with pytest.raises(MelpError, match="similarity: found 'beat', wanted global or local"):
+        zero_shot(model, store, [get_task("ptbxl-rhythm")], similarity="beat")

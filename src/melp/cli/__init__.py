@@ -42,6 +42,7 @@ COMMANDS = (
     "pretrain",
     "lists",
     "evaluate",
+    "questions",
     "finetune",
     "table",
     "classify",

@@ -31,6 +31,7 @@ def zero_shot_command(
     split: str = options.SPLIT,
     folds: str | None = options.FOLDS,
     prompts: Path | None = typer.Option(None, help="JSON file with prompts that replace the task's."),
+    similarity: str = options.SIMILARITY,
     min_positives: int = options.MIN_POSITIVES,
     protocol: str = options.PROTOCOL,
     published: Path | None = options.PUBLISHED,
@@ -39,18 +40,27 @@ def zero_shot_command(
     """Evaluate a model without labels: AUROC of the similarity of ECGs and prompts."""
     from melp.data.store import Store
     from melp.evaluation.paper_zero_shot import paper_zero_shot
-    from melp.evaluation.zero_shot import read_prompts, zero_shot
+    from melp.evaluation.prompts import read_prompts
+    from melp.evaluation.zero_shot import zero_shot
 
     tasks, test_folds = _tasks(task, split), options.parse_optional_folds(folds)
     wordings = {task.name: read_prompts(prompts, task) for task in tasks if prompts}
-    files = _published(protocol, published, {"folds": folds, "min-positives": min_positives > 1})
+    chosen = {"folds": folds, "min-positives": min_positives > 1, "similarity": similarity != "global"}
+    files = _published(protocol, published, chosen)
     store, loaded = Store(data), _load(model, device)
     if files:
         file = _PUBLISHED_FILES[split]
         cells = paper_zero_shot(loaded, store, tasks, files, file=file, prompts=wordings, out=out)
     else:
         cells = zero_shot(
-            loaded, store, tasks, folds=test_folds, prompts=wordings, min_positives=min_positives, out=out
+            loaded,
+            store,
+            tasks,
+            folds=test_folds,
+            prompts=wordings,
+            min_positives=min_positives,
+            similarity=similarity,
+            out=out,
         )
     print_evaluations(cells)
 
@@ -111,7 +121,7 @@ def generate_command(
     beams: int = typer.Option(1, min=1, help="Beam width; 1 is greedy search."),
     device: str = options.DEVICE,
 ) -> None:
-    """Generate reports and compare them with the true ones: BLEU-4 and ROUGE-L, with two baselines."""
+    """Generate reports and compare words and clinical findings with the true ones, with two baselines."""
     from melp.data.store import Store
     from melp.evaluation.classify import DISCLAIMER
     from melp.evaluation.generation import generate, save_generation
@@ -120,8 +130,10 @@ def generate_command(
 
     generation = generate(_load(model, device), Store(data), parse_folds(folds), beams=beams, out=out)
     save_generation(generation, out)
-    scores = generation.scores[["bleu4", "rouge_l"]].map(score_cell)
-    print_table(("report", "BLEU-4", "ROUGE-L"), scores.itertuples())
+    scores = generation.scores.map(score_cell)
+    names = ("report", "BLEU-4", "ROUGE-L", "clinical precision", "clinical recall", "clinical F1")
+    print_table(names, scores.itertuples())
+    typer.echo(generation.evaluations[0].messages[0], err=True)
     typer.echo(f"{len(generation.table)} reports in {out / 'reports.txt'}. {DISCLAIMER}")
 
 

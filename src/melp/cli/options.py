@@ -13,6 +13,9 @@ TRAIN_FOLDS = typer.Option(None, help="Folds to train on, such as 1-7.")
 TRAIN_DATA = typer.Option(
     None, help="Store to train on if --data has only test records (code-test: a store of code-15)."
 )
+SIMILARITY = typer.Option(
+    "global", help="Of ECG and text: global (cosine), or local (the text against the heartbeats; MELP)."
+)
 MIN_POSITIVES = typer.Option(1, min=1, help="Leave classes with fewer positives out of the macro average.")
 RECIPE = typer.Option(None, help="Recipe: a name such as melp/laptop or text/laptop, or a YAML file.")
 SETTINGS = typer.Argument(None, help="Settings of the recipe as key=value, such as training.batch_size=64.")
@@ -33,6 +36,11 @@ EXCLUDE_DUPLICATES = typer.Option(
     help="Leave recordings out of training whose samples equal those of a held-out or an earlier one.",
 )
 ALLOW_MISSING = typer.Option(False, "--allow-missing", help="Continue if recordings are missing.")
+
+
+def parse_list(text: str | None) -> list[str]:
+    """Return the parts of an option that are separated by commas; none if it is not given."""
+    return [part.strip() for part in text.split(",")] if text else []
 
 
 def parse_optional_folds(text: str | None) -> tuple[int, ...] | None:

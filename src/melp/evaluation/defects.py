@@ -24,9 +24,10 @@ from melp.evaluation.paper_split import sample_as_published
 from melp.evaluation.paper_zero_shot import PROMPTS, find_prompts
 from melp.evaluation.probe import probe_features
 from melp.evaluation.probes.linear import C_VALUES, Probe, fit_probe
+from melp.evaluation.prompts import Prompts, read_prompts, sides
 from melp.evaluation.split import labels_of, patients_of
 from melp.evaluation.subsets import stratified_subset
-from melp.evaluation.zero_shot import prompt_scores, read_prompts, text_embeddings
+from melp.evaluation.zero_shot import prompt_scores, text_embeddings
 from melp.hub import Model
 from melp.tasks import Task
 from melp.tasks.published_labels import SPLITS, read_label_files
@@ -137,8 +138,9 @@ def zero_shot_defects(
     if file is None:
         raise MelpError(f"{folder}: no {PROMPTS} found, wanted the published prompts")
     ecg = text_embeddings(model, store, records.exact["test"].index)
-    wordings = {
-        "published": {name: texts[:1] for name, texts in read_prompts(file, task).items()},
+    published = sides(read_prompts(file, task))
+    wordings: dict[str, Prompts] = {
+        "published": {name: published[f"for {name}"][:1] for name in task.classes},
         "own": {name: task.prompts[name] for name in task.classes},
     }
     scores = {whose: prompt_scores(model, ecg, texts, refuse=False) for whose, texts in wordings.items()}

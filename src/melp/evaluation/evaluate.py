@@ -31,6 +31,7 @@ __all__ = [
     "evaluate_missing",
     "evaluate_scores",
     "evaluate_split",
+    "shared_note",
     "split_cell",
 ]
 
@@ -174,12 +175,12 @@ def evaluate_scores(
         about(model),
         long_form(scores, labels),
         shared=shared,
-        messages=(*notes, *_shared_note(cell.task, str(model.folder), shared, len(labels))),
+        messages=(*notes, *shared_note(cell.task, str(model.folder), shared, len(labels))),
         **further,
     )
 
 
-def _shared_note(task: str, model: str, shared: Shared, count: int) -> list[str]:
+def shared_note(task: str, model: str, shared: Shared, count: int) -> list[str]:
     """Return a line about the evaluated records, `count` in all, that a model was trained on, if any."""
     if not shared:
         return []

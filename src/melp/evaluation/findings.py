@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int, Shaped
 
+from melp.evaluation.cells import metric_table
 from melp.evaluation.rates import patient_bootstrap
 from melp.reports.findings import read_findings
 
@@ -55,7 +57,7 @@ def clinical_scores(
     rows = [_rows(None, counts.sum(axis=2), len(true), patients)]
     rows += [_rows(str(name), counts[:, :, place], len(true)) for place, name in enumerate(names)]
     unknown = tuple(sum(number for _, number in side) for side in sides)
-    return ClinicalScores(pd.concat(rows, ignore_index=True), (unknown[0], unknown[1]))
+    return ClinicalScores(metric_table(row for part in rows for row in part), (unknown[0], unknown[1]))
 
 
 def _counts(
@@ -75,7 +77,7 @@ def _rows(
     counts: Int[np.ndarray, "3 record"],
     records: int,
     patients: Shaped[np.ndarray, " record"] | None = None,
-) -> pd.DataFrame:
+) -> list[dict[str, Any]]:
     values = _scores(counts.sum(axis=1))
     limits = [(np.nan, np.nan)] * len(METRICS)
     if patients is not None:
@@ -86,14 +88,15 @@ def _rows(
                 return float(_scores(counts[:, rows].sum(axis=1))[metric])
 
             limits.append(patient_bootstrap(score, patients))
-    return pd.DataFrame(
+    return [
         {
-            "metric": [f"clinical_{metric}" for metric in METRICS],
+            "metric": f"clinical_{metric}",
             "class": name,
-            "value": values,
-            "lo": [low for low, _ in limits],
-            "hi": [high for _, high in limits],
+            "value": float(value),
+            "lo": low,
+            "hi": high,
             "n": records,
             "positives": int(counts[2].sum()),
         }
-    )
+        for metric, value, (low, high) in zip(METRICS, values, limits, strict=True)
+    ]

@@ -1,4 +1,4 @@
-"""Report generation, scored against the true reports by BLEU-4 and ROUGE-L."""
+"""Report generation, scored against the true reports by BLEU-4, ROUGE-L and their clinical findings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from melp.data.store import Store
 from melp.errors import MelpError
@@ -19,8 +19,9 @@ from melp.evaluation.digests import tokenizer_digest
 from melp.evaluation.embed import map_rows, require
 from melp.evaluation.evaluate import about, cell_of, evaluate_missing
 from melp.evaluation.files import replacing
+from melp.evaluation.findings import clinical_scores
 from melp.evaluation.leakage import Shared, shared_with_training
-from melp.evaluation.split import join_folds
+from melp.evaluation.split import join_folds, patients_of
 from melp.hub import Model
 
 __all__ = ["Generation", "bleu4", "generate", "join_statements", "rouge_l"]
@@ -75,7 +76,7 @@ class Generation:
 
     Attributes:
         table: the columns id, true, generated, most_frequent, random.
-        scores: bleu4 and rouge_l of the last three, one row each.
+        scores: bleu4, rouge_l and clinical_precision, _recall and _f1 of the last three, one row each.
         evaluations: a cell for each of the three.
     """
 
@@ -133,7 +134,8 @@ def generate(
             baseline = cells[place] is not cell  # trained on no evaluated record
             shared = Shared(0, 0) if baseline else shared_with_training(model, store, pd.Index(ids))
             named = {"name": cells[place].method} if baseline else about(model)
-            yield Evaluation(cells[place], _metrics(table), named, table, shared=shared)
+            metrics, note = _metrics(table, patients_of(store, pd.Index(ids)).to_numpy())
+            yield Evaluation(cells[place], metrics, named, table, shared=shared, messages=(note,))
 
     return _generation(evaluate_missing(cells, out, evaluate))
 
@@ -159,13 +161,18 @@ def _texts(
     return [text for part in parts for text in part]
 
 
-def _metrics(table: pd.DataFrame) -> pd.DataFrame:
+def _metrics(table: pd.DataFrame, patients: Shaped[np.ndarray, " record"]) -> tuple[pd.DataFrame, str]:
+    """Return the rows of metrics, and a line about statements without a known finding."""
     texts, truth = table["text"].tolist(), table["true"].tolist()
     scores = {
         "bleu4": bleu4(texts, truth),
         "rouge_l": float(np.mean([rouge_l(*pair) for pair in zip(texts, truth, strict=True)])),
     }
-    return metric_table({"metric": name, "value": value, "n": len(table)} for name, value in scores.items())
+    rows = [{"metric": name, "value": value, "n": len(table)} for name, value in scores.items()]
+    clinical = clinical_scores(texts, truth, patients)
+    ours, theirs = clinical.unknown
+    note = f"findings: {ours} generated and {theirs} true statements have none that is known"
+    return pd.concat([metric_table(rows), clinical.rows], ignore_index=True), note
 
 
 def _generation(evaluations: Sequence[Evaluation]) -> Generation:
@@ -173,9 +180,15 @@ def _generation(evaluations: Sequence[Evaluation]) -> Generation:
     table = evaluations[0].predictions[["id", "true"]]
     return Generation(
         table.assign(**{name: one.predictions["text"] for name, one in named.items()}),
-        pd.DataFrame({name: one.metrics.set_index("metric")["value"] for name, one in named.items()}).T,
+        pd.DataFrame({name: _of_all(one) for name, one in named.items()}).T,
         tuple(evaluations),
     )
+
+
+def _of_all(evaluation: Evaluation) -> pd.Series:
+    """Return the metrics that are not of one finding."""
+    rows = evaluation.metrics[evaluation.metrics["class"].isna()]
+    return rows.set_index("metric")["value"]
 
 
 def _reports(store: Store, folds: Sequence[int]) -> list[str]:

@@ -16,12 +16,10 @@ from melp.evaluation.paper_split import (
     paper_cell,
     split_as_published,
 )
+from melp.evaluation.prompts import Prompts, read_json, read_prompts, sides
 from melp.evaluation.zero_shot import (
-    Prompts,
     prompt_options,
     prompt_scores,
-    read_json,
-    read_prompts,
     text_embeddings,
 )
 from melp.hub import Model
@@ -90,7 +88,12 @@ def _chosen(
 ) -> tuple[Prompts, list[str]]:
     """Return one prompt per class, and notes about them."""
     prompts, notes = (given, []) if given else _prompts(task, published, folder)
-    return {name: [prompts[name][0]] for name in task.classes}, notes
+    if contrasting := [name for name in task.classes if isinstance(prompts[name], Mapping)]:
+        raise MelpError(
+            f"protocol paper: found texts against {', '.join(contrasting)}, wanted one text for each class"
+        )
+    texts = sides(prompts)
+    return {name: [texts[f"for {name}"][0]] for name in task.classes}, notes
 
 
 def find_prompts(folder: Path) -> Path | None:

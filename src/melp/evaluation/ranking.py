@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 __all__ = ["PAIRS", "Places", "chance_places", "first_hits"]
@@ -74,18 +74,18 @@ def first_hits(
         pairs: the largest number of similarities in memory, but at least those of one query.
     """
     device = queries.device
-    groups, weights = (
-        torch.as_tensor(values, device=device)
-        for values in (item_groups, np.ones(len(items), dtype=int) if counts is None else counts)
-    )
-    wanted, rows = torch.as_tensor(query_groups, device=device), max(1, pairs // max(len(items), 1))
+    groups, wanted = (torch.as_tensor(names, device=device).int() for names in (item_groups, query_groups))
+    weights = None if counts is None else torch.as_tensor(counts, device=device).float()
+
+    def count(chosen: Bool[Tensor, "part item"]) -> Float[Tensor, " part"]:
+        return chosen.sum(1).float() if weights is None else chosen.float() @ weights
+
     parts = []
-    for start in range(0, len(queries), rows):
-        similarity = queries[start : start + rows] @ items.t()
-        is_hit = wanted[start : start + rows, None] == groups
-        distance = similarity - similarity.masked_fill(~is_hit, -torch.inf).amax(1, keepdim=True)
-        tied = distance.abs() <= TIE
-        counted = ((distance > TIE), tied, tied & is_hit)
-        parts.append(torch.stack([(one * weights).sum(1) for one in counted]))
-    above, tied, hits = torch.cat(parts, dim=1).cpu().numpy()
+    rows = max(1, pairs // len(items))
+    for part, names in zip(queries.split(rows), wanted.split(rows), strict=True):
+        similarity, is_hit = part @ items.t(), names[:, None] == groups
+        best = similarity.masked_fill(~is_hit, -torch.inf).amax(1, keepdim=True)
+        above, reached = count(similarity > best + TIE), similarity >= best - TIE
+        parts.append(torch.stack([above, count(reached) - above, count(reached & is_hit)]))
+    above, tied, hits = torch.cat(parts, dim=1).long().cpu().numpy()
     return Places(above, tied, hits)

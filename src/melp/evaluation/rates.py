@@ -16,6 +16,8 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 from scipy.stats import norm, t
 
+from melp.evaluation.bootstrap import patient_weights, percentile
+
 __all__ = ["RESAMPLES", "patient_bootstrap", "rate_interval"]
 
 RESAMPLES = 1000
@@ -53,7 +55,7 @@ def patient_bootstrap(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Return the 95 % percentile interval of a statistic over samples of as many patients, with replacement.
+    """Return the 95 % percentile interval of a statistic over samples of patients (see `bootstrap`).
 
     Args:
         statistic: of the records at some positions, of which some may be repeated.
@@ -61,12 +63,11 @@ def patient_bootstrap(
         resamples: number of samples.
         seed: seed of the samples.
     """
-    number = np.unique(patients, return_inverse=True)[1]
-    people, generator = int(number.max()) + 1, np.random.default_rng(seed)
-    rows = np.arange(len(number))
-    values = []
-    for _ in range(resamples):
-        times = np.bincount(generator.integers(0, people, people), minlength=people)
-        values.append(statistic(np.repeat(rows, times[number])))
-    low, high = np.quantile(values, [1 - _LEVEL, _LEVEL])
+    rows, number = np.arange(len(patients)), np.unique(patients, return_inverse=True)[1]
+    values = [
+        statistic(np.repeat(rows, times.astype(int)))
+        for chunk in patient_weights(number, resamples, seed)
+        for times in chunk.T
+    ]
+    low, high = percentile(np.array(values))
     return float(low), float(high)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
+from melp.evaluation.bootstrap import patient_weights, percentile
 from melp.evaluation.rates import RESAMPLES
 
-__all__ = ["Pairs", "verification"]
+__all__ = ["METRICS", "Pairs", "verification"]
 
-_LEVEL = 0.975
+METRICS = ("auroc", "equal_error_rate")
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,15 @@ class Pairs:
         """Return the AUROC and the equal error rate if each patient occurs a number of times.
 
         The equal error rate is where the curve of the ROC, with straight lines between its points, has as
-        many false acceptances as false rejections, in shares of their pairs.
+        many false acceptances as false rejections, in shares of their pairs. Both are NaN without a pair of
+        one patient or without one of two.
         """
         weights = np.where(self.same, times[self.probe], times[self.probe] * times[self.gallery])
         true, false = (
             np.concatenate([[0.0], np.cumsum(weights * side)[self.ends]]) for side in (self.same, ~self.same)
         )
+        if not true[-1] or not false[-1]:
+            return np.nan, np.nan
         true, false = true / true[-1], false / false[-1]
         crossing = np.interp(0.0, true + false - 1, false)
         return float(np.trapezoid(true, false)), float(crossing)
@@ -69,13 +73,13 @@ def verification(
     ends = np.flatnonzero(np.append(np.diff(values[order]) != 0, True))
     probes, galleries = first.ravel()[order], second.ravel()[order]
     pairs = Pairs(probes, galleries, probes == galleries, ends)
-    found = pairs.scores(np.ones(len(names)))
-    generator, samples = np.random.default_rng(seed), list[tuple[float, float]]()
-    while len(samples) < resamples:
-        drawn = generator.integers(0, len(names), len(names))
-        times = np.bincount(drawn, minlength=len(names)).astype(float)
-        if times[np.unique(probes[pairs.same])].any():  # else no patient drawn has two recordings
-            samples.append(pairs.scores(times))
-    low, high = np.quantile(samples, [1 - _LEVEL, _LEVEL], axis=0)
-    metrics = ("auroc", "equal_error_rate")
-    return {name: (found[place], low[place], high[place]) for place, name in enumerate(metrics)}
+    samples = [
+        pairs.scores(times)
+        for chunk in patient_weights(np.arange(len(names)), resamples, seed)
+        for times in chunk.T
+    ]
+    limits = percentile(np.array(samples).T)
+    return {
+        name: (value, float(low), float(high))
+        for name, value, (low, high) in zip(METRICS, pairs.scores(np.ones(len(names))), limits, strict=True)
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,21 @@ from jaxtyping import Float
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.beats import beat_similarities
 from melp.evaluation.cells import Evaluation
 from melp.evaluation.digests import tokenizer_digest
 from melp.evaluation.embed import embed_rows, require, rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
+from melp.evaluation.prompts import Prompts, contrasted, prompts_of, sides
 from melp.evaluation.split import split_records, union
 from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 from melp.tasks import Task
 
-__all__ = ["Prompts", "embed_prompts", "read_prompts", "similarities", "text_embeddings", "zero_shot"]
+__all__ = ["SIMILARITIES", "embed_prompts", "prompt_scores", "similarities", "text_embeddings", "zero_shot"]
 
-Prompts = Mapping[str, Sequence[str]]
+SIMILARITIES = {"global": "embed_text", "local": "beat_vectors"}
+"""What a method needs for each similarity."""
 
 
 def similarities(
@@ -48,7 +50,7 @@ def _unit(vectors: Float[np.ndarray, "*count dimension"]) -> Float[np.ndarray, "
 
 
 def embed_prompts(
-    model: Model, prompts: Prompts, what: str = "prompt", *, refuse: bool = True
+    model: Model, prompts: Mapping[str, Sequence[str]], what: str = "prompt", *, refuse: bool = True
 ) -> dict[str, Float[np.ndarray, "prompt dimension"]]:
     """Return the embeddings of the prompts of each class; `what` and `refuse` as in `check_wordings`.
 
@@ -73,6 +75,7 @@ def zero_shot(
     folds: Sequence[int] | None = None,
     prompts: Mapping[str, Prompts] | None = None,
     min_positives: int = 1,
+    similarity: str = "global",
     out: Path | None = None,
 ) -> list[Evaluation]:
     """Evaluate a model on tasks by prompts alone; each record is embedded once for all tasks.
@@ -84,38 +87,67 @@ def zero_shot(
         folds: folds to evaluate instead of the tasks' test folds.
         prompts: wordings of each class, by name of the task, instead of the task's.
         min_positives: classes with fewer positives do not count in the macro mean.
+        similarity: of an ECG and a text: "global" (cosine), or "local" (the text against the beats of the
+            ECG; only methods with beats, see `beat_similarities`).
         out: folder of cells; those in it are not computed again, and the others are written to it.
 
     Raises:
-        MelpError: the method has no text tower, or nothing is left to evaluate.
+        MelpError: an unknown similarity, or the method lacks it; or nothing is left to evaluate.
     """
-    require(model, "embed_text")
+    if similarity not in SIMILARITIES:
+        raise MelpError(f"similarity: found {similarity!r}, wanted {' or '.join(SIMILARITIES)}")
+    require(model, SIMILARITIES[similarity])
     splits = [split_records(task, store, folds) for task in tasks]
-    wordings = [_wordings(task, prompts) for task in tasks]
+    given = [(prompts or {}).get(task.name) for task in tasks]
+    wordings = [prompts_of(task, words) for task, words in zip(tasks, given, strict=True)]
     cells = [
         split_cell(
             cell_of("zero-shot", model, store, task),
             split,
             min_positives=min_positives,
-            options=prompt_options(model, words),
+            options={**prompt_options(model, words), "similarity": similarity},
         )
         for task, split, words in zip(tasks, splits, wordings, strict=True)
     ]
 
     def evaluate(missing: list[int]) -> Iterator[Evaluation]:
         # All tasks, so that the embeddings do not depend on what is missing.
-        ecg = text_embeddings(model, store, union([split.test for split in splits]))
+        ids = union([split.test for split in splits])
+        refused = [words is not None for words in given]
+        scores = (_local_scores if similarity == "local" else _global_scores)(
+            model, store, ids, wordings, refused
+        )
         for place in missing:
-            given = bool((prompts or {}).get(tasks[place].name))
-            scores = prompt_scores(model, ecg.loc[splits[place].test], wordings[place], refuse=given)
-            yield evaluate_split(cells[place], model, store, splits[place], scores)
+            yield evaluate_split(cells[place], model, store, splits[place], scores[place])
 
     return evaluate_missing(cells, out, evaluate)
 
 
-def _wordings(task: Task, prompts: Mapping[str, Prompts] | None) -> Prompts:
-    chosen = (prompts or {}).get(task.name) or task.prompts
-    return {name: list(chosen[name]) for name in task.classes}
+def _global_scores(
+    model: Model, store: Store, ids: pd.Index, wordings: Sequence[Prompts], refused: Sequence[bool]
+) -> list[pd.DataFrame]:
+    """Return the scores of all records for each task; `refused`: whether its unknown texts are refused."""
+    ecg = text_embeddings(model, store, ids)
+    return [
+        prompt_scores(model, ecg, words, refuse=refuse)
+        for words, refuse in zip(wordings, refused, strict=True)
+    ]
+
+
+def _local_scores(
+    model: Model, store: Store, ids: pd.Index, wordings: Sequence[Prompts], refused: Sequence[bool]
+) -> list[pd.DataFrame]:
+    """The same by `beat_similarities`; each record is embedded once for all tasks."""
+    parts = [
+        {f"{number} {side}": texts for side, texts in sides(words).items()}
+        for number, words in enumerate(wordings)
+    ]
+    texts = {name: group for part in parts for name, group in part.items()}
+    table = beat_similarities(model, store, ids, texts, refuse=any(refused))
+    return [
+        contrasted(table[list(part)].set_axis(list(sides(words)), axis=1), words)
+        for part, words in zip(parts, wordings, strict=True)
+    ]
 
 
 def prompt_options(model: Model, prompts: Prompts) -> dict[str, Any]:
@@ -124,55 +156,14 @@ def prompt_options(model: Model, prompts: Prompts) -> dict[str, Any]:
 
 
 def prompt_scores(model: Model, ecg: pd.DataFrame, prompts: Prompts, *, refuse: bool) -> pd.DataFrame:
-    """Return the similarity of embedded records with the prompts of each class: a row per record.
+    """Return the score of embedded records for each class, a row per record.
 
     `refuse` is that of `embed_prompts`.
     """
-    texts = embed_prompts(model, prompts, refuse=refuse)
-    return pd.DataFrame(similarities(ecg.to_numpy(), texts), index=ecg.index)
+    texts = embed_prompts(model, sides(prompts), refuse=refuse)
+    return contrasted(pd.DataFrame(similarities(ecg.to_numpy(), texts), index=ecg.index), prompts)
 
 
 def text_embeddings(model: Model, store: Store, ids: pd.Index, keep: float | None = None) -> pd.DataFrame:
     """Return the embeddings of records in the space shared with text, by id; `keep` as in `map_rows`."""
     return pd.DataFrame(embed_rows(model, store, rows_of(store, ids), space="text", keep=keep), index=ids)
-
-
-def read_prompts(path: Path, task: Task) -> dict[str, list[str]]:
-    """Read the prompts of a task from a JSON file.
-
-    Accepts `{task: {class: [prompt, ...]}}` and the published flat form `{class: "text"}`, where the whole
-    string is one prompt, lower-cased, and one key is used by all tasks.
-
-    Raises:
-        MelpError: the file is not JSON of either form, or a class of the task has no prompt in it.
-    """
-    content = read_json(path)
-    if not isinstance(content, dict):
-        raise MelpError(f"{path}: found {type(content).__name__}, wanted {{task: {{class: [prompt, ...]}}}}")
-    flat = bool(content) and all(isinstance(value, str) for value in content.values())
-    entries = content if flat else content.get(task.name, {})
-    prompts = {name: _texts(entries[name], path, name) for name in task.classes if name in entries}
-    missing = [name for name in task.classes if not prompts.get(name)]
-    if missing:
-        raise MelpError(f"{path}: no prompts for {', '.join(missing)} of {task.name}")
-    return prompts
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file of prompts.
-
-    Raises:
-        MelpError: it is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise MelpError(f"{path}: found no JSON that can be read, wanted prompts ({error})") from error
-
-
-def _texts(entry: Any, path: Path, name: str) -> list[str]:
-    if isinstance(entry, str):
-        return [entry.lower()]
-    if isinstance(entry, list) and all(isinstance(text, str) for text in entry):
-        return entry
-    raise MelpError(f"{path}: {name}: found {type(entry).__name__}, wanted a list of prompts")

@@ -123,6 +123,7 @@ class MELP(Method):
     Config: ClassVar[type] = MELPConfig
     requires_loss: ClassVar[Mapping[str, str]] = {
         "generate": "caption_weight",
+        "beat_vectors": "local_weight",
         "project_ecg": "global_weight",
         "embed_text": "global_weight",
     }
