@@ -124,7 +124,7 @@ def _train(
     seed: int,
     device: torch.device | str,
 ) -> Iterator[AttentiveProbe]:
-    """Yield the probe after each number of steps."""
+    """Yield the probe after each number of steps; it is one network, which is trained further."""
     inputs = torch.from_numpy(frames).to(device)
     targets = torch.tensor(labels, dtype=torch.float32, device=device)
     generator = torch.Generator().manual_seed(seed)
