@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.metrics import evaluate_auroc
+from melp.evaluation.metrics import metric_rows
 from melp.evaluation.paper_probe import EPOCHS, PATIENCE, fit_paper_probe, paper_probe
 from melp.evaluation.paper_split import embed_together, sample_as_published, split_as_published
 from melp.evaluation.paper_zero_shot import paper_zero_shot
@@ -67,13 +67,12 @@ def test_a_class_without_positives_counts_zero() -> None:
     scores = pd.DataFrame(generator.normal(size=(60, 3)), index=index, columns=list("ABC"))
     labels = pd.DataFrame(generator.random((60, 3)) < 0.4, index=index, columns=list("ABC"))
     labels["B"] = False
-    result = evaluate_auroc(scores, labels, pd.Series(index, index=index), empty_as_zero=True)
+    rows = metric_rows(scores, labels, empty_as_zero=True)
     areas = [roc_auc_score(labels[name], scores[name]) for name in "AC"]
-    assert result.values["auroc/B"] == 0 and result.left_out == ()
-    assert result.macro == pytest.approx(sum(areas) / 3)
-    low, high = result.intervals["auroc_macro"]
-    assert low < result.macro < high and high - low < 0.2
-    assert "auroc/B" not in result.intervals and result.positives["B"] == 0
+    mean, (_, zero, _) = rows.iloc[0], rows.iloc[1:].itertuples(index=False)
+    assert (zero.value, zero.positives) == (0, 0) and np.isnan([zero.lo, zero.hi]).all()
+    assert mean["value"] == pytest.approx(sum(areas) / 3)
+    assert mean["lo"] < mean["value"] < mean["hi"] < mean["lo"] + 0.2
 
 
 def test_subsets_are_pandas_samples_of_the_file() -> None:

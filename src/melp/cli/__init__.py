@@ -45,6 +45,7 @@ COMMANDS = (
     "questions",
     "finetune",
     "table",
+    "metrics",
     "classify",
     "simulate",
     "quickstart",

@@ -9,7 +9,6 @@ import pandas as pd
 
 from melp.evaluation.cells import read_evaluations
 from melp.evaluation.generation import TASK as GENERATION
-from melp.evaluation.metrics import MACRO
 from melp.evaluation.results import read_results
 from melp.evaluation.tables import interval_cell, score_cell
 from melp.tasks import Task
@@ -47,7 +46,7 @@ def comparison(results: Path) -> dict[str, pd.DataFrame]:
     `lo` to `hi`, the number of records `n`, the classes without positives `left_out`.
     """
     lines = _lines(results)
-    macro = lines[lines["metric"] == MACRO].set_index("task")
+    macro = lines[lines["metric"] == "auroc_macro"].set_index("task")
     tasks = macro.index.unique()
     return {key: macro[macro["system"] == key].loc[tasks] for key in SYSTEMS if key in set(macro["system"])}
 

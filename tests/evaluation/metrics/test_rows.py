@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import average_precision_score, f1_score, recall_score
+from sklearn.metrics import average_precision_score, f1_score, recall_score, roc_auc_score
 
 from melp.errors import MelpError
-from melp.evaluation.metrics import COLUMNS, METRICS, evaluate_auroc, metric_rows
+from melp.evaluation.intervals import areas_of, class_intervals, macro_interval
+from melp.evaluation.metrics import COLUMNS, METRICS, metric_rows
 from small_scores import frame, tied
 
 
@@ -36,21 +37,30 @@ def probabilities(seed: int, records: int = 60) -> tuple[pd.DataFrame, pd.DataFr
     return frame((scores + 2 * labels) / 8), frame(labels)
 
 
-def test_areas_are_those_of_evaluate_auroc() -> None:
+def test_areas_and_their_intervals() -> None:
     scores, labels = tied(2)
     labels[:, 1], labels[:, 3] = False, np.arange(60) < 3
-    patients = pd.Series(np.arange(60) // 2, index=frame(labels).index)
-    for settings in ({}, {"min_positives": 5}, {"empty_as_zero": True}):
-        expected = evaluate_auroc(frame(scores), frame(labels), patients, **settings)
-        table = metric_rows(frame(scores), frame(labels), patients, **settings)
-        assert tuple(table.columns) == COLUMNS
-        found = table.set_index(table["class"].map(lambda name: f"auroc/{name}"))
-        found.index = ["auroc_macro", *found.index[1:]]
-        assert found["value"].dropna().to_dict() == expected.values
-        limits = found.dropna(subset=["lo"])[["lo", "hi"]]
-        assert {key: tuple(pair) for key, pair in limits.T.to_dict("list").items()} == expected.intervals
-        assert found["positives"].iloc[1:].tolist() == list(expected.positives.values())
-        assert set(found["n"]) == {60} and found["positives"].isna().tolist() == [True] + 4 * [False]
+    people = np.arange(60) // 2
+    areas = areas_of(scores, labels, people)
+    of_classes = [roc_auc_score(labels[:, c], scores[:, c]) if c != 1 else np.nan for c in range(4)]
+    for settings, counted in (
+        ({}, [0, 2, 3]),
+        ({"min_positives": 5}, [0, 2]),
+        ({"empty_as_zero": True}, range(4)),
+    ):
+        table = metric_rows(
+            frame(scores), frame(labels), pd.Series(people, index=frame(labels).index), **settings
+        )
+        assert (
+            tuple(table.columns) == COLUMNS and set(table["metric"]) == {"auroc"} and set(table["n"]) == {60}
+        )
+        assert table["class"].fillna("").tolist() == ["", *"ABCD"]
+        assert table["positives"].fillna(-1).tolist() == [-1, *labels.sum(axis=0)]
+        expected = np.where(np.isnan(of_classes) & ("empty_as_zero" in settings), 0, of_classes)
+        np.testing.assert_allclose(table["value"], [expected[[*counted]].mean(), *expected], atol=1e-12)
+        macro = macro_interval(areas, np.isin(range(4), counted))
+        limits = np.vstack([macro, class_intervals(areas)])
+        np.testing.assert_allclose(table[["lo", "hi"]], limits, atol=1e-12)
 
 
 def test_scores_are_joined_by_name() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from melp.errors import MelpError
 from melp.evaluation.bootstrap import patient_weights, percentile
@@ -153,19 +154,10 @@ def _rows(
             limits = np.vstack([of_mean, class_intervals(areas)])
         else:
             limits = _percentiles(metric, drawn[metric.name], areas.fewest, some)
-        tables.append(
-            pd.DataFrame(
-                {
-                    "metric": metric.name,
-                    "class": [None, *classes],
-                    "value": [mean, *values],
-                    "lo": limits[:, 0],
-                    "hi": limits[:, 1],
-                    "n": number,
-                    "positives": pd.array([None, *positives.tolist()], dtype="Int64"),
-                }
-            )
-        )
+        columns: dict[str, Any] = {"metric": metric.name, "class": [None, *classes], "value": [mean, *values]}
+        columns |= {"lo": limits[:, 0], "hi": limits[:, 1], "n": number}
+        columns |= {"positives": pd.array([None, *positives.tolist()], dtype="Int64")}
+        tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 
 
