@@ -74,7 +74,7 @@ def test_seeds_are_pooled_over_the_same_patients(table: Table) -> None:
 
 def test_columns_whose_best_is_beyond_chance(table: Table) -> None:
     values = arrange(summarise(table[0], LAYOUT), LAYOUT).value
-    clear, count = comparison(table).clear_columns(values)
+    clear, count, unknown = comparison(table).clear_columns(values)
     # MELP and MERL are alike on CPSC2018; PTBXL-Sub has one model.
     p = holm(
         [
@@ -83,7 +83,7 @@ def test_columns_whose_best_is_beyond_chance(table: Table) -> None:
         ]
     )
     assert p[0] is not None and p[1] is not None and p[0] < 0.05 <= p[1]
-    assert (clear, count) == ([("csn",)], 2)
+    assert (clear, count, unknown) == ([("csn",)], 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_p_values_are_corrected_for_the_columns(
     monkeypatch.setattr(compared, "difference", lambda *_: next(made))
     values = arrange(summarise(table[0], LAYOUT), LAYOUT).value
     columns = [("csn",), ("cpsc2018",)]
-    assert compared.clear_columns(values) == ([columns[place] for place in clear], 2)
+    assert compared.clear_columns(values) == ([columns[place] for place in clear], 2, second is None)
 
 
 def ordered(values: pd.DataFrame, task: str) -> list[str]:

@@ -12,6 +12,7 @@ from melp.errors import MelpError
 from melp.evaluation.layouts.choose import choose, where
 from melp.evaluation.layouts.grid import Grid, grid_of
 from melp.evaluation.layouts.layout import LAYOUTS, Layout, any_layout, get_layout
+from melp.evaluation.layouts.notes import compared
 from melp.evaluation.layouts.render import latex, markdown
 from melp.evaluation.layouts.table import blocks_of, long_form
 
@@ -191,3 +192,12 @@ def test_layouts_by_name() -> None:
     with pytest.raises(MelpError, match="published: found layout any with auroc, wanted a published table"):
         grid(cells([{}]), any_layout(["name"], ["task"]), published=True)
     assert replace(LAYOUTS["losses"], closed=False).labels(("mine",)) == ("mine",)
+
+
+def test_what_a_comparison_says() -> None:
+    zero, probe = LAYOUTS["zero-shot"], LAYOUTS["linear-probe"]
+    assert "chance (3 of 6 columns; 2 have a class with too few patients to compare): " in compared(
+        3, 6, 2, zero
+    )
+    assert "chance (3 of 18 columns): " in compared(3, 18, 0, probe)
+    assert "means are not compared" in compared(0, 1, 0, zero) and "means" not in compared(0, 1, 0, probe)

@@ -29,7 +29,8 @@ def put(folder: Path, name: str, task: str, value: float, weights: str = "", **f
 def folder(tmp_path: Path) -> Path:
     values = itertools.product(("simclr", "merl", "melp"), ("csn", "ptbxl-sub"))
     for place, (name, task) in enumerate(values):
-        put(tmp_path / "cells-of-mine", name, task, 0.5 + place / 50)
+        for seed, further in enumerate((-0.01, 0.01)):
+            put(tmp_path / "cells-of-mine", name, task, 0.5 + place / 50 + further, seed=seed)
     # Not of the layout: another task, another kind, and a model that is in no row.
     for name, seed, fraction in (("melp", 0, 10), ("merl", 1, 10), ("merl", 1, 50), ("local", 0, 10)):
         put(tmp_path / "cells-of-mine", name, "code-test", 0.9, seed=seed, fraction=fraction)

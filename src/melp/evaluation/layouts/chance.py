@@ -70,14 +70,15 @@ class Comparison:
         ours, theirs = ([self._read(key)[0] for key in self._keys[place]] for place in (first, second))
         return compare(ours, theirs, labels, patients, min_positives=int(self._least[first]))
 
-    def clear_columns(self, values: pd.DataFrame) -> tuple[list[Place], int]:
-        """Return the columns whose best and second-best differ beyond chance, and how many were compared.
+    def clear_columns(self, values: pd.DataFrame) -> tuple[list[Place], int, int]:
+        """Return the columns whose best and second-best differ beyond chance.
 
-        The level is 5 % after Holm's correction for the number of columns.
+        The level is 5 % after Holm's correction for the number of columns. Also returns how many columns have
+        two entries, and how many of these have no p-value because a class has too few patients.
         """
         columns: list[Place] = [tuple(column) for column in values.columns]
         tops = {column: top_two(values.iloc[:, place]) for place, column in enumerate(columns)}
         pairs = {column: [(*row, *column) for row in top] for column, top in tops.items() if len(top) == 2}
         corrected = holm([self.difference(*pair).p for pair in pairs.values()])
         clear = [column for column, p in zip(pairs, corrected, strict=True) if p is not None and p < _LEVEL]
-        return clear, len(pairs)
+        return clear, len(pairs), corrected.count(None)

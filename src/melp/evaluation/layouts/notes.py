@@ -27,7 +27,7 @@ def averaged(cells: pd.DataFrame, entries: Entries, decimals: int) -> str:
     """Return over what the entries are means, and what their intervals are."""
     counts = entries.training_seeds.to_numpy()
     text = f"Means over {_range(counts[counts > 0], 'training seed')}"
-    labels = cells.groupby("fraction")["seed"].nunique()
+    labels = cells[cells["fraction"] > 0].groupby("fraction")["seed"].nunique()
     if (labels > 1).any():
         by_size = _list(f"{number} at {fraction:g} %" for fraction, number in labels.items())
         text += f" and over subsets of the labels ({by_size})"
@@ -68,11 +68,13 @@ def not_shown(cells: pd.DataFrame, chosen: pd.DataFrame, layout: Layout) -> list
     return [f"Not shown: {others['key'].nunique()} cells of these models ({_list(named)})."]
 
 
-def compared(clear: int, count: int, layout: Layout) -> str:
+def compared(clear: int, count: int, unknown: int, layout: Layout) -> str:
     """Return which entries are marked when they are compared."""
+    rare = f"; {unknown} have a class with too few patients to compare" if unknown else ""
     means = "; means are not compared" if layout.average else ""
+    columns = f"{clear} of {count} columns{rare}"
     return (
-        f"Best and second-best are marked where they differ beyond chance ({clear} of {count} columns): "
+        f"Best and second-best are marked where they differ beyond chance ({columns}): "
         f"predictions paired over patients, seeds pooled, 5 % after Holm's correction over columns{means}."
     )
 

@@ -77,7 +77,7 @@ def _compared(block: Block, layout: Layout, comparison: Comparison) -> tuple[Blo
     """Return the block with marks only where they are beyond chance, and with intervals of the gains."""
     values = block.entries.value
     tested = values.loc[:, values.columns.get_level_values(0) != AVERAGE]
-    clear, count = comparison.clear_columns(tested)
+    clear, count, unknown = comparison.clear_columns(tested)
     marks = block.marks.copy()
     marks.loc[:, ~values.columns.isin(clear)] = ""
     gains = block.gains if block.gains is None else block.gains.copy()
@@ -86,7 +86,7 @@ def _compared(block: Block, layout: Layout, comparison: Comparison) -> tuple[Blo
             if gains["value"].notna().iloc[place]:
                 one = comparison.difference(*((name, *column) for name in layout.gains))
                 gains.iloc[place, 1:] = np.array([one.lo, one.hi], dtype=float) * layout.scale
-    return replace(block, marks=marks, gains=gains), notes.compared(len(clear), count, layout)
+    return replace(block, marks=marks, gains=gains), notes.compared(len(clear), count, unknown, layout)
 
 
 def long_form(blocks: Sequence[Block], layout: Layout) -> pd.DataFrame:
