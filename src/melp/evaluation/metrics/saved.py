@@ -29,9 +29,8 @@ __all__ = ["check_ending", "mean_rows", "metrics_of_cells", "write_table"]
 FORMATS = (".csv", ".json", ".parquet")
 ABOUT = ["key", "name", "kind", "method", "task", "protocol", "folds", "fraction", "n_train", "seed"]
 SHOWN = ["name", "kind", "task", "protocol", "folds", "fraction", "seed"]
-LOG_ODDS = ("probe", "attentive", "finetune")
+LOG_ODDS = ("probe", "knn", "attentive", "finetune")
 """Kinds of cells whose scores are log-odds; those of protocol "paper" are probabilities."""
-PROBABILITIES = (*LOG_ODDS, "knn")
 
 
 def metrics_of_cells(
@@ -131,7 +130,7 @@ class _Question:
         self, metric: Metric, one: Evaluation, validation: Evaluation | None, store: Store | None
     ) -> pd.DataFrame:
         cell, ids, name = one.cell, one.labels.index, metric.name
-        if metric.probabilities and cell.kind not in PROBABILITIES:
+        if metric.probabilities and cell.kind not in LOG_ODDS:
             self.notes[f"no {name}, because scores of kind {cell.kind} are not probabilities"] += 1
             return pd.DataFrame()
         if metric.threshold and validation is None:
@@ -139,11 +138,9 @@ class _Question:
                 self.notes[f"no {name}, because there are no validation scores to choose a threshold on"] += 1
                 return pd.DataFrame()
             self.notes[f"{name} at a threshold that is chosen on the same records"] += 1
-        log_odds = cell.kind in LOG_ODDS and cell.protocol != "paper"
+        log_odds = metric.probabilities and cell.protocol != "paper"
         scores = [
-            expit(each.scores) if metric.probabilities and log_odds else each.scores
-            for each in (one, validation)
-            if each is not None
+            expit(each.scores) if log_odds else each.scores for each in (one, validation) if each is not None
         ]
         rows = metric_rows(
             scores[0],
