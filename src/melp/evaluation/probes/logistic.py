@@ -44,7 +44,7 @@ def fit_logistic(
         c_values: inverse strengths of the penalty.
 
     Raises:
-        MelpError: a problem is not solved in 5,000 steps, for example if a feature is not finite.
+        MelpError: a problem is not solved in 5,000 steps.
     """
     features = features.double()
     mean, scale = features.mean(0), features.std(0, correction=0)
@@ -61,8 +61,8 @@ def fit_logistic(
         problems = _minimise(records.to(dtype), problems.to(dtype), steps, solved)
     if unsolved := len(problems.number):
         raise MelpError(
-            f"probe: {unsolved} of {len(solved)} regressions found unsolved after {steps} steps, wanted "
-            "features that are finite and not too large"
+            f"probe: found {unsolved} of {len(solved)} regressions unsolved after {steps} steps, wanted a "
+            "smaller C"
         )
     weights = solved[:, :-1] @ axes.T / scale
     bias = solved[:, -1] - weights @ mean
@@ -97,8 +97,9 @@ class _Problems:
     """First place after it."""
 
     def to(self, dtype: torch.dtype) -> _Problems:
-        """Return the problems in another precision."""
+        """Return the problems in another precision, without the directions, which noise may have decided."""
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "number"}
+        values |= {name: torch.zeros_like(values[name]) for name in ("direction", "slope")}
         return replace(self, **{name: value.to(dtype) for name, value in values.items()})
 
     def keep(self, rows: Bool[Tensor, " problem"]) -> _Problems:
