@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from melp.evaluation.layouts.grid import INTERVAL, TITLE, VALUE, Grid, Line
-from melp.evaluation.layouts.layout import LAYOUTS
+from melp.evaluation.layouts.layout import LAYOUTS, any_layout
 from melp.plots.table_page import plot_page
 from melp.plots.table_points import plot_points
 
@@ -23,6 +23,7 @@ def entries() -> pd.DataFrame:
         ("ours", "melp", "csn", 10.0, 80.0, 78.0, 83.0),
         ("ours", "melp", "ptbxl-sub", 1.0, 75.0, 70.0, 79.0),
         ("published", "melp", "csn", 10.0, 84.83, np.nan, np.nan),
+        ("published", "byol", "csn", 10.0, 71.92, np.nan, np.nan),
     ]
     return pd.DataFrame(rows, columns=["block", "name", "task", "fraction", "value", "lo", "hi"])
 
@@ -42,13 +43,24 @@ def test_points_are_the_values_in_the_rows_of_their_models() -> None:
     figure = plot_points(entries(), LAYOUTS["linear-probe"], "Title")
     csn, sub = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title("left") for axes in (csn, sub)] == ["CSN", "PTBXL-Sub"]
-    assert [text.get_text() for text in csn.get_yticklabels()] == ["MERL", "MELP"]
-    assert points(csn) == {(60, 0, True), (70, 0, True), (80, 1, True), (84.83, 1, False)}
-    assert points(sub) == {(75, 1, True)}
+    assert [text.get_text() for text in csn.get_yticklabels()] == ["BYOL", "MERL", "MELP"]
+    assert points(csn) == {
+        (71.92, 0, False), (60, 1, True), (70, 1, True), (80, 2, True), (84.83, 2, False),
+    }  # fmt: skip
+    assert points(sub) == {(75, 2, True)}
     # The first row is at the top.
-    assert csn.get_ylim() == (1.5, -0.5)
+    assert csn.get_ylim() == (2.5, -0.5)
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["1 %", "10 %", "published"]
+
+
+def test_panels_of_more_fields() -> None:
+    table = entries().assign(protocol=["paper", "corrected"] * 3 + ["paper"])
+    layout = any_layout(["name"], ["protocol", "task", "fraction"])
+    figure = plot_points(table, layout, "Title")
+    titles = [axes.get_title("left") for axes in figure.axes if axes.get_visible()]
+    assert titles == ["paper CSN", "corrected CSN", "paper PTBXL-Sub"]
+    assert points(figure.axes[1]) == {(70, 2, True), (80, 1, True), (84.83, 1, False)}
 
 
 def test_intervals_are_lines_below_the_points() -> None:
@@ -60,7 +72,7 @@ def test_intervals_are_lines_below_the_points() -> None:
         for line in lines.get_segments()
         if len(line) == 2 and np.isfinite(line).all()
     ]
-    assert sorted(segments) == [(0, 55, 64), (0, 66, 73), (1, 78, 83)]
+    assert sorted(segments) == [(1, 55, 64), (1, 66, 73), (2, 78, 83)]
 
 
 def test_one_colour_needs_no_legend() -> None:

@@ -78,7 +78,7 @@ def _spans(grid: Grid) -> list[tuple[str, list[int]]]:
     """Return the headings that stand over others, and their columns."""
     if len(grid.heads[0]) == 1:
         return []
-    groups = groupby(range(len(grid.heads)), key=lambda place: grid.heads[place][0])
+    groups = groupby(range(len(grid.heads)), key=lambda place: " ".join(grid.heads[place][:-1]).strip())
     return [(name, list(places)) for name, places in groups if name]
 
 

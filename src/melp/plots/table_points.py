@@ -29,39 +29,41 @@ def plot_points(entries: pd.DataFrame, layout: Layout, title: str) -> Figure:
     """Plot the entries of a table with their intervals; published figures are circles.
 
     Args:
-        entries: block ("ours" or another), the fields of rows and columns, value, lo, hi. The first field of
-            the columns is the panel, the others are the colour.
+        entries: block ("ours" or another), the fields of rows and columns, value, lo, hi. The last
+            field of the columns is the colour, if there are several, and the others are the panel.
         layout: the layout, for labels.
         title: title of the figure.
     """
-    panel, *further = layout.columns
+    places = _tuples(entries, layout.rows)
+    rows = list(map(layout.row_name, sorted(set(places), key=layout.order)))
+    headings = [layout.headings(column) for column in _tuples(entries, layout.columns)]
     entries = entries.assign(
-        row=[layout.row_name(row) for row in entries[[*layout.rows]].itertuples(index=False, name=None)],
-        group=[" ".join(layout.headings(("", *group))).strip() for group in _tuples(entries, further)],
+        row=list(map(layout.row_name, places)),
+        panel=[" ".join(heading[:-1] or heading) for heading in headings],
+        group=[heading[-1] if heading[:-1] else "" for heading in headings],
     )
-    rows = list(entries["row"].unique())
-    panels, groups = list(entries[panel].unique()), list(entries["group"].unique())
+    panels, groups = list(entries["panel"].unique()), list(entries["group"].unique())
     colours = dict(zip(groups, _colours(len(groups)), strict=True))
-    across = min(len(panels), _WIDEST)
+    across = 2 if len(panels) == 4 else min(len(panels), _WIDEST)
     down = -(-len(panels) // across)
     figure = Figure(figsize=(2 + 2.7 * across, 0.9 + down * (0.6 + 0.22 * len(rows))), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False, sharey=True)
     for axes, name in zip(grid.flat, panels, strict=False):
-        _panel(axes, entries[entries[panel] == name], rows, colours)
-        plain_axes(axes, layout.headings((name, *[""] * len(further)))[0])
+        _panel(axes, entries[entries["panel"] == name], rows, colours)
+        plain_axes(axes, name)
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     grid[0, 0].set_yticks(range(len(rows)), rows)
     grid[0, 0].set_ylim(len(rows) - 0.5, -0.5)
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold", color=INK)
     if handles := _legend(entries, colours):
-        look = {"frameon": False, "fontsize": 9, "ncols": len(handles)}
+        look = {"frameon": False, "fontsize": 9, "ncols": min(len(handles), 6)}
         figure.legend(handles=handles, loc="outside lower center", **look)
     return figure
 
 
 def _tuples(table: pd.DataFrame, columns: Sequence[str]) -> list[tuple[object, ...]]:
-    return list(zip(*(table[name] for name in columns), strict=True)) or [()] * len(table)
+    return list(zip(*(table[name] for name in columns), strict=True))
 
 
 def _colours(count: int) -> list[str]:

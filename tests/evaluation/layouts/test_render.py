@@ -143,6 +143,9 @@ def test_latex() -> None:
     ]
     assert table[9] == r"\midrule \textit{Published} &  &  &  \\"
     assert table[-1] == r"\end{document}" and r"{lrrr}" in text
+    # Three rows of headings: rules below the second.
+    three = latex(grid(sweep(values), any_layout(["name"], ["kind", "task", "fraction"])))
+    assert r"probe" in three and three.count("cmidrule") == 1 and r"\cmidrule(lr){2-3} name & 1 \% &" in three
     # One row of headings, no rule between them.
     assert "cmidrule" not in latex(zero_shot()) and r"\begin{tabular}{lrrrr}" in latex(zero_shot())
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from melp.evaluation.layouts.choose import SEEDS
-from melp.evaluation.layouts.layout import AVERAGE, Layout
+from melp.evaluation.layouts.layout import AVERAGE, Layout, sortable
 
 __all__ = ["FIELDS", "Entries", "add_average", "arrange", "summarise"]
 
@@ -73,7 +73,7 @@ def _mean(values: pd.Series[float]) -> float:
 def arrange(summary: pd.DataFrame, layout: Layout) -> Entries:
     """Return the entries in the order of the layout, with NaN for those that are missing."""
     depth = len(layout.rows)
-    rows = sorted({key[:depth] for key in summary.index}, key=lambda row: _row_order(row, layout))
+    rows = sorted({key[:depth] for key in summary.index}, key=layout.order)
     columns = sorted({key[depth:] for key in summary.index}, key=lambda key: _column_order(key, layout))
     full = summary.reindex([row + column for row in rows for column in columns])
     labels = (
@@ -100,17 +100,6 @@ def add_average(entries: Entries) -> Entries:
     return Entries(**tables)
 
 
-def _row_order(row: tuple[object, ...], layout: Layout) -> tuple[object, ...]:
-    known = list(layout.models)
-    return (known.index(str(row[0])) if row[0] in known else len(known), *map(_sortable, row))
-
-
 def _column_order(column: tuple[object, ...], layout: Layout) -> tuple[object, ...]:
     known = list(layout.tasks)
-    return tuple((known.index(str(value)) if value in known else 0, *_sortable(value)) for value in column)
-
-
-def _sortable(value: object) -> tuple[bool, float, str]:
-    if isinstance(value, int | float | np.integer):
-        return (False, float(value), "")
-    return (True, 0.0, str(value))
+    return tuple((known.index(str(value)) if value in known else 0, *sortable(value)) for value in column)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from melp.errors import MelpError
 
-__all__ = ["LAYOUTS", "Layout", "any_layout", "get_layout"]
+__all__ = ["LAYOUTS", "Layout", "any_layout", "get_layout", "sortable"]
 
 TASKS = {
     "ptbxl-rhythm": "PTBXL-Rhythm",
@@ -52,6 +54,13 @@ _ENCODERS = {
 }
 
 
+def sortable(value: object) -> tuple[bool, float, str]:
+    """Return a key that sorts numbers by size, and texts after them."""
+    if isinstance(value, int | float | np.integer):
+        return (False, float(value), "")
+    return (True, 0.0, str(value))
+
+
 @dataclass(frozen=True)
 class Layout:
     """A form of table.
@@ -94,6 +103,11 @@ class Layout:
         """Return the label of a row in one word or several, for figures."""
         labels = self.labels(row)
         return " ".join(labels) if len(labels) == len(row) else str(row[0]).replace("+", " + ")
+
+    def order(self, row: tuple[object, ...]) -> tuple[object, ...]:
+        """Return a key that sorts rows: known models in the order of the layout, then others by name."""
+        known = list(self.models)
+        return (known.index(str(row[0])) if row[0] in known else len(known), *map(sortable, row))
 
     def headings(self, column: tuple[object, ...]) -> tuple[str, ...]:
         """Return the headings of a column, from the top."""

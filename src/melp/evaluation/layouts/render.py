@@ -90,10 +90,8 @@ def _styles(line: Line, before: str) -> list[str]:
 
 def _rules(heads: list[tuple[str, ...]]) -> str:
     """Return commands for a rule below each heading that stands over several others."""
-    if len(heads[0]) == 1:
-        return ""
-    groups = itertools.groupby(range(len(heads)), key=lambda place: heads[place][0])
-    spans = [[place + 1 for place in places] for name, places in groups if name]
+    groups = itertools.groupby(range(len(heads)), key=lambda place: heads[place][:-1])
+    spans = [[place + 1 for place in places] for names, places in groups if any(names)]
     return ";".join(f"cmidrule(lr){{{span[0]}-{span[-1]}}}:--nowrap" for span in spans if len(span) > 1)
 
 
