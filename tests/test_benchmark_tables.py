@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -54,7 +55,8 @@ def test_a_changed_page_is_noticed(
     for name in ("benchmarks/results", "docs"):
         shutil.copytree(ROOT / name, tmp_path / name)
     readme = tmp_path / "README.md"
-    readme.write_text((ROOT / "README.md").read_text().replace("| 0.847 (", "| 0.947 ("))
+    # Any number of a table that the page shows.
+    readme.write_text(re.sub(r"\| 0\.\d{3} \(", "| 0.111 (", (ROOT / "README.md").read_text(), count=1))
     monkeypatch.setattr(tables, "ROOT", tmp_path)
     monkeypatch.setattr(tables, "RESULTS", tmp_path / "benchmarks" / "results")
     monkeypatch.setattr(sys, "argv", ["tables.py", "--check"])
