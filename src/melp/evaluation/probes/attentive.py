@@ -77,13 +77,9 @@ class AttentiveProbe:
     @torch.no_grad()
     def __call__(self, frames: Frames) -> Float[np.ndarray, "record class"]:
         """Return the log-odds of each class; 0 for a class without a positive or a negative in training."""
-        parts = torch.from_numpy(frames).split(_RECORDS)
-        return (
-            torch.cat([self.network(part.to(self.network.mean.device)) for part in parts])
-            .double()
-            .cpu()
-            .numpy()
-        )
+        device, parts = self.network.mean.device, torch.from_numpy(frames).split(_RECORDS)
+        log_odds = torch.cat([self.network(part.to(device)) for part in parts])
+        return log_odds.double().cpu().numpy()
 
 
 def fit_attentive(
