@@ -44,9 +44,10 @@ def test_classes_and_defects_are_named(run: Run, tmp_path: Path) -> None:
     lines = out.splitlines()
     for defect in ("missing", "no age", "truncated", "duplicated lead", "flat lead"):
         assert f"with a defect on purpose, {defect}: 1" in lines
-    (absent,) = (line for line in lines if line.startswith("classes of csn that are not simulated: "))
-    assert "UW" in absent.split(": ")[1].split(", ")
-    assert lines[-1].endswith(" --allow-missing")
+    assert lines[-1].endswith(" --allow-missing") and "that are not simulated" not in out
+    _, out, _ = run("simulate", "ptb-xl", "--records", 1, "--out", tmp_path / "ptb-xl")
+    assert "classes of ptbxl-form that are not simulated: TAB, PRC(S)" in out.splitlines()
+    assert out.splitlines()[-1].endswith(" --out STORE")
 
 
 def test_refused(run: Run, tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ import pytest
 
 from melp.corpora._folds import hashed_fold, held_out_fold
 from melp.ecg import LEADS
+from melp.reports import translate
+from melp.reports.machine import machine_statements, unknown_words
+from melp.simulator.corpora._catalogue import wordings
 from melp.simulator.further import ALL_CONDITIONS
 from small_simulations import CORPORA, MEANINGS, NOT_SINUS, RECORDS, Simulated, true_labels
 
@@ -93,7 +96,7 @@ STATEMENTS = {
     "NST": ("nonspecific st changes", "nonspecific st abnormality", "nonspecific st changes"),
     "DIG": ("digitalis effect",) * 3,
     "ERV": ("early repolarization",) * 3,
-    "HVOLT": ("high qrs voltages", "high voltage", "high qrs voltages"),
+    "HVOLT": ("high voltage", "high voltage", "high qrs voltages"),
     "LAE": ("left atrial enlargement",) * 3,
     "RAE": ("right atrial enlargement",) * 3,
     "PSVT": (
@@ -102,9 +105,17 @@ STATEMENTS = {
         "paroxysmal supraventricular tachycardia",
     ),
     "SVARR": ("supraventricular arrhythmia",) * 3,
-    "UW": ("prominent u waves", "u waves", "prominent u waves"),
-    "CR": ("clockwise rotation", "delayed r wave progression", "transition zone displaced to the left"),
-    "CCR": ("counterclockwise rotation", "tall r waves in v2", "transition zone displaced to the right"),
+    "UW": ("u waves",) * 3,
+    "CR": (
+        "transition zone displaced to the left",
+        "delayed r wave progression",
+        "transition zone displaced to the left",
+    ),
+    "CCR": (
+        "transition zone displaced to the right",
+        "tall r waves in v2",
+        "transition zone displaced to the right",
+    ),
     "NORM": ("normal ecg",) * 3,
 }
 
@@ -128,7 +139,8 @@ def test_drops_and_flags_are_the_defects(simulated: Simulate, name: str) -> None
     assert summary.dropped == {DROPPED[defect]: 1 for defect in defects if defect in DROPPED}
     gone = {name for name, drawn in corpus.drawn.items() if drawn.defect in {"missing", *DROPPED}}
     assert set(index.index) == set(corpus.drawn) - gone and len(index) == RECORDS - len(gone)
-    assert (summary.not_understood, summary.unknown_words, summary.notes) == (0, 0, ())
+    assert (summary.not_understood, summary.unknown_words, summary.unknown_statements) == (0, 0, 0)
+    assert not summary.notes
     for record, flags in index["flags"].items():
         expected = set(corpus.clean_flags(record))
         if name not in ("ptb-xl", "mimic-iv-ecg"):
@@ -228,6 +240,20 @@ def test_statements_are_the_conditions(simulated: Simulate, name: str) -> None:
         axis = any("left axis deviation" in statement for statement in row.statements)
         assert axis == (-90 <= drawn.recording.axis < -30) or cut
     assert len(said) > 25
+
+
+@pytest.mark.parametrize("language", ["machine", "de", "en"])
+def test_every_wording_is_understood(language: str) -> None:
+    for finding, variants in wordings(language).items():
+        for words in filter(None, variants):
+            if language == "machine":
+                line = f"Sinus rhythm {words}" if words.startswith("with ") else words
+                statements = machine_statements(line)
+                assert not [statement for statement in statements if unknown_words(statement)], finding
+                assert statements or finding == "ARTEFACT"
+            else:
+                translation = translate(words, language, True)
+                assert translation.understood and not translation.unknown and translation.statements, finding
 
 
 def test_measurements_of_the_machine(simulated: Simulate) -> None:
