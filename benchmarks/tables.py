@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import _interval_tables
+import _question_tables
 import ablation
 import comparison
 import laptop
@@ -22,7 +23,7 @@ from _common import RESULTS, parser
 import methods
 
 ROOT = RESULTS.parents[1]
-PAGES = ("README.md", "docs/methods.md", "docs/choices.md")
+PAGES = ("README.md", "docs/methods.md", "docs/choices.md", "docs/questions.md")
 BLOCK = re.compile(r"(<!-- from (benchmarks/results/\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 TABLES: dict[str, Callable[[], str]] = {
     "ablation.md": ablation.table,
@@ -31,6 +32,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "intervals.md": _interval_tables.table,
     "laptop.md": laptop.table,
     "methods.md": methods.table,
+    **_question_tables.TABLES,
 }
 
 
