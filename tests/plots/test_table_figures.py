@@ -57,7 +57,10 @@ def test_points_are_the_values_in_the_rows_of_their_models() -> None:
 def test_panels_of_more_fields() -> None:
     table = entries().assign(protocol=["paper", "corrected"] * 3 + ["paper"])
     layout = any_layout(["name"], ["protocol", "task", "fraction"])
+    table = pd.concat([table, table.assign(fraction=0.5)])
     figure = plot_points(table, layout, "Title")
+    # From the smallest fraction, which is the palest, to the largest.
+    assert [text.get_text() for text in figure.legends[0].get_texts()][:3] == ["0.5 %", "1 %", "10 %"]
     titles = [axes.get_title("left") for axes in figure.axes if axes.get_visible()]
     assert titles == ["paper CSN", "corrected CSN", "paper PTBXL-Sub"]
     assert points(figure.axes[1]) == {(70, 2, True), (80, 1, True), (84.83, 1, False)}

@@ -42,7 +42,8 @@ def plot_points(entries: pd.DataFrame, layout: Layout, title: str) -> Figure:
         panel=[" ".join(heading[:-1] or heading) for heading in headings],
         group=[heading[-1] if heading[:-1] else "" for heading in headings],
     )
-    panels, groups = list(entries["panel"].unique()), list(entries["group"].unique())
+    panels = list(entries["panel"].unique())
+    groups = list(entries.sort_values(layout.columns[-1], kind="stable")["group"].unique())
     colours = dict(zip(groups, _colours(len(groups)), strict=True))
     across = 2 if len(panels) == 4 else min(len(panels), _WIDEST)
     down = -(-len(panels) // across)
