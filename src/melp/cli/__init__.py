@@ -49,6 +49,7 @@ COMMANDS = (
     "classify",
     "simulate",
     "quickstart",
+    "bench",
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ def list_recipes() -> list[str]:
 def _recipe_files() -> dict[str, Path]:
     home = Path(str(files("melp.recipes")))
     recipes = {str(file.relative_to(home).with_suffix("")): file for file in home.glob("*/*.yaml")}
+    recipes = {name: file for name, file in recipes.items() if not name.startswith("plans/")}
     for method, folder in recipe_folders().items():
         recipes |= {f"{method}/{file.stem}": file for file in folder.glob("*.yaml")}
     return recipes
@@ -65,14 +66,24 @@ def load_finetune_recipe(overrides: Sequence[str] = ()) -> FineTuneRecipe:
 
 
 def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: dict[str, type]) -> Any:
-    """Merge a schema with a recipe and options; `parts` are the classes of sections typed `Any`."""
+    return merge_file(defaults, None if recipe is None else _file(recipe), overrides, parts)
+
+
+def merge_file(
+    defaults: Any, file: Path | None, overrides: Sequence[str], parts: Mapping[str, type] | None = None
+) -> Any:
+    """Merge a dataclass with a YAML file and options; `parts` are the classes of sections typed `Any`.
+
+    Raises:
+        MelpError: the file cannot be read, an unknown key, or a value of the wrong type.
+    """
     schema = OmegaConf.structured(defaults)
-    for name, kind in parts.items():
+    for name, kind in (parts or {}).items():
         schema[name] = OmegaConf.structured(kind())
     try:
-        chosen = OmegaConf.create() if recipe is None else OmegaConf.load(_file(recipe))
+        chosen = OmegaConf.create() if file is None else OmegaConf.load(file)
         if not isinstance(chosen, DictConfig):
-            raise MelpError(f"recipe {recipe}: a list found, wanted sections such as method")
+            raise MelpError(f"{file}: a list found, wanted sections such as method")
         for option in overrides:
             key, equals, value = option.partition("=")
             if not key or not equals:
@@ -83,10 +94,10 @@ def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: d
     except (YAMLError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise MelpError(
-            f"recipe {recipe}, options {' '.join(overrides)}: cannot be read ({reason})"
+            f"{file or 'recipe'}, options {' '.join(overrides)}: cannot be read ({reason})"
         ) from error
     except OmegaConfBaseException as error:
-        where = getattr(error, "full_key", None) or " ".join(overrides) or recipe
+        where = getattr(error, "full_key", None) or " ".join(overrides) or file
         message = str(getattr(error, "msg", None) or error).splitlines()[0]
         raise MelpError(f"{where}: {message}") from error
 

@@ -1,0 +1,124 @@
+"""Checks of a plan before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from melp.data.store import Store
+from melp.errors import MelpError
+from melp.plans.kinds import KINDS, can_be_evaluated, check_kind, folds_of
+from melp.plans.schema import EvaluationPlan, ModelPlan, Plan
+from melp.recipes import load_finetune_recipe, load_recipe
+from melp.tasks import get_task
+from melp.training.recipe import Recipe
+
+__all__ = ["check_plan", "recipe_of", "trained_twin"]
+
+
+def check_plan(plan: Plan) -> dict[str, Store]:
+    """Check a plan and return its stores, opened.
+
+    Raises:
+        MelpError: an unknown method, recipe, task, kind, store or model; a store without a task's corpus; a
+            class without a prompt; or two models that are the same.
+    """
+    if not plan.models or not plan.evaluations:
+        raise MelpError("plan: found no models or no evaluations, wanted at least one of each")
+    stores = {}
+    for name, folder in plan.stores.items():
+        if not folder:
+            raise MelpError(f"stores.{name}: found no folder, wanted stores.{name}=DIR")
+        stores[name] = Store(folder)
+    _check_models(plan)
+    for name, entry in plan.evaluations.items():
+        _check_evaluation(plan, f"evaluations.{name}", entry, stores)
+    return stores
+
+
+def recipe_of(entry: ModelPlan, seed: int) -> Recipe:
+    """Return the recipe of a model with a seed, which is also that of its language model."""
+    seeds = [f"training.seed={seed}", f"stage1.training.seed={seed}"]
+    return load_recipe(entry.method, entry.recipe, [*entry.options, *seeds])
+
+
+def trained_twin(plan: Plan, name: str) -> str:
+    """Return the trained model with the same network as an untrained one; the model itself if it is trained.
+
+    Raises:
+        MelpError: there is none.
+    """
+    entry = plan.models[name]
+    if not entry.untrained:
+        return name
+    for other, trained in plan.models.items():
+        same = (trained.method, trained.recipe) == (entry.method, entry.recipe)
+        if same and not trained.untrained and set(entry.seeds) <= set(trained.seeds):
+            return other
+    raise MelpError(
+        f"models.{name}: found untrained without a trained model of {entry.recipe} and its seeds, wanted both"
+    )
+
+
+def _check_models(plan: Plan) -> None:
+    known: dict[str, str] = {}
+    for name, entry in plan.models.items():
+        _check_store(f"models.{name}.store", entry.store, plan)
+        if not entry.seeds:
+            raise MelpError(f"models.{name}.seeds: found none, wanted at least one")
+        recipe_of(entry, entry.seeds[0])
+        trained_twin(plan, name)
+        training = json.dumps({**asdict(entry), "seeds": None}, sort_keys=True)
+        if training in known:
+            raise MelpError(f"models.{name}: found the same as models.{known[training]}, wanted it once")
+        known[training] = name
+
+
+def _check_evaluation(plan: Plan, where: str, entry: EvaluationPlan, stores: Mapping[str, Store]) -> None:
+    check_kind(where, entry, plan.published_splits)
+    _check_store(f"{where}.store", entry.store, plan)
+    if entry.train_store:
+        _check_store(f"{where}.train_store", entry.train_store, plan)
+    for text in (entry.folds, entry.train_folds):
+        folds_of(text)
+    load_finetune_recipe(entry.options)
+    for name in entry.tasks:
+        task = get_task(name)
+        corpora = np.unique(stores[entry.store].column("corpus")).tolist()
+        if task.corpus not in corpora:
+            found = f"a store of {', '.join(corpora)} ({plan.stores[entry.store]})"
+            raise MelpError(f"{where}.store: found {found}, wanted {task.corpus} for task {name}")
+        bare = [one for one in task.classes if not task.prompts.get(one)]
+        if KINDS[entry.kind].needs == "embed_text" and bare:
+            raise MelpError(f"{where}.tasks: found no prompt for {', '.join(bare)} of {name}, wanted one")
+    for name in entry.models:
+        if name not in plan.models:
+            raise MelpError(f"{where}.models: found {name!r}, wanted one of {', '.join(plan.models)}")
+        model = plan.models[name]
+        if not can_be_evaluated(entry.kind, model.method, recipe_of(model, model.seeds[0])):
+            raise MelpError(f"{where}.models: found {name}, which cannot be evaluated by {entry.kind}")
+
+
+def _check_store(where: str, name: str, plan: Plan) -> None:
+    if name not in plan.stores:
+        raise MelpError(f"{where}: found {name!r}, wanted one of {', '.join(plan.stores) or 'the stores'}")
+
+
+def evaluations_of(plan: Plan, name: str) -> dict[str, EvaluationPlan]:
+    """Return the evaluations of a model by name."""
+    model = plan.models[name]
+    recipe = recipe_of(model, model.seeds[0])
+    return {
+        title: entry
+        for title, entry in plan.evaluations.items()
+        if (name in entry.models if entry.models else can_be_evaluated(entry.kind, model.method, recipe))
+    }
+
+
+def run_folder(out: Path, name: str, seed: int) -> Path:
+    """Return the folder of a run in the folder of an experiment."""
+    return out / "runs" / f"{name}-{seed}"

@@ -1,0 +1,149 @@
+"""The kinds of evaluations of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from melp.data.store import Store
+from melp.errors import MelpError
+from melp.evaluation.finetune import finetune
+from melp.evaluation.generation import generate
+from melp.evaluation.paper_probe import paper_probe
+from melp.evaluation.paper_zero_shot import paper_zero_shot
+from melp.evaluation.probe import probe
+from melp.evaluation.zero_shot import zero_shot
+from melp.hub import Model
+from melp.methods import get_method
+from melp.plans.schema import EvaluationPlan, Plan
+from melp.recipes import load_finetune_recipe
+from melp.tasks import Task, get_task, parse_folds
+from melp.training.recipe import Recipe
+
+__all__ = ["KINDS", "Kind", "can_be_evaluated", "evaluate"]
+
+Evaluate = Callable[["Job"], object]
+
+
+@dataclass(frozen=True)
+class Job:
+    """An evaluation of a model: what it says, the opened stores, the folder of cells, that of the run."""
+
+    entry: EvaluationPlan
+    model: Model
+    store: Store
+    train_store: Store | None
+    out: Path
+    run: Path
+    published: Path
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks by name."""
+        return [get_task(name) for name in self.entry.tasks]
+
+    @property
+    def sides(self) -> dict[str, Any]:
+        """The folds, and what counts in a mean."""
+        entry = self.entry
+        chosen = {"folds": folds_of(entry.folds), "train_folds": folds_of(entry.train_folds)}
+        return {**chosen, "min_positives": entry.min_positives}
+
+
+def folds_of(text: str) -> tuple[int, ...] | None:
+    """Return folds such as "9,10"; None for those of the task."""
+    return parse_folds(text) if text else None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of evaluation: how it is done by protocol, and the ability of a method that it needs, if any."""
+
+    protocols: Mapping[str, Evaluate]
+    needs: str = ""
+    per_task: bool = True
+
+
+def _zero_shot(job: Job) -> None:
+    sides = {name: value for name, value in job.sides.items() if name != "train_folds"}
+    zero_shot(job.model, job.store, job.tasks, **sides, out=job.out)
+
+
+def _paper_zero_shot(job: Job) -> None:
+    paper_zero_shot(job.model, job.store, job.tasks, job.published, out=job.out)
+
+
+def _probe(job: Job) -> None:
+    shares: dict[str, Any] = {
+        "fractions": job.entry.fractions,
+        "seeds": job.entry.seeds,
+        "train_store": job.train_store,
+    }
+    probe(job.model, job.store, job.tasks, **shares, **job.sides, out=job.out)
+
+
+def _paper_probe(job: Job) -> None:
+    fractions = job.entry.fractions
+    paper_probe(job.model, job.store, job.tasks, job.published, fractions=fractions, out=job.out)
+
+
+def _finetune(job: Job) -> None:
+    recipe = load_finetune_recipe(job.entry.options)
+    for task in job.tasks:
+        for fraction in job.entry.fractions:
+            for seed in job.entry.seeds if fraction < 100 else job.entry.seeds[:1]:
+                folder = job.run / "finetune" / f"{task.name}-{fraction:g}-{seed}"
+                share: dict[str, Any] = {"fraction": fraction, "seed": seed, "progress": False}
+                finetune(job.model, job.store, task, folder, recipe, **share, **job.sides, cells=job.out)
+
+
+def _generate(job: Job) -> None:
+    generate(job.model, job.store, folds_of(job.entry.folds) or (10,), beams=job.entry.beams, out=job.out)
+
+
+KINDS = {
+    "zero-shot": Kind({"corrected": _zero_shot, "paper": _paper_zero_shot}, "embed_text"),
+    "probe": Kind({"corrected": _probe, "paper": _paper_probe}),
+    "finetune": Kind({"corrected": _finetune}),
+    "generation": Kind({"corrected": _generate}, "generate", per_task=False),
+}
+
+
+def can_be_evaluated(kind: str, method: str, recipe: Recipe) -> bool:
+    """Return whether a method has what a kind of evaluation needs, and trains it."""
+    needed, own = KINDS[kind].needs, get_method(method)
+    if not needed:
+        return True
+    option = own.requires_loss.get(needed)
+    return hasattr(own, needed) and (option is None or bool(getattr(recipe.method, option)))
+
+
+def evaluate(
+    plan: Plan, entry: EvaluationPlan, model: Model, stores: Mapping[str, Store], out: Path, run: Path
+) -> None:
+    """Evaluate a model; cells in `out` are not computed again."""
+    train_store = stores[entry.train_store] if entry.train_store else None
+    job = Job(entry, model, stores[entry.store], train_store, out, run, Path(plan.published_splits))
+    KINDS[entry.kind].protocols[entry.protocol](job)
+
+
+def check_kind(where: str, entry: EvaluationPlan, published: str) -> None:
+    """Check the kind and the protocol of an evaluation.
+
+    Raises:
+        MelpError: an unknown kind or protocol, or no folder of published splits.
+    """
+    _known(f"{where}.kind", entry.kind, list(KINDS))
+    _known(f"{where}.protocol", entry.protocol, list(KINDS[entry.kind].protocols))
+    if entry.protocol == "paper" and not Path(published).is_dir():
+        raise MelpError(f"published_splits: found {published!r}, wanted the folder that {where} needs")
+    if bool(entry.tasks) != KINDS[entry.kind].per_task:
+        wanted = "at least one" if KINDS[entry.kind].per_task else "none"
+        raise MelpError(f"{where}.tasks: found {', '.join(entry.tasks) or 'none'}, wanted {wanted}")
+
+
+def _known(where: str, found: str, wanted: Sequence[str]) -> None:
+    if found not in wanted:
+        raise MelpError(f"{where}: found {found!r}, wanted one of {', '.join(wanted)}")
