@@ -23,11 +23,11 @@ def bench_command(
 ) -> None:
     """Train and evaluate many models by a plan, and write tables. The same command resumes it."""
     from melp.plans import bench, read_plan
-    from melp.plans.bench import describe
+    from melp.plans.run import describe
 
     merged, share = read_plan(plan, settings or []), _part(part)
     if dry_run:
-        print_table(("run", "state", "evaluations"), describe(merged, out, share))
+        print_table(("run", "state", "cells", "evaluations"), describe(merged, out, share))
         return
     bench(merged, out, jobs=jobs, devices=device.split(","), part=share)
     typer.echo(f"{out}: cells and tables of {len(merged.models)} models")

@@ -1,6 +1,6 @@
 """Plans: whole experiments, from the pretraining of many models to tables, resumed where they stopped."""
 
-from melp.plans.bench import bench
+from melp.plans.run import bench
 from melp.plans.schema import Plan, list_plans, read_plan
 
 __all__ = ["Plan", "bench", "list_plans", "read_plan"]

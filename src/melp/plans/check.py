@@ -11,13 +11,14 @@ import numpy as np
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.layouts.layout import get_layout
 from melp.plans.kinds import KINDS, can_be_evaluated, check_kind, folds_of
 from melp.plans.schema import EvaluationPlan, ModelPlan, Plan
 from melp.recipes import load_finetune_recipe, load_recipe
 from melp.tasks import get_task
 from melp.training.recipe import Recipe
 
-__all__ = ["check_plan", "recipe_of", "trained_twin"]
+__all__ = ["check_plan", "depends_on", "evaluations_of", "recipe_of", "root_of", "run_folder"]
 
 
 def check_plan(plan: Plan) -> dict[str, Store]:
@@ -37,31 +38,56 @@ def check_plan(plan: Plan) -> dict[str, Store]:
     _check_models(plan)
     for name, entry in plan.evaluations.items():
         _check_evaluation(plan, f"evaluations.{name}", entry, stores)
+    for table in plan.tables.values():
+        get_layout(table.layout)
     return stores
 
 
-def recipe_of(entry: ModelPlan, seed: int) -> Recipe:
-    """Return the recipe of a model with a seed, which is also that of its language model."""
-    seeds = [f"training.seed={seed}", f"stage1.training.seed={seed}"]
-    return load_recipe(entry.method, entry.recipe, [*entry.options, *seeds])
+def recipe_of(entry: ModelPlan, seed: int, begin: Path | None = None) -> Recipe:
+    """Return the recipe of a model with a seed, which is also that of its language model.
+
+    `begin` is the run whose encoder initialises it.
+    """
+    own = [
+        f"training.seed={seed}",
+        f"stage1.training.seed={seed}",
+        *([f"init_from={begin}"] if begin else []),
+    ]
+    return load_recipe(entry.method, entry.recipe, [*entry.options, *own])
 
 
-def trained_twin(plan: Plan, name: str) -> str:
-    """Return the trained model with the same network as an untrained one; the model itself if it is trained.
+def depends_on(plan: Plan, name: str) -> str:
+    """Return the model whose run a model needs: of its network, if it is untrained, or to begin with.
 
     Raises:
-        MelpError: there is none.
+        MelpError: there is none with its seeds.
     """
     entry = plan.models[name]
-    if not entry.untrained:
-        return name
-    for other, trained in plan.models.items():
-        same = (trained.method, trained.recipe) == (entry.method, entry.recipe)
-        if same and not trained.untrained and set(entry.seeds) <= set(trained.seeds):
+    others = [entry.begin] if entry.begin else []
+    if entry.untrained:
+        others = [
+            other
+            for other, one in plan.models.items()
+            if (one.method, one.recipe, one.options) == (entry.method, entry.recipe, entry.options)
+            and not one.untrained
+        ]
+    elif not entry.begin:
+        return ""
+    for other in others:
+        if other in plan.models and other != name and set(entry.seeds) <= set(plan.models[other].seeds):
             return other
-    raise MelpError(
-        f"models.{name}: found untrained without a trained model of {entry.recipe} and its seeds, wanted both"
-    )
+    wanted = f"a trained model of {entry.recipe}" if entry.untrained else f"the model {entry.begin}"
+    raise MelpError(f"models.{name}: found no such model in the plan, wanted {wanted} with its seeds")
+
+
+def root_of(plan: Plan, name: str) -> str:
+    """Return the model that a model depends on in the end; itself if it depends on none."""
+    seen = [name]
+    while other := depends_on(plan, seen[-1]):
+        if other in seen:
+            raise MelpError(f"models.{name}.begin: found a circle, wanted a model that begins at random")
+        seen.append(other)
+    return seen[-1]
 
 
 def _check_models(plan: Plan) -> None:
@@ -71,7 +97,7 @@ def _check_models(plan: Plan) -> None:
         if not entry.seeds:
             raise MelpError(f"models.{name}.seeds: found none, wanted at least one")
         recipe_of(entry, entry.seeds[0])
-        trained_twin(plan, name)
+        root_of(plan, name)
         training = json.dumps({**asdict(entry), "seeds": None}, sort_keys=True)
         if training in known:
             raise MelpError(f"models.{name}: found the same as models.{known[training]}, wanted it once")
@@ -92,6 +118,8 @@ def _check_evaluation(plan: Plan, where: str, entry: EvaluationPlan, stores: Map
         if task.corpus not in corpora:
             found = f"a store of {', '.join(corpora)} ({plan.stores[entry.store]})"
             raise MelpError(f"{where}.store: found {found}, wanted {task.corpus} for task {name}")
+        if entry.protocol == "paper" and task.published is None:
+            raise MelpError(f"{where}.tasks: found {name}, wanted one with published label files")
         bare = [one for one in task.classes if not task.prompts.get(one)]
         if KINDS[entry.kind].needs == "embed_text" and bare:
             raise MelpError(f"{where}.tasks: found no prompt for {', '.join(bare)} of {name}, wanted one")

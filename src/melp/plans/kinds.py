@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,10 @@ def _paper_zero_shot(job: Job) -> None:
     paper_zero_shot(job.model, job.store, job.tasks, job.published, out=job.out)
 
 
-def _probe(job: Job) -> None:
-    shares: dict[str, Any] = {
-        "fractions": job.entry.fractions,
-        "seeds": job.entry.seeds,
-        "train_store": job.train_store,
-    }
-    probe(job.model, job.store, job.tasks, **shares, **job.sides, out=job.out)
+def _probe(job: Job, kind: str = "linear") -> None:
+    shares = {"fractions": job.entry.fractions, "seeds": job.entry.seeds}
+    options: dict[str, Any] = {**shares, **job.sides, "train_store": job.train_store, "kind": kind}
+    probe(job.model, job.store, job.tasks, **options, out=job.out)
 
 
 def _paper_probe(job: Job) -> None:
@@ -106,6 +104,8 @@ def _generate(job: Job) -> None:
 KINDS = {
     "zero-shot": Kind({"corrected": _zero_shot, "paper": _paper_zero_shot}, "embed_text"),
     "probe": Kind({"corrected": _probe, "paper": _paper_probe}),
+    "knn": Kind({"corrected": partial(_probe, kind="neighbours")}),
+    "attentive": Kind({"corrected": partial(_probe, kind="attentive")}),
     "finetune": Kind({"corrected": _finetune}),
     "generation": Kind({"corrected": _generate}, "generate", per_task=False),
 }
@@ -137,7 +137,7 @@ def check_kind(where: str, entry: EvaluationPlan, published: str) -> None:
     """
     _known(f"{where}.kind", entry.kind, list(KINDS))
     _known(f"{where}.protocol", entry.protocol, list(KINDS[entry.kind].protocols))
-    if entry.protocol == "paper" and not Path(published).is_dir():
+    if entry.protocol == "paper" and not (published and Path(published).is_dir()):
         raise MelpError(f"published_splits: found {published!r}, wanted the folder that {where} needs")
     if bool(entry.tasks) != KINDS[entry.kind].per_task:
         wanted = "at least one" if KINDS[entry.kind].per_task else "none"

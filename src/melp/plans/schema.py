@@ -30,6 +30,8 @@ class ModelPlan:
     """Name of the store that it is pretrained on."""
     seeds: list[int] = field(default_factory=lambda: [0])
     """Seeds of the pretraining, each a model of its own."""
+    begin: str = ""
+    """Name of the model whose encoder, of the same seed, initialises this one's; if empty, at random."""
     untrained: bool = False
     """Whether it is the network of a trained model of the plan, with new random weights."""
 
@@ -39,7 +41,7 @@ class EvaluationPlan:
     """An evaluation of models of a plan."""
 
     kind: str = MISSING
-    """zero-shot, probe, finetune or generation."""
+    """zero-shot, probe, knn, attentive, finetune or generation."""
     store: str = MISSING
     """Name of the store with the evaluated records."""
     tasks: list[str] = field(default_factory=list)
@@ -68,10 +70,14 @@ class EvaluationPlan:
 
 @dataclass
 class TablePlan:
-    """A table of a plan; its name is that of the files in OUT/tables."""
+    """A table of a plan; its name is that of a folder in OUT/tables."""
 
     layout: str = MISSING
     """Layout of `melp table`."""
+    published: bool = False
+    """Whether the published figures follow."""
+    conditions: list[str] = field(default_factory=list)
+    """Conditions on cells, such as protocol=paper."""
 
 
 @dataclass

@@ -8,25 +8,28 @@ OUT/tables             the tables
 
 from __future__ import annotations
 
-import importlib.util
 import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
 
+from melp.atomic import replacing
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.cells import read_cells
 from melp.evaluation.finetune import untrained
-from melp.hub import find_device, load
-from melp.hub.folder import write_text
-from melp.plans.check import check_plan, evaluations_of, recipe_of, run_folder, trained_twin
+from melp.evaluation.layouts import write_table
+from melp.hub import Model, find_device, load
+from melp.locks import locked
+from melp.plans.check import check_plan, depends_on, evaluations_of, recipe_of, root_of, run_folder
 from melp.plans.kinds import evaluate
 from melp.plans.schema import Plan
 from melp.training.pretrain import pretrain
@@ -37,16 +40,15 @@ __all__ = ["Unit", "bench", "list_units"]
 
 @dataclass(frozen=True)
 class Unit:
-    """The models of one run: the trained one and those with its network untrained, with a seed."""
+    """A model with a seed, and after it the models that need its run: work for one process."""
 
-    model: str
+    models: tuple[str, ...]
     seed: int
-    untrained: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """Name of the run."""
-        return f"{self.model}-{self.seed}"
+        """Name of the first run."""
+        return f"{self.models[0]}-{self.seed}"
 
 
 def list_units(plan: Plan, part: tuple[int, int] = (1, 1)) -> list[Unit]:
@@ -56,14 +58,24 @@ def list_units(plan: Plan, part: tuple[int, int] = (1, 1)) -> list[Unit]:
         plan: a checked plan.
         part: number of the part, from 1, and number of parts; every unit is in one part.
     """
-    twins: dict[tuple[str, int], list[str]] = {}
-    for name, entry in plan.models.items():
-        for seed in entry.seeds:
-            twins.setdefault((trained_twin(plan, name), seed), []).extend([name] if entry.untrained else [])
-    rank = {(name, seed): place for name, one in plan.models.items() for place, seed in enumerate(one.seeds)}
-    order = sorted(twins, key=lambda key: rank[key])
-    units = [Unit(name, seed, tuple(twins[name, seed])) for name, seed in order]
+    groups: dict[str, list[str]] = {}
+    for name in plan.models:
+        groups.setdefault(root_of(plan, name), []).append(name)
+    seeds = sorted((place, root) for root in groups for place in range(len(plan.models[root].seeds)))
+    order = {name: place for place, name in enumerate(plan.models)}
+    units = []
+    for place, root in sorted(seeds, key=lambda pair: (pair[0], order[pair[1]])):
+        seed = plan.models[root].seeds[place]
+        members = [name for name in groups[root] if seed in plan.models[name].seeds]
+        # Those that a model needs come first.
+        members.sort(key=lambda name: (_depth(plan, name), order[name]))
+        units.append(Unit(tuple(members), seed))
     return units[part[0] - 1 :: part[1]]
+
+
+def _depth(plan: Plan, name: str) -> int:
+    other = depends_on(plan, name)
+    return 1 + _depth(plan, other) if other else 0
 
 
 def bench(
@@ -89,7 +101,8 @@ def bench(
     check_plan(plan)
     units = list_units(plan, part)
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "plan.yaml", yaml.safe_dump(asdict(plan), sort_keys=False))
+    with replacing(out / "plan.yaml", shared=True) as temporary:
+        temporary.write_text(yaml.safe_dump(asdict(plan), sort_keys=False), encoding="utf-8")
     failed = []
     start = time.monotonic()
     for done, (unit, error) in enumerate(_finished(plan, out, units, jobs, devices), start=1):
@@ -145,47 +158,64 @@ def run_unit(plan: Plan, out: Path, unit: Unit, device: str, progress: bool = Tr
     """Train and evaluate the models of a unit; return the message of an error, or nothing."""
     try:
         stores = {name: Store(folder) for name, folder in plan.stores.items()}
-        entry, folder = plan.models[unit.model], run_folder(out, unit.model, unit.seed)
-        pretrain(entry.method, stores[entry.store], recipe_of(entry, unit.seed), folder, progress)
-        for name in (unit.model, *unit.untrained):
-            _evaluate(plan, out, unit, name, stores, device)
+        for name in unit.models:
+            model = _trained(plan, out, name, unit.seed, stores, find_device(device), progress)
+            folder = run_folder(out, name, unit.seed)
+            for entry in evaluations_of(plan, name).values():
+                evaluate(plan, entry, model, stores, out, folder)
     except MelpError as error:
         return str(error)
     return ""
 
 
-def _evaluate(plan: Plan, out: Path, unit: Unit, name: str, stores: dict[str, Store], device: str) -> None:
-    entry, folder = plan.models[name], run_folder(out, unit.model, unit.seed)
-    model = load(folder, find_device(device))
-    if entry.untrained:
-        model = untrained(model, run_folder(out, name, unit.seed), unit.seed)
-    model.about = {"name": name, "recipe": entry.recipe, "seed": unit.seed}
-    for evaluation in evaluations_of(plan, name).values():
-        evaluate(plan, evaluation, model, stores, out, folder)
+def _trained(
+    plan: Plan,
+    out: Path,
+    name: str,
+    seed: int,
+    stores: Mapping[str, Store],
+    device: torch.device,
+    progress: bool,
+) -> Model:
+    """Train a model, unless its run is complete, and load it."""
+    entry, folder, other = plan.models[name], run_folder(out, name, seed), depends_on(plan, name)
+    source = run_folder(out.resolve(), other, seed) if other else None
+    if entry.untrained and source:
+        model = untrained(load(source, device), folder, seed)
+    else:
+        recipe = recipe_of(entry, seed, source)
+        model = load(pretrain(entry.method, stores[entry.store], recipe, folder, progress), device)
+    model.about = {"name": name, "recipe": entry.recipe, "seed": seed}
+    return model
 
 
 def _write_tables(plan: Plan, out: Path) -> None:
-    if importlib.util.find_spec("melp.evaluation.layouts") is None:
-        return
-    from melp.evaluation.layouts import write_table  # type: ignore[import-not-found]
-
+    """Write the tables; a line says why one cannot be written yet."""
     for name, table in plan.tables.items():
-        write_table(out, table.layout, out / "tables" / name)
+        folder = out / "tables" / name
+        shown: dict[str, Any] = {"published": table.published, "conditions": table.conditions}
+        try:
+            with locked(folder):
+                write_table(out, table.layout, folder, **shown)
+        except MelpError as error:
+            _say(f"{folder}: not written: {error}")
 
 
-def describe(plan: Plan, out: Path, part: tuple[int, int] = (1, 1)) -> list[tuple[str, str, str]]:
-    """Return the work of a part of a plan: run, its state, evaluations.
+def describe(plan: Plan, out: Path, part: tuple[int, int] = (1, 1)) -> list[tuple[str, str, int, str]]:
+    """Return the work of a part of a plan: run, its state, number of cells that are there, evaluations.
 
     Raises:
         MelpError: see `check_plan`.
     """
     check_plan(plan)
     rows = []
+    cells = read_cells(out).drop_duplicates("key")
     for unit in list_units(plan, part):
-        state = _state(run_folder(out, unit.model, unit.seed))
-        for name in (unit.model, *unit.untrained):
-            own = state if name == unit.model else "untrained"
-            rows.append((f"{name}-{unit.seed}", own, ", ".join(evaluations_of(plan, name))))
+        for name in unit.models:
+            run = run_folder(out, name, unit.seed)
+            state = "untrained" if plan.models[name].untrained else _state(run)
+            there = int(((cells["name"] == name) & (cells["training_seed"] == unit.seed)).sum())
+            rows.append((run.name, state, there, ", ".join(evaluations_of(plan, name))))
     return rows
 
 
