@@ -14,7 +14,7 @@ from melp.simulator.corpora._catalogue import not_drawn
 from melp.simulator.corpora._draw import Drawn, defect_of
 from melp.simulator.corpora.write import simulate_corpus
 
-RECORDS = 12
+RECORDS = 8
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -28,7 +28,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write, "_PART", 5)
+    monkeypatch.setattr(write, "_PART", 3)
 
 
 @pytest.mark.parametrize("name", list_simulated())
@@ -42,7 +42,7 @@ def test_killed_and_resumed(name: str, tmp_path: Path, monkeypatch: pytest.Monke
         before = set(tmp_path.rglob("*"))
         row = write_recording(folder, parts, drawn)
         written.append(drawn.index)
-        if len(written) == 8:
+        if len(written) == 5:
             for file in filter(Path.is_file, set(tmp_path.rglob("*")) - before):
                 file.write_bytes(file.read_bytes()[:100])
             raise KeyboardInterrupt
@@ -55,15 +55,15 @@ def test_killed_and_resumed(name: str, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(corpus, "write_recording", killed)
     with pytest.raises(KeyboardInterrupt):
         simulate_corpus(name, out, RECORDS)
-    assert not out.exists() and written == list(range(8))
+    assert not out.exists() and written == list(range(5))
     monkeypatch.setattr(corpus, "write_tables", killed_later)
     with pytest.raises(KeyboardInterrupt):
         simulate_corpus(name, out, RECORDS)
-    # The first five were complete.
-    assert not out.exists() and written[8:] == list(range(5, RECORDS))
+    # The first three were complete.
+    assert not out.exists() and written[5:] == list(range(3, RECORDS))
     monkeypatch.setattr(corpus, "write_tables", write_tables)
     done = simulate_corpus(name, out, RECORDS)
-    assert digests(out) == whole and done.written and len(written) == 8 + RECORDS - 5
+    assert digests(out) == whole and done.written and len(written) == 5 + RECORDS - 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
 
 
