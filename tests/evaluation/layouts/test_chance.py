@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_cells import cells
 from sklearn.metrics import roc_auc_score
 
 from melp.data.store import Store
@@ -21,6 +20,7 @@ from melp.evaluation.layouts.choose import choose, where
 from melp.evaluation.layouts.entries import arrange, summarise
 from melp.evaluation.layouts.layout import LAYOUTS
 from melp.evaluation.layouts.table import blocks_of
+from small_tables import cells
 
 LAYOUT = replace(LAYOUTS["zero-shot"], average=False)
 QUALITY = {

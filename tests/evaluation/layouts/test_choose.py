@@ -6,11 +6,11 @@ import json
 
 import pandas as pd
 import pytest
-from made_up_cells import cells
 
 from melp.errors import MelpError
 from melp.evaluation.layouts.choose import choose, where
 from melp.evaluation.layouts.layout import LAYOUTS, any_layout
+from small_tables import cells
 
 PROBE = LAYOUTS["linear-probe"]
 

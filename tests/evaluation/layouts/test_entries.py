@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_cells import cells, sweep
 
 from melp.evaluation.layouts.entries import FIELDS, add_average, arrange, summarise
 from melp.evaluation.layouts.layout import AVERAGE, LAYOUTS, any_layout
+from small_tables import cells, sweep
 
 PROBE = LAYOUTS["linear-probe"]
 

@@ -9,12 +9,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 import pytest
-from made_up_cells import sweep
 
 from melp.evaluation.layouts.entries import Entries, arrange, summarise
 from melp.evaluation.layouts.layout import LAYOUTS, Layout
 from melp.evaluation.layouts.marks import BEST, SECOND, mark
 from melp.evaluation.layouts.published import published_entries, read_published
+from small_tables import sweep
 
 FIRST, LAST = {2: "Table 2.", 3: "Table 3.", 5: "Table 5.", 7: "Table 7."}, {
     2: "Best AUC in 16", 3: "Ablation Studies", 5: "Best AUC when", 7: "Conclusion",

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from made_up_cells import cells, sweep
 
 from melp.errors import MelpError
 from melp.evaluation.layouts.choose import choose, where
@@ -15,6 +14,7 @@ from melp.evaluation.layouts.layout import LAYOUTS, Layout, any_layout, get_layo
 from melp.evaluation.layouts.notes import compared
 from melp.evaluation.layouts.render import latex, markdown
 from melp.evaluation.layouts.table import blocks_of, long_form
+from small_tables import cells, sweep
 
 LIMITS = {"lo": 0.41, "hi": 0.599}
 ZERO_SHOT = {
