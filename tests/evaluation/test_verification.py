@@ -40,8 +40,9 @@ def test_perfect_and_constant_similarities() -> None:
 
 def test_patients_are_drawn_with_all_of_their_pairs() -> None:
     """The samples of patients, by a list of pairs that is written out for each."""
-    similarity, probe, gallery = _random(3)
+    probe, gallery = np.array(list("abbcdf")), np.array(list("abcdefg"))
     names = np.unique([*probe, *gallery])
+    similarity = np.random.default_rng(0).normal(size=(6, 7)) + (probe[:, None] == gallery)
     generator, values = np.random.default_rng(7), []
     # As many samples as `patient_weights` draws at once.
     for drawn in names[generator.integers(len(names), size=(100, len(names)))]:
