@@ -2,7 +2,8 @@
 
     python benchmarks/questions.py --model RUN --data STORE --others DIR
 
-DIR has the stores `csn`, `cpsc2018`, `csn-simulated` and `synthetic`. The cells go to
+DIR has the stores `csn`, `cpsc2018`, `csn-simulated` (`melp simulate csn --records 1000 --seed 3`) and
+`synthetic` (`melp data build synthetic --records 2000 --seed 7`). The cells go to
 benchmarks/results/questions; `benchmarks/tables.py` writes the tables. The figure is docs/questions.svg.
 """
 
