@@ -90,25 +90,17 @@ def probe_command(
 
     shown: dict[str, Any] = {"fractions": _fractions(fraction), "out": out}
     chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
-    chosen["kind"] = kind != "linear"
-    files = _published(protocol, published, {**chosen, "min-positives": min_positives > 1})
+    chosen |= {"kind": kind != "linear", "min-positives": min_positives > 1}
+    files = _published(protocol, published, chosen)
     tasks, store, loaded = _tasks(task, split), Store(data), _load(model, device)
     if files:
         cells = paper_probe.paper_probe(loaded, store, tasks, files, file=_PUBLISHED_FILES[split], **shown)
     else:
-        cells = probe.probe(
-            loaded,
-            store,
-            tasks,
-            kind=kind,
-            seeds=range(seeds),
-            folds=options.parse_optional_folds(folds),
-            train_folds=options.parse_optional_folds(train_folds),
-            train_store=Store(train_data) if train_data else None,
-            min_positives=min_positives,
-            exclude_duplicates=exclude_duplicates,
-            **shown,
-        )
+        settings = {"kind": kind, "min_positives": min_positives, "exclude_duplicates": exclude_duplicates}
+        sides = options.parse_optional_folds(folds), options.parse_optional_folds(train_folds)
+        shown |= {**settings, **dict(zip(("folds", "train_folds"), sides, strict=True))}
+        shown["train_store"] = Store(train_data) if train_data else None
+        cells = probe.probe(loaded, store, tasks, seeds=range(seeds), **shown)
     print_evaluations(cells)
 
 

@@ -27,6 +27,10 @@ from melp.tasks import Task
 __all__ = ["KINDS", "Kind", "probe", "probe_features"]
 
 
+Job = tuple[Cell, Split, pd.DataFrame]
+"""A cell, its split, and the labels of its training records."""
+
+
 class Fitted(Protocol):
     """A fitted probe: a function from features to the log-odds of each class."""
 
@@ -114,21 +118,33 @@ def probe(
     ]
 
     def evaluate(missing: list[int]) -> Iterator[Evaluation]:
-        # All tasks, so that the embeddings do not depend on what is missing.
-        test = union([split.test for split in splits])
-        training = union([split.training.index for split in splits])
-        features = _reader(settings, model, store, test if train_store else union([test, training]))
-        learned = _reader(settings, model, train_store, training) if train_store else features
-        patients = patients_of(train_store or store, training)
-        for cell, split, chosen in (jobs[place] for place in missing):
-            people = patients.loc[chosen.index].to_numpy()
-            inputs = learned(chosen.index), chosen.to_numpy(), people
-            fitted = settings.fit(*inputs, seed=cell.seed, device=model.device)
-            log_odds = fitted(features(split.test))
-            scores = pd.DataFrame(log_odds, index=split.test, columns=split.labels.columns)
-            yield evaluate_split(cell, model, store, split, scores, selected=fitted.selected)
+        return _evaluate(model, store, train_store, splits, settings, [jobs[place] for place in missing])
 
     return evaluate_missing([cell for cell, _, _ in jobs], out, evaluate)
+
+
+def _evaluate(
+    model: Model,
+    store: Store,
+    train_store: Store | None,
+    splits: Sequence[Split],
+    settings: Kind,
+    jobs: Sequence[Job],
+) -> Iterator[Evaluation]:
+    """Embed the records of all splits, and yield the evaluation of each job."""
+    # All splits, so that the embeddings do not depend on what is missing.
+    test = union([split.test for split in splits])
+    training = union([split.training.index for split in splits])
+    features = _reader(settings, model, store, test if train_store else union([test, training]))
+    learned = _reader(settings, model, train_store, training) if train_store else features
+    patients = patients_of(train_store or store, training)
+    for cell, split, chosen in jobs:
+        people = patients.loc[chosen.index].to_numpy()
+        inputs = learned(chosen.index), chosen.to_numpy(), people
+        fitted = settings.fit(*inputs, seed=cell.seed, device=model.device)
+        log_odds = fitted(features(split.test))
+        scores = pd.DataFrame(log_odds, index=split.test, columns=split.labels.columns)
+        yield evaluate_split(cell, model, store, split, scores, selected=fitted.selected)
 
 
 def _check_splits(
@@ -140,9 +156,7 @@ def _check_splits(
             check_patients(store, split.training.index, split.test)
 
 
-def _job(
-    cell: Cell, split: Split, fraction: float, seed: int, min_positives: int, kind: Kind
-) -> tuple[Cell, Split, pd.DataFrame]:
+def _job(cell: Cell, split: Split, fraction: float, seed: int, min_positives: int, kind: Kind) -> Job:
     """Return a cell, its split, and the labels of its training records."""
     chosen = split.training.iloc[stratified_subset(split.training.to_numpy(), fraction, seed)]
     options: dict[str, Any] = {"fraction": fraction, "seed": seed, "n_train": len(chosen)}
