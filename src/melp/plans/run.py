@@ -33,6 +33,7 @@ from melp.plans.check import check_plan, depends_on, evaluations_of, recipe_of, 
 from melp.plans.kinds import evaluate
 from melp.plans.schema import Plan
 from melp.training.pretrain import pretrain
+from melp.training.processes import is_first
 from melp.training.run_folder import CHECKPOINT, is_finished
 
 __all__ = ["Unit", "bench", "list_units"]
@@ -99,6 +100,8 @@ def bench(
         MelpError: see `check_plan`; or a training or an evaluation failed, after all others were done.
     """
     check_plan(plan)
+    for device in devices:
+        find_device(device)
     units = list_units(plan, part)
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "plan.yaml", shared=True) as temporary:
@@ -123,8 +126,9 @@ def _finished(
 ) -> Iterator[tuple[Unit, str]]:
     """Run units; yield each when it is done, with the message of its error."""
     if jobs == 1:
+        device = _show_only(devices[0])
         for unit in units:
-            yield unit, run_unit(plan, out, unit, devices[0])
+            yield unit, run_unit(plan, out, unit, device)
         return
     context = multiprocessing.get_context("spawn")
     numbers = context.Queue()
@@ -142,12 +146,16 @@ _DEVICE = ["auto"]
 
 def _start(devices: multiprocessing.Queue[str], jobs: int) -> None:
     """Give a process its device and its share of the cores."""
-    device = devices.get()
-    kind, _, number = device.partition(":")
-    if number:  # Lightning takes the first GPU that it sees
-        os.environ["CUDA_VISIBLE_DEVICES"], device = number, kind
-    _DEVICE[0] = device
+    _DEVICE[0] = _show_only(devices.get())
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+
+
+def _show_only(device: str) -> str:
+    """Hide all other devices from this process, because Lightning trains on the first; return its name."""
+    kind, _, number = device.partition(":")
+    if number or kind == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = number
+    return kind
 
 
 def _run_in_process(plan: Plan, out: Path, unit: Unit) -> str:
@@ -191,7 +199,7 @@ def _trained(
 
 def _write_tables(plan: Plan, out: Path) -> None:
     """Write the tables; a line says why one cannot be written yet."""
-    for name, table in plan.tables.items():
+    for name, table in plan.tables.items() if is_first() else ():
         folder = out / "tables" / name
         shown: dict[str, Any] = {"published": table.published, "conditions": table.conditions}
         try:
@@ -226,7 +234,8 @@ def _state(run: Path) -> str:
 
 
 def _say(line: str) -> None:
-    print(f"melp: {line}", file=sys.stderr, flush=True)
+    if is_first():
+        print(f"melp: {line}", file=sys.stderr, flush=True)
 
 
 def _clock(seconds: float) -> str:
