@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import _interval_tables
+import _metric_interval_tables
 import _question_tables
 import ablation
 import comparison
@@ -31,6 +32,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparison_clocs.md": lambda: comparison.table(RESULTS / "comparison_clocs.json"),
     "intervals.md": _interval_tables.table,
     "laptop.md": laptop.table,
+    "metric_intervals.md": _metric_interval_tables.table,
     "methods.md": methods.table,
     **_question_tables.TABLES,
 }

@@ -12,11 +12,17 @@ from sklearn.metrics import roc_auc_score
 
 from melp.evaluation.bootstrap import patient_weights, percentile
 from melp.evaluation.intervals import areas_of
+from melp.evaluation.metrics import METRICS
 
 
 @pytest.fixture
-def ours(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the scripts in `benchmarks` be imported."""
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+
+
+@pytest.fixture
+def ours(benchmarks: None) -> ModuleType:
     import _bootstrap
 
     return _bootstrap
@@ -77,3 +83,13 @@ def test_intervals_equal_those_of_scipy(ours: ModuleType) -> None:
     limits = ours.bca(drawn, np.array([sample.mean()]), influence)[0]
     np.testing.assert_allclose(limits, found.confidence_interval, rtol=0.01)
     np.testing.assert_allclose(percentile(drawn)[0], np.quantile(drawn, (0.025, 0.975)))
+
+
+@pytest.mark.usefixtures("benchmarks")
+def test_metrics_have_intervals_where_the_measured_coverage_is_enough() -> None:
+    from _metric_interval_tables import least_patients
+
+    for name, one in METRICS.items():
+        measured = name not in ("auroc", "calibration_error")
+        expected = [least_patients(name, of) if measured else np.inf for of in ("class", "mean")]
+        assert [one.least, one.least_mean] == expected, name

@@ -120,7 +120,7 @@ def auroc(records: Records, weights: Weights) -> Values:
     return _by_class(records, area)
 
 
-@metric()
+@metric(least=20)
 def auprc(records: Records, weights: Weights) -> Values:
     """Area under the precision-recall curve: the mean of precision at the positives."""
 
@@ -133,27 +133,27 @@ def auprc(records: Records, weights: Weights) -> Values:
     return _by_class(records, area)
 
 
-@metric(threshold=_best_f1)
+@metric(threshold=_best_f1, least=30, least_mean=30)
 def f1(records: Records, weights: Weights) -> Values:
     """F1 at the threshold of the greatest F1 on the validation records."""
     hits = (records.predicted * records.labels).T @ weights
     return _ratio(2 * hits, (records.predicted + records.labels).T @ weights)
 
 
-@metric(threshold=_best_f1)
+@metric(threshold=_best_f1, least=5, least_mean=5)
 def accuracy(records: Records, weights: Weights) -> Values:
     """Share of correct predictions of a class, at the threshold of `f1`."""
     right = np.where(np.isnan(records.predicted), np.nan, records.predicted == records.labels)
     return _ratio(right.T @ weights, weights.sum(axis=0))
 
 
-@metric(threshold=_at_specificity, same_records=True)
+@metric(threshold=_at_specificity, same_records=True, least=30, least_mean=30)
 def sensitivity(records: Records, weights: Weights) -> Values:
     """Share of the positives that are found, at a threshold with a specificity of 0.9."""
     return _ratio((records.predicted * records.labels).T @ weights, records.labels.T @ weights)
 
 
-@metric(probabilities=True)
+@metric(probabilities=True, least=1, least_mean=1)
 def brier(records: Records, weights: Weights) -> Values:
     """Mean squared difference between probability and label."""
     return _ratio(np.square(records.scores - records.labels).T @ weights, weights.sum(axis=0))
