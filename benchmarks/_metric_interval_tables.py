@@ -45,7 +45,7 @@ def table(file: Path = FILE) -> str:
     note = (
         "Per cent of 95 % percentile bootstrap intervals that contain the true value. Of a class: by the "
         "number of patients with it, up to the next column. Of a mean: over the classes with at least as "
-        "many patients; many: over 28 classes with about 140 each, in fewer samples. Means have intervals "
+        "many patients; many: over 28 classes with about 140 each. Means have intervals "
         "from the number from which on these and those of classes cover. inf: no intervals.\n"
     )
     return markdown_table(names, lines) + "\n" + note
