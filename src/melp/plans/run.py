@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
@@ -147,7 +148,15 @@ _DEVICE = ["auto"]
 def _start(devices: multiprocessing.Queue[str], jobs: int) -> None:
     """Give a process its device and its share of the cores."""
     _DEVICE[0] = _show_only(devices.get())
+    Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it is killed, so that the plan can be resumed at once."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _show_only(device: str) -> str:
