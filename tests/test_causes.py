@@ -63,7 +63,6 @@ def test_store_without_reports(tmp_path: Path) -> None:
     [
         ("strat_fold", float("nan"), "column strat_fold: nothing found, wanted a whole number"),
         ("patient_id", float("nan"), "column patient_id: nothing found, wanted a whole number"),
-        ("age", "old", "column age: 'old' found, wanted years"),
         ("filename_hr", float("nan"), "column filename_hr: nothing found, wanted the path of a recording"),
     ],
 )

@@ -15,7 +15,8 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.defects import TOGETHER, probe_defects, zero_shot_defects
 from melp.evaluation.paper_split import sample_as_published
-from melp.evaluation.probe import C_VALUES, Probe, fit_probe, probe_features
+from melp.evaluation.probe import probe_features
+from melp.evaluation.probes.linear import C_VALUES, Probe, fit_probe
 from melp.evaluation.subsets import stratified_subset
 from melp.evaluation.zero_shot import embed_prompts, similarities, text_embeddings
 from melp.hub import Model

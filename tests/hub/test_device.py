@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.utils._pytree import tree_leaves
 
 from melp.errors import MelpError
 from melp.evaluation import finetune as finetuning
+from melp.evaluation.cells import Cell, Evaluation
 from melp.evaluation.embed import map_rows
 from melp.evaluation.finetune import FineTuneRecipe, find_training_device, finetune
 from melp.hub import load, save
@@ -110,7 +112,13 @@ def test_finetuning_trains_and_evaluates_on_the_device_of_the_model(
 
     monkeypatch.setattr(finetuning, "fit", fit)
     monkeypatch.setattr(finetuning, "load", lambda out, device="cpu": used.update(loaded=device) or "model")
-    monkeypatch.setattr(finetuning, "_evaluate", lambda model, *_, **__: used.update(evaluated=model))
+    # Weights on "meta" have no values, and so no digest.
+    cell = Cell("finetune", "simclr", "", "synthetic")
+    monkeypatch.setattr(finetuning, "_cell", lambda *_: cell)
+    evaluation = Evaluation(cell, pd.DataFrame())
+    monkeypatch.setattr(
+        finetuning, "_evaluate", lambda model, *_, **__: used.update(evaluated=model) or evaluation
+    )
     model, task = load(folders["simclr"], device="meta"), get_task("synthetic")
     for scratch in (False, True):
         finetune(model, workshop.store, task, tmp_path / str(scratch), scratch=scratch, progress=False)
