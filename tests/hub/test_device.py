@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -111,18 +112,21 @@ def test_finetuning_trains_and_evaluates_on_the_device_of_the_model(
         used["encoder"] = next(module.method.encoder.parameters()).device
 
     monkeypatch.setattr(finetuning, "fit", fit)
-    monkeypatch.setattr(finetuning, "load", lambda out, device="cpu": used.update(loaded=device) or "model")
+    loaded = SimpleNamespace(method=SimpleNamespace(logits=None))
+    monkeypatch.setattr(finetuning, "load", lambda out, device="cpu": used.update(loaded=device) or loaded)
+
+    def logits(model: object, _: object, rows: np.ndarray, *__: object, **___: object) -> list[Tensor]:
+        used["evaluated"] = model
+        return [torch.zeros(len(rows), len(task.classes))]
+
+    monkeypatch.setattr(finetuning, "map_rows", logits)
+    monkeypatch.setattr(finetuning, "evaluate_split", lambda cell, *_: Evaluation(cell, pd.DataFrame()))
     # Weights on "meta" have no values, and so no digest.
-    cell = Cell("finetune", "simclr", "", "synthetic")
-    monkeypatch.setattr(finetuning, "_cell", lambda *_: cell)
-    evaluation = Evaluation(cell, pd.DataFrame())
-    monkeypatch.setattr(
-        finetuning, "_evaluate", lambda model, *_, **__: used.update(evaluated=model) or evaluation
-    )
+    monkeypatch.setattr(finetuning, "_cell", lambda *_: Cell("finetune", "simclr", "", "synthetic"))
     model, task = load(folders["simclr"], device="meta"), get_task("synthetic")
     for scratch in (False, True):
         finetune(model, workshop.store, task, tmp_path / str(scratch), scratch=scratch, progress=False)
-        assert used == {"accelerator": "meta", "encoder": META, "loaded": META, "evaluated": "model"}
+        assert used == {"accelerator": "meta", "encoder": META, "loaded": META, "evaluated": loaded}
     elsewhere = FineTuneRecipe(training=TrainingConfig(accelerator="gpu"))
     with pytest.raises(MelpError, match="accelerator: 'gpu' found for a model on 'meta', wanted"):
         finetune(model, workshop.store, task, tmp_path / "refused", elsewhere, progress=False)
