@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
@@ -75,3 +76,15 @@ def processor_seconds(process: int | str = "self") -> float:
     """Return the processor seconds of a process, over all its threads."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def copy_cells(experiment: Path, to: Path) -> None:
+    """Replace the cells in `to` by those of an experiment, without predictions and paths of this machine."""
+    (to / "cells").mkdir(parents=True, exist_ok=True)
+    for file in (to / "cells").glob("*.json"):
+        file.unlink()
+    for file in sorted((experiment / "cells").glob("*.json")):
+        content = json.loads(file.read_text(encoding="utf-8"))
+        folder = content["model"].pop("folder")
+        content["messages"] = [line.replace(folder, content["model"]["name"]) for line in content["messages"]]
+        (to / "cells" / file.name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -48,16 +48,9 @@ def evaluate(model: Model, store: Store, others: dict[str, Store], out: Path) ->
             zero_shot(model, store, [task], folds=FOLDS, prompts=given, similarity=similarity, out=out)
 
 
-def commit(folder: Path, model: Model, others: dict[str, Store]) -> None:
+def commit(folder: Path, others: dict[str, Store]) -> None:
     """Copy cells without predictions, and without the paths of this machine, to the results."""
-    (CELLS / "cells").mkdir(parents=True, exist_ok=True)
-    for file in (CELLS / "cells").glob("*.json"):
-        file.unlink()
-    for file in (folder / "cells").glob("*.json"):
-        content = json.loads(file.read_text(encoding="utf-8"))
-        content["model"].pop("folder", None)
-        content["messages"] = [line.replace(str(model.folder), "melp") for line in content["messages"]]
-        (CELLS / "cells" / file.name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    copy_cells(folder, CELLS)
     names = {store_digest(store): name for name, store in others.items()}
     STORES.write_text(json.dumps(names, indent=1) + "\n", encoding="utf-8")
 
@@ -67,7 +60,7 @@ def main() -> None:
     model, others = load(options.model), {name: Store(options.others / name) for name in OTHERS}
     with tempfile.TemporaryDirectory() as folder:
         evaluate(model, Store(options.data), others, Path(folder))
-        commit(Path(folder), model, others)
+        commit(Path(folder), others)
     save(figure(), RESULTS.parents[1] / "docs" / "questions.svg")
 
 

@@ -18,18 +18,20 @@ import _metric_interval_tables
 import _question_tables
 import ablation
 import comparison
+import defects
 import laptop
 from _common import RESULTS, parser
 
 import methods
 
 ROOT = RESULTS.parents[1]
-PAGES = ("README.md", "docs/methods.md", "docs/choices.md", "docs/questions.md")
+PAGES = ("README.md", "docs/methods.md", "docs/choices.md", "docs/defects.md", "docs/questions.md")
 BLOCK = re.compile(r"(<!-- from (benchmarks/results/\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 TABLES: dict[str, Callable[[], str]] = {
     "ablation.md": ablation.table,
     "comparison.md": lambda: comparison.table(RESULTS / "comparison.json"),
     "comparison_clocs.md": lambda: comparison.table(RESULTS / "comparison_clocs.json"),
+    "defects.md": defects.table,
     "intervals.md": _interval_tables.table,
     "laptop.md": laptop.table,
     "metric_intervals.md": _metric_interval_tables.table,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.cells import read_cells
+from melp.evaluation.defect_cells import evaluate_defects
 from melp.evaluation.defects import TOGETHER, probe_defects, zero_shot_defects
 from melp.evaluation.paper_split import sample_as_published
 from melp.evaluation.probe import probe_features
@@ -20,6 +23,8 @@ from melp.evaluation.probes.linear import C_VALUES, Probe, fit_probe
 from melp.evaluation.subsets import stratified_subset
 from melp.evaluation.zero_shot import embed_prompts, similarities, text_embeddings
 from melp.hub import Model
+from melp.plans.kinds import evaluate
+from melp.plans.schema import EvaluationPlan, Plan
 from melp.tasks import get_task
 from small_published_labels import write_files
 
@@ -140,3 +145,50 @@ def test_errors(model: Model, store: Store, files: Path, tmp_path: Path) -> None
     none = write_files(tmp_path / "none", store.index.iloc[:0], absent=7)
     with pytest.raises(MelpError, match=r"found none of the records of .*train\.csv"):
         probe_defects(model, store, TASK, none)
+
+
+def test_cells_of_defects(
+    model: Model,
+    blind_model: Model,
+    store: Store,
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options: dict[str, Any] = {"fractions": (20, 100), "seeds": [3], "out": tmp_path / "out"}
+    first = evaluate_defects(model, store, [TASK], files, **options)
+    assert [one.cell.fraction for one in first] == [0, 20, 100]
+    tables = [
+        zero_shot_defects(model, store, TASK, files),
+        *(probe_defects(model, store, TASK, files, fraction=share, seeds=[3]) for share in (20, 100)),
+    ]
+    for one, table in zip(first, tables, strict=True):
+        rows = one.metrics.set_index(["metric", "class"])
+        np.testing.assert_allclose(rows.loc["auroc", "value"].to_numpy(float), table["value"])
+        changes = rows.loc["auroc_change", ["value", "lo", "hi"]].to_numpy(float)
+        np.testing.assert_allclose(changes, table[["difference", "lo", "hi"]])
+        assert list(rows.loc["auroc"].index) == list(table["defect"]) and (rows["n"] == table["n"][0]).all()
+    assert [one.cell.fraction for one in evaluate_defects(blind_model, store, [TASK], files)] == [100]
+    # Cells that are there are not computed again; other seeds or files are other cells.
+    keys = {one.cell.key for one in first}
+    assert keys.isdisjoint(
+        one.cell.key for one in evaluate_defects(model, store, [TASK], files, fractions=[20], seeds=[4])[1:]
+    )
+    monkeypatch.setattr("melp.evaluation.defect_cells.probe_defects", None)
+    monkeypatch.setattr("melp.evaluation.defect_cells.zero_shot_defects", None)
+    again = evaluate_defects(model, store, [TASK], files, **options)
+    assert [one.cell for one in again] == [one.cell for one in first]
+    write_files(files, store.index, task=TASK.name)
+    with pytest.raises(TypeError, match="not callable"):
+        evaluate_defects(model, store, [TASK], files, **options)
+
+
+def test_defects_are_a_kind_of_plans(model: Model, store: Store, files: Path, tmp_path: Path) -> None:
+    entry = EvaluationPlan("defects", "s", [TASK.name], protocol="paper", fractions=[20.0], min_positives=2)
+    plan = Plan(published_splits=str(files))
+    evaluate(plan, entry, model, {"s": store}, tmp_path / "out", tmp_path)
+    cells = read_cells(tmp_path / "out")
+    assert set(zip(cells["kind"], cells["fraction"], cells["min_positives"], strict=True)) == {
+        ("defects", 0.0, 2),
+        ("defects", 20.0, 2),
+    }

@@ -32,7 +32,7 @@ from melp.hub import Model
 from melp.tasks import Task
 from melp.tasks.published_labels import SPLITS, read_label_files
 
-__all__ = ["DEFECTS", "TOGETHER", "probe_defects", "zero_shot_defects"]
+__all__ = ["DEFECTS", "TOGETHER", "probe_defects", "read_records", "zero_shot_defects"]
 
 DEFECTS = {
     "columns": "a probe reads labels by the position of their column, which differs between the files",
@@ -54,7 +54,7 @@ Scored = tuple[pd.DataFrame, pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class _Records:
+class Records:
     """The records of the published files that a store contains.
 
     Attributes:
@@ -105,7 +105,7 @@ def probe_defects(
     Raises:
         MelpError: the files cannot be read, or the store has no record of one of them.
     """
-    records = _read_records(task, store, folder)
+    records = read_records(task, store, folder)
     features = probe_features(model, store, records.patients.index)
 
     def tables(defects: Defects) -> Iterable[Scored]:
@@ -134,7 +134,7 @@ def zero_shot_defects(
         MelpError: the method has no text tower, the files cannot be read, `folder` has no published prompts,
             or the store has no record of one of the files.
     """
-    records, file = _read_records(task, store, folder), find_prompts(folder)
+    records, file = read_records(task, store, folder), find_prompts(folder)
     if file is None:
         raise MelpError(f"{folder}: no {PROMPTS} found, wanted the published prompts")
     ecg = text_embeddings(model, store, records.exact["test"].index)
@@ -151,7 +151,12 @@ def zero_shot_defects(
     return _rows(_OF_PROMPTS, tables, records.patients, min_positives)
 
 
-def _read_records(task: Task, store: Store, folder: Path) -> _Records:
+def read_records(task: Task, store: Store, folder: Path) -> Records:
+    """Return the records of the published files that a store contains.
+
+    Raises:
+        MelpError: the files cannot be read, or the store has no record of one of them.
+    """
     files, labels = read_label_files(folder, task), labels_of(task, store, task.corpus)
     kept = {file: part.labels[part.labels.index.isin(labels.index)] for file, part in files.items()}
     for file, part in kept.items():
@@ -159,7 +164,7 @@ def _read_records(task: Task, store: Store, folder: Path) -> _Records:
             raise MelpError(f"{store.path}: found none of the records of {files[file].path}")
     exact = {file: labels.loc[part.index] for file, part in kept.items()}
     ids = pd.concat(list(kept.values())).index
-    return _Records(exact, kept, files["train"].labels.index, patients_of(store, ids))
+    return Records(exact, kept, files["train"].labels.index, patients_of(store, ids))
 
 
 def _fit(

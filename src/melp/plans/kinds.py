@@ -10,6 +10,7 @@ from typing import Any
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.defect_cells import evaluate_defects
 from melp.evaluation.finetune import finetune
 from melp.evaluation.generation import generate
 from melp.evaluation.paper_probe import paper_probe
@@ -87,6 +88,12 @@ def _paper_probe(job: Job) -> None:
     paper_probe(job.model, job.store, job.tasks, job.published, fractions=fractions, out=job.out)
 
 
+def _defects(job: Job) -> None:
+    shares: dict[str, Any] = {"fractions": job.entry.fractions, "seeds": job.entry.seeds}
+    options = {**shares, "min_positives": job.entry.min_positives, "out": job.out}
+    evaluate_defects(job.model, job.store, job.tasks, job.published, **options)
+
+
 def _finetune(job: Job) -> None:
     recipe = load_finetune_recipe(job.entry.options)
     for task in job.tasks:
@@ -107,6 +114,7 @@ KINDS = {
     "knn": Kind({"corrected": partial(_probe, kind="neighbours")}),
     "attentive": Kind({"corrected": partial(_probe, kind="attentive")}),
     "finetune": Kind({"corrected": _finetune}),
+    "defects": Kind({"paper": _defects}),
     "generation": Kind({"corrected": _generate}, "generate", per_task=False),
 }
 

@@ -41,7 +41,7 @@ class EvaluationPlan:
     """An evaluation of models of a plan."""
 
     kind: str = MISSING
-    """zero-shot, probe, knn, attentive, finetune or generation."""
+    """zero-shot, probe, knn, attentive, finetune, defects or generation."""
     store: str = MISSING
     """Name of the store with the evaluated records."""
     tasks: list[str] = field(default_factory=list)

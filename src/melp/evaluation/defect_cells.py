@@ -1,0 +1,108 @@
+"""Cells of the published defects of an evaluation: how much each changes a model's AUROC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from melp.data.store import Store
+from melp.errors import MelpError
+from melp.evaluation.cells import Cell, Evaluation
+from melp.evaluation.defects import probe_defects, read_records, zero_shot_defects
+from melp.evaluation.digests import labels_digest, tokenizer_digest
+from melp.evaluation.embed import require
+from melp.evaluation.evaluate import cell_of, evaluate_missing
+from melp.evaluation.questions import evaluation_of
+from melp.hub import Model
+from melp.tasks import Task
+from melp.tasks.published_labels import read_label_files
+
+__all__ = ["evaluate_defects"]
+
+
+def evaluate_defects(
+    model: Model,
+    store: Store,
+    tasks: Sequence[Task],
+    folder: Path,
+    *,
+    fractions: Sequence[float] = (100,),
+    seeds: Sequence[int] = (0,),
+    min_positives: int = 1,
+    out: Path | None = None,
+) -> list[Evaluation]:
+    """Return what each defect does to a model on tasks: one cell for the probe of each share of the labels.
+
+    A model with a text tower has one more for its zero-shot classification, with fraction 0. The rows of a
+    cell are `auroc` and `auroc_change`; their `class` is the name of a defect.
+
+    Args:
+        model, store, folder, seeds, min_positives: see `probe_defects`.
+        tasks: tasks with published label files.
+        fractions: shares of the training labels, in per cent.
+        out: folder of cells; those in it are not computed again.
+
+    Raises:
+        MelpError: see `probe_defects` and `zero_shot_defects`.
+    """
+    shares = [0.0, *map(float, fractions)] if _has_text(model) else [*map(float, fractions)]
+    jobs = [(task, share) for task in tasks for share in shares]
+    cells = [_cell(model, store, task, folder, share, seeds, min_positives) for task, share in jobs]
+
+    def evaluate(missing: list[int]) -> Iterable[Evaluation]:
+        for cell, (task, share) in ((cells[place], jobs[place]) for place in missing):
+            if share:
+                options: dict[str, Any] = {"fraction": share, "seeds": seeds, "min_positives": min_positives}
+                table = probe_defects(model, store, task, folder, **options)
+            else:
+                table = zero_shot_defects(model, store, task, folder, min_positives=min_positives)
+            ids = read_records(task, store, folder).exact["test"].index
+            yield evaluation_of(cell, model, store, ids, _metrics(table), pd.DataFrame())
+
+    return evaluate_missing(cells, out, evaluate)
+
+
+def _cell(
+    model: Model,
+    store: Store,
+    task: Task,
+    folder: Path,
+    share: float,
+    seeds: Sequence[int],
+    min_positives: int,
+) -> Cell:
+    cell = cell_of("defects", model, store, task)
+    files = labels_digest(*(part.labels for part in read_label_files(folder, task).values()))
+    text = {"prompts": task.prompts, "tokenizer": tokenizer_digest(model)}
+    return replace(
+        cell,
+        protocol="paper",
+        folds="test",
+        train_folds="train" if share else "",
+        fraction=share,
+        min_positives=min_positives,
+        options={**cell.options, "files": files, **({"seeds": list(seeds)} if share else text)},
+    )
+
+
+def _has_text(model: Model) -> bool:
+    try:
+        require(model, "embed_text")
+    except MelpError:
+        return False
+    return True
+
+
+def _metrics(table: pd.DataFrame) -> list[dict[str, object]]:
+    """Return rows of metrics, two for each defect."""
+    rows: list[dict[str, object]] = []
+    for row in table.to_dict("records"):
+        same = {"class": row["defect"], "n": row["n"]}
+        rows.append({"metric": "auroc", "value": row["value"], **same})
+        limits = {"lo": row["lo"], "hi": row["hi"]}
+        rows.append({"metric": "auroc_change", "value": row["difference"], **limits, **same})
+    return rows
