@@ -17,6 +17,10 @@ from melp.reports.spelling import SpellingCorrector, within_one_edit
 
 GERMAN = [
     ("sinusrhythmus lagetyp normal normales ekg", ["sinus rhythm", "normal axis", "normal ecg"]),
+    # "es" is "it" before a verb, and else an extrasystole.
+    ("sinusrhythmus mit es", ["sinus rhythm", "premature contractions"]),
+    ("sv-es. es besteht ein av-block", ["premature supraventricular contractions", "av block"]),
+    ("es zeigt sich paroxysmales vorhofflimmern", ["paroxysmal atrial fibrillation"]),
     (
         "sinusrhythmus lagetyp normal qrs(t) abnorm    anteroseptaler infarkt     wahrscheinlich alt"
         " 4.46                          unbestÄtigter bericht",
