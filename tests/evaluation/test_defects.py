@@ -178,6 +178,13 @@ def test_cells_of_defects(
     monkeypatch.setattr("melp.evaluation.defect_cells.zero_shot_defects", None)
     again = evaluate_defects(model, store, [TASK], files, **options)
     assert [one.cell for one in again] == [one.cell for one in first]
+    prompts = files / "CKEPE_prompt.json"
+    published = prompts.read_text()
+    prompts.write_text(published.replace("sinus tachycardia", "atrial fibrillation"))
+    with pytest.raises(TypeError, match="not callable"):
+        evaluate_defects(model, store, [TASK], files, **options)
+    prompts.write_text(published)
+    assert len(evaluate_defects(model, store, [TASK], files, **options)) == 3
     write_files(files, store.index, task=TASK.name)
     with pytest.raises(TypeError, match="not callable"):
         evaluate_defects(model, store, [TASK], files, **options)

@@ -16,6 +16,8 @@ from melp.evaluation.defects import probe_defects, read_records, zero_shot_defec
 from melp.evaluation.digests import labels_digest, tokenizer_digest
 from melp.evaluation.embed import require
 from melp.evaluation.evaluate import cell_of, evaluate_missing
+from melp.evaluation.paper_zero_shot import find_prompts
+from melp.evaluation.prompts import read_prompts
 from melp.evaluation.questions import evaluation_of
 from melp.hub import Model
 from melp.tasks import Task
@@ -51,7 +53,13 @@ def evaluate_defects(
     """
     shares = [0.0, *map(float, fractions)] if _has_text(model) else [*map(float, fractions)]
     jobs = [(task, share) for task in tasks for share in shares]
-    cells = [_cell(model, store, task, folder, share, seeds, min_positives) for task, share in jobs]
+    cells = []
+    for task in tasks:
+        cell = replace(_cell(model, store, task, folder), min_positives=min_positives)
+        for share in shares:
+            read = {"seeds": list(seeds)} if share else _texts(model, task, folder)
+            sides: dict[str, Any] = {"train_folds": "train" if share else "", "fraction": share}
+            cells.append(replace(cell, options={**cell.options, **read}, **sides))
 
     def evaluate(missing: list[int]) -> Iterable[Evaluation]:
         for cell, (task, share) in ((cells[place], jobs[place]) for place in missing):
@@ -66,27 +74,18 @@ def evaluate_defects(
     return evaluate_missing(cells, out, evaluate)
 
 
-def _cell(
-    model: Model,
-    store: Store,
-    task: Task,
-    folder: Path,
-    share: float,
-    seeds: Sequence[int],
-    min_positives: int,
-) -> Cell:
+def _cell(model: Model, store: Store, task: Task, folder: Path) -> Cell:
+    """Return what the cells of a task have in common."""
     cell = cell_of("defects", model, store, task)
     files = labels_digest(*(part.labels for part in read_label_files(folder, task).values()))
-    text = {"prompts": task.prompts, "tokenizer": tokenizer_digest(model)}
-    return replace(
-        cell,
-        protocol="paper",
-        folds="test",
-        train_folds="train" if share else "",
-        fraction=share,
-        min_positives=min_positives,
-        options={**cell.options, "files": files, **({"seeds": list(seeds)} if share else text)},
-    )
+    return replace(cell, protocol="paper", folds="test", options={**cell.options, "files": files})
+
+
+def _texts(model: Model, task: Task, folder: Path) -> dict[str, Any]:
+    """Return what a zero-shot classification depends on besides the weights."""
+    file = find_prompts(folder)
+    published = read_prompts(file, task) if file else {}
+    return {"prompts": task.prompts, "published_prompts": published, "tokenizer": tokenizer_digest(model)}
 
 
 def _has_text(model: Model) -> bool:
