@@ -10,13 +10,16 @@ if TYPE_CHECKING:
     from melp.ecg import ECG
     from melp.errors import MelpError
     from melp.hub import load
-    from melp.io import read
+    from melp.io import list_formats, read
     from melp.methods import list_methods
     from melp.nn import list_encoders
     from melp.tasks import list_tasks
 
 __version__ = "0.1.0"
-__all__ = ["ECG", "MelpError", "__version__", "list_encoders", "list_methods", "list_tasks", "load", "read"]
+__all__ = [
+    "ECG", "MelpError", "__version__", "list_encoders", "list_formats", "list_methods", "list_tasks", "load",
+    "read",
+]  # fmt: skip
 
 __getattr__ = lazy_getattr(
     __name__,
@@ -24,7 +27,7 @@ __getattr__ = lazy_getattr(
         "ecg": ("ECG",),
         "errors": ("MelpError",),
         "hub": ("load",),
-        "io": ("read",),
+        "io": ("list_formats", "read"),
         "methods": ("list_methods",),
         "nn": ("list_encoders",),
         "tasks": ("list_tasks",),

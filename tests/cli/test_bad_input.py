@@ -71,7 +71,7 @@ CLASSIFY = [
     ("zero.hea", "zero.hea: all samples are zero"),
     ("alone.hea", "alone.hea: its signal file alone.dat is missing"),
     ("words.hea", "words.hea: not a readable WFDB record"),
-    ("text.csv", "text.csv: unknown format '.csv', wanted a WFDB record"),
+    ("text.csv", "text.csv: text found, wanted one of "),
     ("absent.hea", "absent.hea: no such file"),
     ("empty", "empty: a folder, wanted a recording"),
 ]

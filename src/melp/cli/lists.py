@@ -1,4 +1,4 @@
-"""`melp methods`, `melp encoders`: list and describe them."""
+"""`melp methods`, `melp encoders`, `melp formats`: list and describe them."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ def encoders_command(name: str = typer.Argument(None, help="Describe this encode
     typer.echo(f"{name}, sizes for {preset.rate:g} Hz\n")
     _print_docstring(preset.build)
     _print_options(preset.config)
+
+
+@app.command("formats")
+def formats_command() -> None:
+    """List the file formats of recordings that can be read. The content of a file decides, not its name."""
+    from melp.io import list_formats
+
+    columns = ("format", "usual endings", "needs melp[formats]")
+    rows = [(one.name, ", ".join(one.endings), "yes" if one.needs else "") for one in list_formats()]
+    print_table(columns, rows)
 
 
 def _print_docstring(kind: type) -> None:

@@ -5,31 +5,45 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
-from melp.ecg import ECG
+from melp.ecg import ECG, BadRecordError
 from melp.errors import MelpError
+from melp.io.formats import find_format, list_formats
 
-_WFDB_ENDINGS = (".hea", ".dat", ".mat")
+if TYPE_CHECKING:
+    from melp.io.source import Source
+
+__all__ = ["list_formats", "print_warnings", "read", "read_file"]
 
 
-def read(path: str | Path, leads: Sequence[str] | None = None) -> ECG:
-    """Read a recording; its leads are in standard order.
+def read(
+    source: str | Path | bytes | BinaryIO,
+    leads: Sequence[str] | None = None,
+    *,
+    rate: float | None = None,
+    unit: str | None = None,
+) -> ECG:
+    """Read a recording of any format of `list_formats`, recognised by its content.
 
-    If something in the file is doubtful (`meta["warnings"]`: samples that differ from their checksum, or what
+    The leads are in standard order, and after them those that are not among the twelve (V3R, V7 ...). If
+    something in the file is doubtful (`meta["warnings"]`: samples that differ from their checksum, or what
     was left out), one line on stderr says so.
 
     Args:
-        path: the header, a signal file or the stem of a WFDB record, or a recording of CPSC 2018 in its
-            original form; the content of a `.mat` file decides between the two.
-        leads: the leads to read, in any spelling and order; default: all of the twelve that the file has.
-            III, aVR, aVL and aVF are computed from I and II if the file lacks them; `meta["derived"]` names
-            them.
+        source: a path, the bytes of a file, or a file opened in binary mode. A WFDB record needs a path: its
+            header, a signal file or its stem.
+        leads: the leads to read, in any spelling and order; default: all that the file has. III, aVR, aVL
+            and aVF are computed from I and II if the file lacks them; `meta["derived"]` names them. For a
+            file that does not name its channels, `leads` names them in their order.
+        rate: samples a second, for a file that does not say it.
+        unit: mV, uV, nV or V, for a file that does not say it.
 
     Raises:
         MelpError: the file does not exist, has no known format, lacks a lead, or cannot be used.
     """
-    ecg = read_file(path, leads)
-    print_warnings(ecg, path)
+    ecg = read_file(source, leads, rate=rate, unit=unit)
+    print_warnings(ecg, source if isinstance(source, str | Path) else ecg.meta["path"])
     return ecg
 
 
@@ -39,34 +53,61 @@ def print_warnings(ecg: ECG, path: str | Path) -> None:
         print(f"melp: {path}: {'; '.join(warnings)}", file=sys.stderr)
 
 
-def read_file(path: str | Path, leads: Sequence[str] | None = None) -> ECG:
+def read_file(
+    source: str | Path | bytes | BinaryIO,
+    leads: Sequence[str] | None = None,
+    *,
+    rate: float | None = None,
+    unit: str | None = None,
+) -> ECG:
     """Read a recording as `read` does, and print nothing: for the many files of a corpus."""
-    path = Path(path)
+    from melp.io.source import Source
+
+    named = Source.of(source, None if leads is None else tuple(leads), rate, unit)
     try:
-        return _read(path, leads)
+        return _read(named)
+    except MelpError:
+        raise
     except OSError as error:  # such as a missing permission or a name that is too long
-        raise MelpError(f"{path}: {error.strerror}") from error
+        raise MelpError(f"{named.name}: {error.strerror or error}") from error
 
 
-def _read(path: Path, leads: Sequence[str] | None) -> ECG:
-    if path.is_dir():
-        raise MelpError(f"{path}: a folder, wanted a recording")
-    ending = path.suffix.lower()
-    if ending == ".mat" and path.is_file():
-        from melp.io.matlab import is_matlab5, unreadable_matlab
+def _read(source: Source) -> ECG:
+    if source.path is not None and source.path.is_dir():
+        raise MelpError(f"{source.name}: a folder, wanted a recording")
+    module = find_format(source)
+    if module is None:
+        raise _unknown(source)
+    try:
+        ecg = module.read(source)
+    except (MelpError, OSError):
+        raise
+    except Exception as error:  # damaged files raise whatever the packages and parsers did not foresee
+        cause = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise BadRecordError(
+            f"{source.name}: not a readable {module.NAME} file ({cause!a})", "unreadable"
+        ) from error
+    return _finish(source, ecg)
 
-        if reason := unreadable_matlab(path):
-            raise MelpError(f"{path}: {reason}")
-        if is_matlab5(path):
-            from melp.io.cpsc_struct import read_cpsc_struct
 
-            ecg = read_cpsc_struct(path)
-            return ecg if leads is None else ecg.select(leads)
-    if ending in _WFDB_ENDINGS or path.with_name(path.name + ".hea").is_file():
-        from melp.io.wfdb import read_wfdb
+def _finish(source: Source, ecg: ECG) -> ECG:
+    """Return a recording with its leads in standard order and its warnings, after checking its samples."""
+    from melp.io.recording import in_standard_order
+    from melp.io.wfdb import check_content
 
-        return read_wfdb(path, leads)
-    if not path.exists():
-        raise MelpError(f"{path}: no such file")
-    wanted = "a WFDB record (.hea, .dat, .mat) or a .mat of CPSC 2018"
-    raise MelpError(f"{path}: unknown format {path.suffix!r}, wanted {wanted}")
+    if "path" not in ecg.meta:
+        ecg = ecg.with_meta(path=source.name)
+    ecg = in_standard_order(ecg, source.leads)
+    if source.warnings:
+        ecg = ecg.with_meta(warnings=(*ecg.meta.get("warnings", ()), *source.warnings))
+    return check_content(ecg, source.name)
+
+
+def _unknown(source: Source) -> MelpError:
+    from melp.io.unknown import describe
+
+    if source.path is not None and not source.path.exists():
+        return MelpError(f"{source.name}: no such file")
+    names = ", ".join(one.name for one in list_formats())
+    what = describe(source)
+    return MelpError(f"{source.name}: {what} found, wanted one of {names}")

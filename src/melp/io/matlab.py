@@ -17,11 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from melp.ecg import BadRecordError
-
 _HEADER = 128
 # The header ends with version and byte order; here as the character for that order in numpy and struct.
-_ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
+ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 _MATRIX, _COMPRESSED = 14, 15
@@ -43,34 +41,19 @@ class _Array(NamedTuple):
 def is_matlab5(path: Path) -> bool:
     """Return whether the 128-byte header of `path` is that of a MATLAB 5 file."""
     with path.open("rb", buffering=0) as file:
-        return file.read(_HEADER)[124:] in _ORDERS
+        return file.read(_HEADER)[124:] in ORDERS
 
 
-def unreadable_matlab(path: Path) -> str:
-    """Return why a `.mat` file without a header beside it is not a recording; "" if it is one of MATLAB 4."""
-    with path.open("rb", buffering=0) as file:
-        start = file.read(_HEADER)
-    if not start:
-        return "an empty file"
-    if start.startswith((b"MATLAB 7.3", b"\x89HDF")):
-        return "a file of MATLAB 7.3 (HDF5), wanted MATLAB 5: save it in MATLAB with the option -v7"
-    return ""
-
-
-def read_struct(path: Path, name: str) -> dict[str, np.ndarray | str]:
+def read_struct(content: bytes, name: str) -> dict[str, np.ndarray | str]:
     """Return the fields of the struct `name` in a MATLAB 5 file that are numbers or texts.
 
     Raises:
-        BadRecordError: the file is damaged, or does not contain such a struct.
+        ValueError: the file is damaged, or does not contain such a struct.
     """
-    content = path.read_bytes()
-    order = _ORDERS.get(content[124:_HEADER], "")
-    try:
-        if not order:
-            raise ValueError("not a file of MATLAB 5")
-        return _find_struct(content, name, order)
-    except ValueError as error:
-        raise BadRecordError(f"{path}: {error}", "unreadable") from None
+    order = ORDERS.get(content[124:_HEADER], "")
+    if not order:
+        raise ValueError("not a file of MATLAB 5")
+    return _find_struct(content, name, order)
 
 
 def _find_struct(content: bytes, name: str, order: str) -> dict[str, np.ndarray | str]:

@@ -1,0 +1,88 @@
+"""From the channels of a file to an ECG with its leads in standard order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Num
+
+from melp.ecg import ECG, LEADS
+from melp.io.source import Source
+from melp.io.values import is_nothing, parse_age, parse_sex
+from melp.io.wfdb_header import MAX_RATE, MIN_RATE
+from melp.leads import available_leads, normalise_lead_name
+
+Channel = tuple[str, Num[np.ndarray, " time"]]
+"""Name and samples in mV."""
+
+
+def to_ecg(source: Source, channels: Iterable[Channel], rate: float, **meta: Any) -> ECG:
+    """Return the channels of a file as an ECG, in their own order.
+
+    Channels without samples, or with NaN only, and those that repeat a name are left out with a warning.
+
+    Args:
+        source: what is read.
+        channels: names in any spelling, and samples in mV.
+        rate: Hz.
+        meta: entries of `ECG.meta`; those that are None, "" or () are left out.
+
+    Raises:
+        BadRecordError: no samples, channels of different lengths, or an impossible rate.
+    """
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise source.error(f"{rate:g} Hz found, wanted {MIN_RATE:g} to {MAX_RATE:g}")
+    kept: dict[str, np.ndarray] = {}
+    for name, samples in channels:
+        lead = normalise_lead_name(name) or name.strip() or f"channel {len(kept) + 1}"
+        if not samples.size or (samples.dtype.kind == "f" and np.isnan(samples).all()):
+            source.warnings.append(f"channel {lead} without samples left out")
+        elif lead in kept:
+            source.warnings.append(f"a second channel {lead} left out")
+        else:
+            kept[lead] = samples
+    lengths = sorted({len(samples) for samples in kept.values()})
+    if len(lengths) != 1:
+        found = f"channels of {' and '.join(map(str, lengths))} samples" if lengths else "no samples"
+        raise source.error(f"{found} found, wanted channels of one length")
+    meta = {name: value for name, value in meta.items() if value not in (None, "", ())}
+    with np.errstate(over="ignore"):  # infinite values raise an error that names the lead
+        signal = np.stack(list(kept.values())).astype(np.float32)
+    signal.setflags(write=False)
+    return ECG(signal, rate, tuple(kept), meta)
+
+
+def age_and_sex(age: str, sex: str) -> dict[str, Any]:
+    """Return the entries `age` and `sex` of `meta` for texts; `unread` names those that cannot be read."""
+    meta: dict[str, Any] = {}
+    for name, text, parse in (("age", age, parse_age), ("sex", sex, parse_sex)):
+        try:
+            value = None if is_nothing(text) else parse(text)
+        except ValueError:
+            meta["unread"] = [*meta.get("unread", ()), name]
+        else:
+            meta |= {} if value is None else {name: value}
+    return meta
+
+
+def in_standard_order(ecg: ECG, wanted: Sequence[str] | None) -> ECG:
+    """Return the leads of `wanted`, or all: the standard ones in standard order, then the others.
+
+    III, aVR, aVL and aVF are computed from I and II if they are missing, see `ECG.select`.
+
+    Raises:
+        BadRecordError: a lead of `wanted` is missing.
+    """
+    if wanted is not None:
+        return ecg.select(wanted)
+    others = tuple(lead for lead in ecg.leads if lead not in LEADS)
+    standard = available_leads(ecg.leads)
+    if not others:
+        return ecg.select(standard)
+    if not standard:
+        return ecg
+    first, rows = ecg.select(standard), [ecg.leads.index(lead) for lead in others]
+    signal = np.concatenate([first.signal, ecg.signal[rows]])
+    return ECG(signal, ecg.rate, (*standard, *others), first.meta)
