@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -18,6 +19,13 @@ class MelpError(Exception):
     """
 
 
+def one_of(found: object, names: Iterable[str]) -> str:
+    """Return what an error says is wanted instead of an unknown name: all names, and the nearest one."""
+    names = [*map(str, names)]
+    near = get_close_matches(str(found), names, 1)
+    return f"one of {', '.join(names) or 'none'}" + (f"; did you mean {near[0]}?" if near else "")
+
+
 def check_choices(where: str, values: Any, choices: Mapping[str, Sequence[str]]) -> None:
     """Check that attributes of `values` are among their choices.
 
@@ -26,7 +34,7 @@ def check_choices(where: str, values: Any, choices: Mapping[str, Sequence[str]])
     """
     for name, wanted in choices.items():
         if (value := getattr(values, name)) not in wanted:
-            raise MelpError(f"{where}.{name}: {value!r} found, wanted one of {', '.join(wanted)}")
+            raise MelpError(f"{where}.{name}: {value!r} found, wanted {one_of(value, wanted)}")
 
 
 def check_ranges(
@@ -59,7 +67,7 @@ def dataclass_from_dict(kind: type[T], where: str, values: Mapping[str, Any]) ->
     """
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     if unknown := [name for name in values if name not in names]:
-        raise MelpError(f"{where}: {unknown[0]!r} found, wanted one of {', '.join(names)}")
+        raise MelpError(f"{where}: {unknown[0]!r} found, wanted {one_of(unknown[0], names)}")
     try:
         return kind(**values)
     except (TypeError, AttributeError) as error:

@@ -156,6 +156,7 @@ def test_invalid_store_folders(
 TINY = "pretrain melp --data {store} --recipe melp/tiny"
 PRETRAIN = [
     ("pretrain clip --data {store}", "method: 'clip' found, wanted one of"),
+    ("pretrain simclrr --data {store}", "; did you mean simclr?"),
     (
         "pretrain melp --data {store} --recipe melp/huge",
         "recipe: 'melp/huge' found, wanted a YAML file or one of",
@@ -221,6 +222,7 @@ def _no_network(*_: object, **__: object) -> None:
 
 EVALUATION = [
     ("zero-shot {model} --task ptbxl --data {store}", "ptbxl"),
+    ("zero-shot {model} --task ptbxl-supr --data {store}", "; did you mean ptbxl-super?"),
     (
         "zero-shot {model} --task ptbxl-super --data {store}",
         "found synthetic, wanted ptb-xl for task ptbxl-super",

@@ -79,7 +79,7 @@ def test_build_prints_machine_lines_that_stay_as_they_are(run: Run, tmp_path: Pa
         (("ptb-xl", "--raw", "{tmp}/raw"), "ptb-xl: 2 of 4 recordings are missing on disk; --allow-missing"),
         (("ptb-xl", "--raw", "{tmp}/raw", "--allow-missing", "--strict"), "0 samples, the header says 5000"),
         (("ptb-xl", "--raw", "{tmp}/raw", "--rate", "0"), "--rate: 0, wanted more than 0"),
-        (("mimic", "--raw", "{tmp}/raw"), "corpus: 'mimic', wanted one of chapman-shaoxing, code-15"),
+        (("mimic", "--raw", "{tmp}/raw"), "corpus: found 'mimic', wanted one of chapman-shaoxing, code-15"),
     ],
 )  # fmt: skip
 def test_invalid_input_prints_one_line_and_writes_no_files(

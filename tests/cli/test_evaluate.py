@@ -105,7 +105,7 @@ def test_classify(run: Run, tmp_path: Path) -> None:
 RHYTHM = "model --task ptbxl-rhythm"
 PUBLISHED = f"{RHYTHM} --protocol paper --published-splits ."
 INVALID = [
-    ("zero-shot model --task ptbxl", "task: found 'ptbxl', wanted one of"),
+    ("zero-shot model --task ptbxl", "task: found 'ptbxl', wanted a YAML file or one of"),
     ("zero-shot nothing --task ptbxl-rhythm", "nothing: no model folder"),
     (f"zero-shot {RHYTHM} --folds x", "folds: found 'x'"),
     (f"zero-shot {RHYTHM} --split dev", "split: found 'dev'"),

@@ -34,7 +34,7 @@ def test_invalid_options(run: Run, tmp_path: Path) -> None:
     save(store, tmp_path, PROBE)
     for words, message in (
         (("--out", "rows.txt"), "rows.txt: found the ending '.txt', wanted .csv, .json, .parquet"),
-        (("--metric", "auc"), "metric: found 'auc', wanted some of auroc"),
+        (("--metric", "auc"), "metric: found 'auc', wanted one of auroc"),
         (("--data", store.path, "--by", "brand"), "no column 'brand'"),
         (("--by", "sex"), "its store is not in --data, which --by sex needs"),
     ):

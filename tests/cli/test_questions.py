@@ -51,7 +51,7 @@ def test_robustness_has_a_row_for_each_reading_and_condition(run: Run, data: Pat
     code, out, _ = run(*words, *chosen)
     assert code == 0 and "zero-shot, V5" in out and "auroc_change" in out
     assert len(set(read_cells(tmp_path)["key"])) == 2
-    refused(run(*words, "--conditions", "V9"), "conditions: found V9, wanted some of 12, limb")
+    refused(run(*words, "--conditions", "V9"), "conditions: found 'V9', wanted one of 12, limb")
 
 
 def test_transfer_wants_another_corpus(run: Run, data: Path, tmp_path: Path) -> None:

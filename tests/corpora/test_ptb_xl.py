@@ -18,7 +18,7 @@ from small_ptb_xl import make_tree
 
 def test_corpora_are_files() -> None:
     assert "ptb-xl" in list_corpora()
-    with pytest.raises(MelpError, match=r"corpus: 'mimic', wanted one of .*ptb-xl"):
+    with pytest.raises(MelpError, match=r"corpus: found 'mimic', wanted one of .*ptb-xl"):
         get_corpus("mimic")
 
 

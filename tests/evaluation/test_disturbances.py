@@ -68,5 +68,5 @@ def test_padding_gets_no_noise(store: Store, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_unknown_conditions_are_refused() -> None:
     assert list(get_disturbances(["I", "12"])) == ["I", "12"] and get_disturbances([]) == DISTURBANCES
-    with pytest.raises(MelpError, match="conditions: found V9, wanted some of 12, limb"):
+    with pytest.raises(MelpError, match="conditions: found 'V9', wanted one of 12, limb"):
         get_disturbances(["12", "V9"])

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from melp.ecg import ECG
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 
 RESERVED = frozenset(
     (
@@ -138,5 +138,5 @@ def get_corpus(name: str) -> Corpus:
         MelpError: the corpus does not exist.
     """
     if name not in list_corpora():
-        raise MelpError(f"corpus: {name!r}, wanted one of {', '.join(list_corpora())}")
+        raise MelpError(f"corpus: found {name!r}, wanted {one_of(name, list_corpora())}")
     return cast(Corpus, importlib.import_module(f"{__name__}.{name.replace('-', '_')}"))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from jaxtyping import Int, Shaped
 
 from melp.data.files import Files, wrap_errors
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 
 
 class Lists(Sequence[list[Any]]):
@@ -147,7 +147,7 @@ class Table:
             columns = list(dict.fromkeys(leaf.partition(".")[0] for leaf in leaves))
             if name not in columns:
                 file_name = f"{self.files.address}/{self.name}"
-                raise MelpError(f"{file_name}: no column {name!r}, wanted one of {', '.join(columns)}")
+                raise MelpError(f"{file_name}: no column {name!r}, wanted {one_of(name, columns)}")
             lists = [leaf for leaf in leaves if leaf.startswith(f"{name}.")]
             with self._open(metadata=self._metadata, read_dictionary=lists) as file:
                 self._columns[name] = _read(file, name)

@@ -19,7 +19,7 @@ from melp.augment.amplitude import add_jitter
 from melp.augment.electrodes import add_to_electrodes, baseline_wander
 from melp.augment.random import combine
 from melp.data.store import Store
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.evaluation.embed import Change
 from melp.leads import LEADS
 
@@ -63,7 +63,7 @@ def get_disturbances(names: list[str]) -> dict[str, Disturbance]:
     """
     unknown = [name for name in names if name not in DISTURBANCES]
     if unknown:
-        raise MelpError(f"conditions: found {', '.join(unknown)}, wanted some of {', '.join(DISTURBANCES)}")
+        raise MelpError(f"conditions: found {unknown[0]!r}, wanted {one_of(unknown[0], DISTURBANCES)}")
     return {name: DISTURBANCES[name] for name in names or DISTURBANCES}
 
 

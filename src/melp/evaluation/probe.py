@@ -12,7 +12,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from melp.data.store import Store
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.evaluation.cells import Cell, Evaluation
 from melp.evaluation.embed import embed_frames, embed_rows, rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
@@ -103,7 +103,7 @@ def probe(
         MelpError: unknown kind, nothing to train on or to evaluate, or a patient is on both sides.
     """
     if kind not in KINDS:
-        raise MelpError(f"kind: found {kind!r}, wanted {', '.join(KINDS)}")
+        raise MelpError(f"kind: found {kind!r}, wanted {one_of(kind, KINDS)}")
     settings = KINDS[kind]
     splits = [
         split_records(task, store, folds, train_folds, train_store, exclude_duplicates) for task in tasks

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from melp._lazy import lazy_getattr
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 
 if TYPE_CHECKING:
     from melp.methods._base import Batch, EncoderConfig, Inputs, Method, progress
@@ -68,7 +68,7 @@ def get_method(name: str) -> type[Method]:
             of a method of melp.
     """
     if name not in list_methods():
-        raise MelpError(f"method: {name!r} found, wanted one of {', '.join(list_methods())}")
+        raise MelpError(f"method: {name!r} found, wanted {one_of(name, list_methods())}")
     target = _outside().get(name)
     if target is not None:
         return _from_outside(name, target)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.nn.base import Encoder
 from melp.nn.clocs import SMALL_CNN_PRESETS, SmallCNN
 from melp.nn.crt import CRT_PRESETS, CrossReconstructionTransformer
@@ -62,7 +62,7 @@ def get_preset(name: str) -> Preset:
         MelpError: unknown name.
     """
     if name not in ENCODERS:
-        raise MelpError(f"encoder: {name!r} found, wanted one of {', '.join(list_encoders())}")
+        raise MelpError(f"encoder: {name!r} found, wanted {one_of(name, list_encoders())}")
     return ENCODERS[name]
 
 
@@ -100,7 +100,7 @@ def build_encoder(
     fields = {field.name for field in dataclasses.fields(preset.config)}
     if unknown := sorted(set(overrides) - fields):
         raise MelpError(
-            f"encoder {name}: option {unknown[0]!r} found, wanted one of {', '.join(sorted(fields))}"
+            f"encoder {name}: option {unknown[0]!r} found, wanted {one_of(unknown[0], sorted(fields))}"
         )
     ecg = {"samples": ecg_samples, "rate": ecg_rate}
     ecg_sizes = {key: value for key, value in ecg.items() if key in fields and value is not None}

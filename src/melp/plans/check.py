@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from melp.data.store import Store
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.evaluation.layouts.layout import get_layout
 from melp.plans.kinds import KINDS, can_be_evaluated, check_kind, folds_of
 from melp.plans.schema import EvaluationPlan, ModelPlan, Plan
@@ -125,7 +125,7 @@ def _check_evaluation(plan: Plan, where: str, entry: EvaluationPlan, stores: Map
             raise MelpError(f"{where}.tasks: found no prompt for {', '.join(bare)} of {name}, wanted one")
     for name in entry.models:
         if name not in plan.models:
-            raise MelpError(f"{where}.models: found {name!r}, wanted one of {', '.join(plan.models)}")
+            raise MelpError(f"{where}.models: found {name!r}, wanted {one_of(name, plan.models)}")
         model = plan.models[name]
         if not can_be_evaluated(entry.kind, model.method, recipe_of(model, model.seeds[0])):
             raise MelpError(f"{where}.models: found {name}, which cannot be evaluated by {entry.kind}")
@@ -133,7 +133,7 @@ def _check_evaluation(plan: Plan, where: str, entry: EvaluationPlan, stores: Map
 
 def _check_store(where: str, name: str, plan: Plan) -> None:
     if name not in plan.stores:
-        raise MelpError(f"{where}: found {name!r}, wanted one of {', '.join(plan.stores) or 'the stores'}")
+        raise MelpError(f"{where}: found {name!r}, wanted {one_of(name, plan.stores)}")
 
 
 def evaluations_of(plan: Plan, name: str) -> dict[str, EvaluationPlan]:

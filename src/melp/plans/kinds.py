@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from melp.data.store import Store
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.evaluation.defect_cells import evaluate_defects
 from melp.evaluation.finetune import finetune
 from melp.evaluation.generation import generate
@@ -154,4 +154,4 @@ def check_kind(where: str, entry: EvaluationPlan, published: str) -> None:
 
 def _known(where: str, found: str, wanted: Sequence[str]) -> None:
     if found not in wanted:
-        raise MelpError(f"{where}: found {found!r}, wanted one of {', '.join(wanted)}")
+        raise MelpError(f"{where}: found {found!r}, wanted {one_of(found, wanted)}")

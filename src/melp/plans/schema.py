@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.recipes import merge_file
 
 __all__ = ["EvaluationPlan", "ModelPlan", "Plan", "TablePlan", "list_plans", "read_plan"]
@@ -116,7 +116,7 @@ def read_plan(name: str | Path, settings: Sequence[str] = ()) -> Plan:
     plans = _files()
     file = plans.get(str(name), Path(name))
     if not file.is_file():
-        raise MelpError(f"plan: found {str(name)!r}, wanted a YAML file or one of {', '.join(sorted(plans))}")
+        raise MelpError(f"plan: found {str(name)!r}, wanted a YAML file or {one_of(name, sorted(plans))}")
     plan: Any = merge_file(Plan(), file, settings)
     assert isinstance(plan, Plan)
     return plan

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.evaluation.finetune import FineTuneRecipe
 from melp.methods import get_method, recipe_folders
 from melp.training.recipe import Recipe, TextRecipe
@@ -108,7 +108,5 @@ def _file(recipe: str) -> Path:
         return recipes[recipe]
     file = Path(recipe)
     if not file.is_file():
-        raise MelpError(
-            f"recipe: {recipe!r} found, wanted a YAML file or one of {', '.join(sorted(recipes))}"
-        )
+        raise MelpError(f"recipe: {recipe!r} found, wanted a YAML file or {one_of(recipe, sorted(recipes))}")
     return file

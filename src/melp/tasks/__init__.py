@@ -38,7 +38,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.tasks.folds import TEST_FOLD, TRAIN_FOLDS, VALIDATION_FOLD, parse_folds
 
 __all__ = ["PublishedLabels", "Task", "get_task", "list_tasks", "parse_folds", "parse_task"]
@@ -128,7 +128,7 @@ def get_task(name: str) -> Task:
     if name in list_tasks():
         return parse_task(_content(name), f"{name}.yaml")
     if not name.endswith((".yaml", ".yml")):
-        raise MelpError(f"task: found {name!r}, wanted one of {', '.join(list_tasks())}, or a YAML file")
+        raise MelpError(f"task: found {name!r}, wanted a YAML file or {one_of(name, list_tasks())}")
     try:
         return parse_task(yaml.safe_load(Path(name).read_text(encoding="utf-8")), name)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.nn.bert import Bert
 from melp.nn.heads import mlp
 from melp.nn.transformer import TransformerCache
@@ -112,7 +112,7 @@ class TextTower(nn.Module):
         super().__init__()
         if attention not in ATTENTIONS:
             raise MelpError(
-                f"text tower: attention {attention!r} found, wanted one of {', '.join(ATTENTIONS)}"
+                f"text tower: attention {attention!r} found, wanted {one_of(attention, ATTENTIONS)}"
             )
         if pooling not in POOLINGS or (attention == "statement" and pooling == "cls"):
             raise MelpError(

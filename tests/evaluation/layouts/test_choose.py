@@ -57,7 +57,7 @@ def test_conditions_select_cells() -> None:
     assert where(table, ["folds=9,10", "fraction=1"])["name"].tolist() == ["a"]
     with pytest.raises(MelpError, match="where: found 'protocol=raw', wanted one of corrected, paper"):
         where(table, ["protocol=raw"])
-    with pytest.raises(MelpError, match="where: found 'colour=red', wanted FIELD=VALUE; fields: kind, "):
+    with pytest.raises(MelpError, match="where: found 'colour=red', wanted FIELD=VALUE, FIELD one of kind, "):
         where(table, ["colour=red"])
 
 

@@ -174,7 +174,7 @@ def test_groups_are_their_records_with_the_thresholds_of_all() -> None:
 def test_invalid_input() -> None:
     scores, labels = probabilities(10)
     for settings, message in (
-        ({"metrics": ["auc"]}, "metric: found 'auc', wanted some of auroc, auprc"),
+        ({"metrics": ["auc"]}, "metric: found 'auc', wanted one of auroc, auprc"),
         ({"metrics": ["f1"]}, "metric f1: found no validation scores"),
         ({"metrics": ["brier"]}, "metric brier: found scores that are not probabilities"),
     ):

@@ -12,7 +12,7 @@ from threading import Lock
 from melp.corpora import get_corpus, list_corpora
 from melp.corpora.downloads.fetch import Fetcher, RemoteFile, WrongFileError
 from melp.corpora.downloads.sources import Source, Zenodo, unpack
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.progress import progress_bar
 
 _MAX_WRONG_FILES = 10
@@ -86,7 +86,7 @@ def source_of(corpus: str) -> Source:
     source: Source | None = getattr(module, "SOURCE", None)
     if source is None:
         names = [name for name in list_corpora() if hasattr(get_corpus(name), "SOURCE")]
-        raise MelpError(f"corpus: {corpus!r} cannot be downloaded, wanted one of {', '.join(names)}")
+        raise MelpError(f"corpus: {corpus!r} cannot be downloaded, wanted {one_of(corpus, names)}")
     return source
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.evaluation.layouts.layout import ABLATIONS, Layout
 
 __all__ = ["SEEDS", "choose", "where"]
@@ -45,9 +45,9 @@ def choose(
         raise MelpError(f"layout {layout.name}: found {_contents(cells)}, wanted {_wanted(layout)}")
     placed = (*layout.rows, *layout.columns)
     if unknown := [name for name in placed if name not in cells]:
-        raise MelpError(f"rows or columns: found {unknown[0]!r}, wanted one of {_names(cells)}")
+        raise MelpError(f"rows or columns: found {unknown[0]!r}, wanted {one_of(unknown[0], cells.columns)}")
     if metric not in set(found["metric"]):
-        raise MelpError(f"metric: found {metric!r}, wanted one of {', '.join(sorted(set(found['metric'])))}")
+        raise MelpError(f"metric: found {metric!r}, wanted {one_of(metric, sorted(set(found['metric'])))}")
     found = found[found["metric"] == metric]
     for name in _PARTS:
         # A part that is neither placed nor selected is the whole.
@@ -69,10 +69,12 @@ def where(cells: pd.DataFrame, conditions: Sequence[str]) -> pd.DataFrame:
     for condition in conditions:
         name, equals, wanted = condition.partition("=")
         if not equals or name not in cells:
-            raise MelpError(f"where: found {condition!r}, wanted FIELD=VALUE; fields: {_names(cells)}")
+            raise MelpError(
+                f"where: found {condition!r}, wanted FIELD=VALUE, FIELD {one_of(name, cells.columns)}"
+            )
         texts = cells[name].map(_text)
         if not (texts == wanted).any():
-            raise MelpError(f"where: found {condition!r}, wanted one of {', '.join(sorted(texts.unique()))}")
+            raise MelpError(f"where: found {condition!r}, wanted {one_of(wanted, sorted(texts.unique()))}")
         cells = cells[texts == wanted]
     return cells
 
@@ -86,10 +88,6 @@ def _with_options(cells: pd.DataFrame) -> pd.DataFrame:
         for name in names
     }
     return cells.assign(**columns)
-
-
-def _names(cells: pd.DataFrame) -> str:
-    return ", ".join(map(str, cells.columns))
 
 
 def _text(value: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 
 __all__ = ["LAYOUTS", "Layout", "any_layout", "get_layout", "sortable"]
 
@@ -207,7 +207,7 @@ def get_layout(name: str, rows: Sequence[str] = (), columns: Sequence[str] = ())
     if name == "any":
         return any_layout(rows or ("name",), columns or ("task",))
     if name not in LAYOUTS:
-        raise MelpError(f"layout: found {name!r}, wanted one of {', '.join([*LAYOUTS, 'any'])}")
+        raise MelpError(f"layout: found {name!r}, wanted {one_of(name, [*LAYOUTS, 'any'])}")
     if rows or columns:
         raise MelpError(f"layout {name}: found rows or columns, wanted them with layout any only")
     return LAYOUTS[name]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 from melp.evaluation.bootstrap import patient_weights, percentile
 from melp.evaluation.intervals import Areas, areas_of, class_intervals, macro_interval
 from melp.evaluation.metrics.areas import aligned_scores
@@ -107,7 +107,7 @@ def check_metrics(metrics: Iterable[str], *, validated: bool, probabilities: boo
     chosen = []
     for name in metrics:
         if name not in METRICS:
-            raise MelpError(f"metric: found {name!r}, wanted some of {', '.join(METRICS)}")
+            raise MelpError(f"metric: found {name!r}, wanted {one_of(name, METRICS)}")
         one = METRICS[name]
         if one.threshold and not (validated or one.same_records):
             raise MelpError(f"metric {name}: found no validation scores, wanted some to choose thresholds on")

@@ -14,7 +14,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from melp.errors import MelpError
+from melp.errors import MelpError, one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,5 +59,5 @@ def get_simulated(name: str) -> SimulatedCorpus:
         MelpError: it does not exist.
     """
     if name not in list_simulated():
-        raise MelpError(f"corpus: found {name!r}, wanted one of {', '.join(list_simulated())}")
+        raise MelpError(f"corpus: found {name!r}, wanted {one_of(name, list_simulated())}")
     return cast(SimulatedCorpus, importlib.import_module(f"{__name__}.{name.replace('-', '_')}"))
