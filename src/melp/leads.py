@@ -19,16 +19,17 @@ DERIVED = tuple(_FACTORS)
 
 _BY_LOWER = {lead.lower(): lead for lead in LEADS} | {
     "di": "I", "dii": "II", "diii": "III", "d1": "I", "d2": "II", "d3": "III",
+    "la-ra": "I", "ll-ra": "II", "ll-la": "III",
     "c1": "V1", "c2": "V2", "c3": "V3", "c4": "V4", "c5": "V5", "c6": "V6",
 }  # fmt: skip
-_PREFIX = re.compile(r"^(mdc_ecg_lead_|mdc_ecg_|ecg[ _:-]?|lead[ _:-]?|ch[ _:-])+")
+_PREFIX = re.compile(r"^(mdc_ecg_lead_|mdc_ecg_|e[ck]g[ _:-]?|lead[ _:-]?|ch[ _:-])+")
 
 
 def normalise_lead_name(name: str) -> str | None:
     """Return the standard name of a lead, or None if it is not one of the twelve.
 
-    Accepts the spellings of IEEE 11073 (MDC_ECG_LEAD_I) and IEC 60601-2-25 (C1 for V1), those of Romance
-    languages (DI, D1), and any case.
+    Accepts the spellings of IEEE 11073 (MDC_ECG_LEAD_I), EDF+ (ECG V1) and IEC 60601-2-25 (C1 for V1), those
+    of Romance languages (DI, D1), pairs of electrodes (LA-RA), and any case.
     """
     lower = name.lower()
     if lower in _BY_LOWER:  # the usual case

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Float, Num
 
 from melp.ecg import ECG, LEADS
 from melp.io.source import Source
@@ -14,8 +15,14 @@ from melp.io.values import is_nothing, parse_age, parse_sex
 from melp.io.wfdb_header import MAX_RATE, MIN_RATE
 from melp.leads import available_leads, normalise_lead_name
 
+_PERSON = re.compile(
+    r"(?i)\b(?:by|from)\s*:|\b(?:confirmed|reviewed|signed|edited|read|ordered|referred)\s+by\b|\bdr\.? "
+)
+
 Channel = tuple[str, Num[np.ndarray, " time"]]
 """Name and samples in mV."""
+Key = tuple[float | None, int, float | str]
+"""Rate in Hz, number of samples, and start of channels recorded together."""
 
 
 def to_ecg(source: Source, channels: Iterable[Channel], rate: float, **meta: Any) -> ECG:
@@ -47,11 +54,65 @@ def to_ecg(source: Source, channels: Iterable[Channel], rate: float, **meta: Any
     if len(lengths) != 1:
         found = f"channels of {' and '.join(map(str, lengths))} samples" if lengths else "no samples"
         raise source.error(f"{found} found, wanted channels of one length")
-    meta = {name: value for name, value in meta.items() if value not in (None, "", ())}
+    meta["statements"] = _without_names(source, meta.get("statements", ()))
     with np.errstate(over="ignore"):  # infinite values raise an error that names the lead
-        signal = np.stack(list(kept.values())).astype(np.float32)
+        signal = _without_end(source, np.stack(list(kept.values())).astype(np.float32))
     signal.setflags(write=False)
-    return ECG(signal, rate, tuple(kept), meta)
+    filled = {name: value for name, value in meta.items() if value not in (None, "", ())}
+    return ECG(signal, rate, tuple(kept), filled)
+
+
+def _without_end(source: Source, signal: Float[np.ndarray, "lead time"]) -> Float[np.ndarray, "lead end"]:
+    """Return the signal without the samples at its end that no lead has."""
+    last = np.flatnonzero(~np.isnan(signal).all(axis=0))[-1] + 1
+    if missing := signal.shape[1] - last:
+        source.warnings.append(f"{missing} missing samples at the end of all leads left out")
+        return signal[:, :last].copy()
+    return signal
+
+
+def _without_names(source: Source, statements: Sequence[str]) -> tuple[str, ...]:
+    """Return the statements, each in one line, that do not say who confirmed or ordered them."""
+    lines = [line for line in (" ".join(text.split()) for text in statements) if line]
+    kept = tuple(line for line in lines if not _PERSON.search(line))
+    if left_out := len(lines) - len(kept):
+        source.warnings.append(f"statements that name a person left out: {left_out}")
+    return kept
+
+
+def most_samples(source: Source, sets: Iterable[tuple[Key, list[Channel]]]) -> tuple[Key, list[Channel]]:
+    """Return the channels of those sets that together have most samples among the sets of one key.
+
+    Args:
+        source: what is read.
+        sets: channels with their rate, number of samples, and start.
+
+    Raises:
+        BadRecordError: there are no samples.
+    """
+    together: dict[Key, list[Channel]] = {}
+    for key, channels in sets:
+        together.setdefault(key, []).extend(channels)
+    if not any(key[1] and channels for key, channels in together.items()):
+        raise source.error("no samples of an ECG found", "no samples")
+    best = max(together, key=lambda key: key[1] * len(together[key]))
+    if left_out := sum(map(len, together.values())) - len(together[best]):
+        source.warnings.append(f"{left_out} channels of other times, rates or lengths left out")
+    return best, together[best]
+
+
+def lead_names(source: Source, found: Sequence[str]) -> tuple[str, ...]:
+    """Return the names that the user gives to channels whose own names, `found`, are not those of leads.
+
+    Raises:
+        BadRecordError: the user gave none, or another number of them.
+    """
+    leads = source.leads or ()
+    if len(leads) != len(found):
+        named = ", ".join(name or "without name" for name in found)[:200]
+        wanted = f"wanted the names of {len(found)} leads (--leads)"
+        raise source.error(f"channels {named!a} found and {len(leads)} names given, {wanted}", "missing lead")
+    return tuple(leads)
 
 
 def age_and_sex(age: str, sex: str) -> dict[str, Any]:

@@ -27,6 +27,10 @@ from melp.io.source import Source
 # In this order: what is certain by its first bytes, then what needs a path, then what is only likely.
 FORMATS = (
     "matlab_struct",
+    "dicom",
+    "ishne",
+    "edf",
+    "hl7_aecg",
     "wfdb_record",
 )
 
