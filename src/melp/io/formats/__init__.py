@@ -29,6 +29,8 @@ FORMATS = (
     "matlab_struct",
     "dicom",
     "ishne",
+    "scp_ecg",
+    "scp_healforce",
     "edf",
     "hl7_aecg",
     "wfdb_record",
