@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melp.corpora import Entry, Options, code_15, code_test
-from melp.corpora._code import augmented_order, without_padding
 from melp.corpora._folds import hashed_fold
 from melp.data.build import build
 from melp.data.store import Store
 from melp.ecg import LEADS, check_lead_order
 from melp.errors import MelpError
+from melp.io.code_tracings import augmented_order, without_padding
 from small_ptb_xl import beats
 
 h5py = pytest.importorskip("h5py")

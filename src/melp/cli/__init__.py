@@ -47,6 +47,7 @@ COMMANDS = (
     "table",
     "metrics",
     "classify",
+    "convert",
     "simulate",
     "quickstart",
     "bench",

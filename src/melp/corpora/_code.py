@@ -3,33 +3,23 @@
 The dataset `tracings` has shape [exam, 4096, 12] at 400 Hz; shorter recordings are padded with zeros on both
 sides.
 
-Unit: mV. The authors' description has "scale 1e-4V" and, in the same sentence, that volts are to be
-multiplied by 1000, which gives millivolts. Read as mV, the R waves of lead II have a median of 1.5 mV (test
-set) and 1.75 mV (CODE-15), as others have measured; with 1e-4 V it would be 0.15 mV. CODE-15 is then still
-1.4 to 2 times as large as PTB-XL, which its authors have not explained.
-
-Order of leads: the descriptions differ (aVR aVL aVF; aVL aVF aVR), and so do the files. Each record has the
-order that satisfies Goldberger's identities, or the usual order of its file if none does.
+Unit and order of leads: see `melp.io.code_tracings`.
 """
 
 from __future__ import annotations
 
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from melp.ecg import ECG, LEADS, BadRecordError, identity_tolerance, limb_residuals, rms
+from melp.ecg import ECG, LEADS, BadRecordError
 from melp.errors import MelpError
+from melp.io.code_tracings import RATE, TRACINGS, augmented_order, without_padding
 
-RATE = 400.0
 CLASSES = ("1dAVb", "RBBB", "LBBB", "SB", "AF", "ST")
-TRACINGS = "tracings"
 
 _LIMBS = ("I", "II", "III")
-_AUGMENTED = ("aVR", "aVL", "aVF")
 
 
 def open_hdf5(file: Path) -> Any:
@@ -89,25 +79,3 @@ def load_tracing(file: Path, row: int, usual: tuple[str, str, str]) -> ECG:
             raise BadRecordError(f"{file}: tracing {row} cannot be read ({error})", "unreadable") from error
     signal = without_padding(signal)
     return ECG(signal, RATE, _LIMBS + augmented_order(signal, usual) + LEADS[6:]).ordered()
-
-
-def without_padding(signal: Float[np.ndarray, "lead time"]) -> Float[np.ndarray, "lead samples"]:
-    """Return the signal without leading and trailing samples that are zero in all leads, unless all are."""
-    nonzero = np.flatnonzero(signal.any(axis=0))
-    return signal[:, nonzero[0] : nonzero[-1] + 1] if len(nonzero) else signal
-
-
-def augmented_order(
-    signal: Float[np.ndarray, "12 time"], usual: tuple[str, str, str]
-) -> tuple[str, str, str]:
-    """Return the order of rows 3 to 5 that satisfies Goldberger's identities, or `usual` if none does."""
-    limb = signal[:6] - signal[:6].mean(axis=1, keepdims=True)
-    errors = {order: rms(limb_residuals(limb[_rows(order)])[1:]) for order in permutations(_AUGMENTED)}
-    best = min(errors, key=lambda order: (errors[order], order != usual))
-    fits = errors[best] <= identity_tolerance(limb)
-    return (best[0], best[1], best[2]) if fits else usual
-
-
-def _rows(order: tuple[str, ...]) -> list[int]:
-    """Return the rows that bring limb leads with the augmented ones in `order` into the standard order."""
-    return [0, 1, 2, *(3 + order.index(lead) for lead in _AUGMENTED)]

@@ -3,7 +3,7 @@
 Labels are the columns of `exams.csv` that are true: the six abnormalities (1dAVb, RBBB, LBBB, SB, AF, ST) and
 `normal_ecg`. The index keeps its other columns: the age that a network predicted, whether the patient died,
 and the years of follow-up (`timey`). Most exams last 7.3 s, a third of them 10.24 s; 670 are all zero. For
-unit and order of leads see `_code`.
+unit and order of leads see `melp.io.code_tracings`.
 """
 
 from __future__ import annotations

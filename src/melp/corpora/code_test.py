@@ -2,7 +2,7 @@
 
 Labels are the gold standard of two cardiologists and, if they disagree, a third. All recordings are test
 records, of fold 10. The tables have no identifiers: a recording's id is its position, from 0. For unit and
-order of leads see `_code`.
+order of leads see `melp.io.code_tracings`.
 """
 
 from __future__ import annotations

@@ -26,6 +26,14 @@ from melp.io.source import Source
 
 # In this order: what is certain by its first bytes, then what needs a path, then what is only likely.
 FORMATS = (
+    "muse",
+    "sapphire",
+    "cardiosoft",
+    "philips",
+    "kardia",
+    "numpy_arrays",
+    "hdf5_file",
+    "parquet_table",
     "matlab_struct",
     "dicom",
     "ishne",
@@ -34,6 +42,8 @@ FORMATS = (
     "edf",
     "hl7_aecg",
     "wfdb_record",
+    "apple_watch",
+    "delimited",
 )
 
 
