@@ -41,6 +41,7 @@ FORMATS = (
     "scp_healforce",
     "edf",
     "hl7_aecg",
+    "mfer",
     "wfdb_record",
     "apple_watch",
     "delimited",
