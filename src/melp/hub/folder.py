@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +19,8 @@ from melp.atomic import replacing
 from melp.errors import MelpError
 from melp.hub.card import classifier_card, model_card
 from melp.hub.model import Model
+from melp.hub.records import RECORDS
+from melp.hub.remote import fetch, is_hub_name
 from melp.methods import get_method
 from melp.methods._base import Inputs, Method
 from melp.nn.bert import Bert, BertConfig
@@ -25,6 +28,9 @@ from melp.nn.classifier import Classifier
 from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
 from melp.text.tokenizer import load_tokenizer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
@@ -90,6 +96,29 @@ def save_classifier(
     write_weights(folder / WEIGHTS, classifier.state_dict())
 
 
+def write_model(model: Model, folder: Path, scores: pd.DataFrame | None = None) -> None:
+    """Write a loaded model as a model folder, with the list of its training records if it has one.
+
+    Args:
+        model: the model.
+        folder: the folder; created if it does not exist.
+        scores: for the card, as `melp.evaluation.cells.read_cells` returns them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    language = getattr(getattr(model.method, "inputs", None), "language", None)
+    if language:
+        language.tokenizer.save_pretrained(folder)
+    if "classes" in model.config:
+        card = classifier_card(model.config, scores)
+    else:
+        card = model_card(type(model.method), model.config, scores)
+    if (model.folder / RECORDS).is_file() and model.folder.resolve() != folder.resolve():
+        shutil.copyfile(model.folder / RECORDS, folder / RECORDS)
+    write_text(folder / CONFIG, json.dumps(model.config, indent=2) + "\n")
+    write_text(folder / "README.md", card)
+    write_weights(folder / WEIGHTS, model.method.state_dict())
+
+
 def write_text(file: Path, text: str) -> None:
     """Write a text file atomically."""
     with replacing(file) as partial:
@@ -131,18 +160,26 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def load(folder: str | Path, device: str | torch.device = "cpu") -> Model:
-    """Read a model folder.
+def load(folder: str | Path, device: str | torch.device = "cpu", revision: str | None = None) -> Model:
+    """Read a model folder, or a model of the Hugging Face Hub.
 
     Args:
-        folder: a folder that `save` or a training wrote.
+        folder: a folder that `save` or a training wrote, or `user/name` on the hub; a folder comes first.
         device: device of the weights.
+        revision: branch, tag or commit on the hub. The config records the commit.
 
     Raises:
-        MelpError: the folder is not a model folder, or its weights do not fit its config.
+        MelpError: the folder is not a model folder, or its weights do not fit its config; or see `fetch`.
     """
-    folder = Path(folder)
+    name, folder = str(folder), Path(folder)
+    on_hub = is_hub_name(name)
+    if revision is not None and not on_hub:
+        raise MelpError(f"revision: {revision!r} found with {name}, wanted a model of the hub")
+    if on_hub:
+        folder = fetch(name, revision)
     config = read_config(folder)
+    if on_hub:
+        config["hub"] = {"name": name, "revision": folder.name}
     kind = get_method(config.get("encoder_of", config["name"]))
     try:
         language = None

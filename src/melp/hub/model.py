@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +16,7 @@ from melp.signal.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 
 @dataclass
@@ -60,3 +62,45 @@ class Model:
         """Return the embeddings that a linear probe reads; arguments as for `inputs`."""
         embeddings: Tensor = self.method.embed(self.inputs(signals, rate))
         return embeddings
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, revision: str | None = None, device: str | torch.device = "cpu"
+    ) -> Model:
+        """Read a model folder, or a model of the hub; as `melp.load`."""
+        from melp.hub.folder import load
+
+        return load(name, device, revision)
+
+    def save(self, folder: str | Path, scores: pd.DataFrame | None = None) -> None:
+        """Write a model folder, with the scores (`melp.evaluation.cells.read_cells`) in its card."""
+        from melp.hub.folder import write_model
+
+        write_model(self, Path(folder), scores)
+
+    def push_to_hub(
+        self,
+        name: str,
+        private: bool = False,
+        revision: str | None = None,
+        scores: pd.DataFrame | None = None,
+    ) -> str:
+        """Upload the model to the Hugging Face Hub, without the list of its training records.
+
+        Args:
+            name: `user/name`; created if it does not exist.
+            private: whether a new repository is private.
+            revision: branch; the main branch if None.
+            scores: as in `save`.
+
+        Returns:
+            The commit.
+
+        Raises:
+            MelpError: see `melp.hub.remote.push`.
+        """
+        from melp.hub.remote import push
+
+        with TemporaryDirectory() as folder:
+            self.save(folder, scores)
+            return push(Path(folder), name, private, revision)
