@@ -48,6 +48,7 @@ COMMANDS = (
     "metrics",
     "classify",
     "convert",
+    "hub",
     "simulate",
     "quickstart",
     "bench",

@@ -152,11 +152,14 @@ def require(model: Model, ability: str) -> None:
     """Check that a model has one of `ABILITIES` and was trained for it.
 
     Raises:
-        MelpError: its method lacks the ability, or the weight of the loss that trains it was 0.
+        MelpError: its method lacks the ability, the weight of the loss that trains it was 0, or the model was
+            converted from a checkpoint of an encoder.
     """
     part, alternative = ABILITIES[ability]
     if not hasattr(model.method, ability):
         raise MelpError(f"{model.folder}: method {model.name} has no {part}, wanted {alternative}")
+    if model.config.get("without_text"):
+        raise MelpError(f"{model.folder}: converted from an encoder alone, so it has no {part}")
     option = getattr(model.method, "requires_loss", {}).get(ability)
     if option and not getattr(model.method.config, option):
         raise MelpError(f"{model.folder}: trained with method.{option}=0, so it has no {part}")

@@ -33,7 +33,8 @@ class ReportsConfig(EncoderConfig):
     text_attention: str = "causal"
     """Attention of the text tower: causal (C), bidirectional or statement (within each statement)."""
     text_pooling: str = "cls"
-    """Vector of a report: cls (C), or the mean of its tokens or statements."""
+    """Vector of a report: cls (C), pooler (BERT's pooling layer after [CLS]), or the mean of its tokens or
+    statements."""
     text_length: int = 127
     """Maximum number of word pieces of a report (C)."""
     frozen_layers: int = 6

@@ -66,7 +66,8 @@ class MERL(Method):
 
     Differences:
         * The language model is trained above its frozen layers, as in the paper; in the published code it
-          gets no gradient. The report's vector is the state of [CLS], without BERT's pooling layer.
+          gets no gradient. The report's vector is the state of [CLS], without BERT's pooling layer, unless
+          `text_pooling=pooler`, which converted checkpoints have.
         * Vectors of all processes are gathered with their gradients; in the published code only those of the
           process's own slice have one.
         * With `pooling=mean` the two copies are made from the pooled vector.

@@ -17,7 +17,8 @@ from melp.nn.transformer import TransformerCache
 from melp.nn.trimming import run_trimmed
 
 ATTENTIONS = ("causal", "bidirectional", "statement")
-POOLINGS = ("cls", "tokens", "statements")
+OF_CLS = ("cls", "pooler")
+POOLINGS = (*OF_CLS, "tokens", "statements")
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ class TextTower(nn.Module):
     * `statement`: as `bidirectional`, but a token attends to its own statement only, and positions restart in
       each statement: the vector of a statement does not depend on its report.
 
-    The report vector is computed from [CLS] (`pooling="cls"`), from the mean of the tokens in statements
-    (`tokens`) or from the mean of the statement vectors (`statements`).
+    The report vector is computed from [CLS] (`pooling="cls"`), from [CLS] by BERT's pooling layer (`pooler`,
+    MERL's published code), from the mean of the tokens in statements (`tokens`) or from the mean of the
+    statement vectors (`statements`).
 
     Input is `[BOS] words [SEP]`, padded on the right; no output depends on the padding.
 
@@ -88,7 +90,7 @@ class TextTower(nn.Module):
         bert: the encoder.
         special: ids of [PAD] and [CLS].
         attention: `causal`, `bidirectional` or `statement`.
-        pooling: `cls`, `tokens` or `statements`; not `cls` with `statement`.
+        pooling: `cls`, `pooler`, `tokens` or `statements`; with `statement`, one of the last two.
         projection_hidden: hidden width of the projection.
         projection_dim: width of the report vectors.
         cls_position: position id of [CLS] in the causal form.
@@ -114,7 +116,7 @@ class TextTower(nn.Module):
             raise MelpError(
                 f"text tower: attention {attention!r} found, wanted {one_of(attention, ATTENTIONS)}"
             )
-        if pooling not in POOLINGS or (attention == "statement" and pooling == "cls"):
+        if pooling not in POOLINGS or (attention == "statement" and pooling in OF_CLS):
             raise MelpError(
                 f"text tower: pooling {pooling!r} with {attention} attention found, "
                 "wanted tokens or statements"
@@ -129,6 +131,8 @@ class TextTower(nn.Module):
         self.dim, self.projection_dim = bert.dim, projection_dim
         widths = (bert.dim, projection_hidden, projection_dim)
         self.projection = mlp(widths, norm=False, activation=nn.GELU)
+        if pooling == "pooler":
+            self.projection = nn.Sequential(nn.Linear(bert.dim, bert.dim), nn.Tanh(), *self.projection)
         for layer in bert.layers[:frozen_layers]:
             layer.requires_grad_(False)
 
@@ -246,7 +250,7 @@ class TextTower(nn.Module):
         statements: Float[Tensor, "batch statement dim"],
         mask: Bool[Tensor, "batch statement"],
     ) -> Float[Tensor, "batch dim"]:
-        if self.pooling == "cls":
+        if self.pooling in OF_CLS:
             return cls_state
         if self.pooling == "tokens":
             encoded = torch.where((sentence >= 0)[..., None], encoded, 0)
