@@ -113,7 +113,7 @@ def convert_checkpoint(file: Path, out: Path, text: Path | None = None) -> Conve
     """
     kind, state = _recognise(file, read_checkpoint(file))
     whole = any(name.startswith("lm_model.") for name in state)
-    reasons = kind.unused if whole else kind.unused | names.CAPTION_UNUSED
+    reasons = kind.unused if whole else {**kind.unused, **names.CAPTION_UNUSED}
     unused = {
         name: reason for name in state for pattern, reason in reasons.items() if re.search(pattern, name)
     }

@@ -140,7 +140,7 @@ def rename(name: str, rules: Rules) -> str:
 
 def split_packed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors with `in_proj_weight` and `in_proj_bias` split into those of query, key and value."""
-    split = {}
+    split: dict[str, Tensor] = {}
     for name, value in tensors.items():
         stem, packed, kind = name.partition("in_proj_")
         if packed:
