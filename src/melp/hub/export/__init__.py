@@ -1,0 +1,1 @@
+"""Models as ONNX files, which run without torch and melp."""
