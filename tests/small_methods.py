@@ -38,7 +38,8 @@ class Workshop:
 
     def __init__(self, store: Path) -> None:
         self.store = Store(store)
-        self.texts = [statement for report in self.store.index["statements"] for statement in report]
+        self.reports = self.store.index["statements"].tolist()
+        self.texts = [statement for report in self.reports for statement in report]
         torch.manual_seed(0)
         self.language = LanguageModel.from_scratch(self.texts, 400, BERT)
 
@@ -61,7 +62,8 @@ class Workshop:
         """Return a training batch of `size` records."""
         kind = get_method(name)
         encode = ReportEncoder(self.language.tokenizer) if "text" in kind.needs else None
-        batches = StoreBatches(self.store, None, encode, TextAugmentation(0.5, True))
+        bank = kind.new_bank(tiny_recipe(name).method, self.reports) if "bank" in kind.needs else None
+        batches = StoreBatches(self.store, None, encode, TextAugmentation(0.5, True), bank=bank)
         batch = batches.__getitems__([(row, 1000 + row) for row in range(first, first + size)])
         signal = batch["signal"].float() / 1000
         return {**batch, "ecg": self.preprocessing(name)(signal, self.store.rate), "step": 3, "steps": 10}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from melp.methods import get_method, list_methods
 from melp.signal.preprocessing import Preprocessing
@@ -53,7 +54,7 @@ def workshop(synthetic_store: Path) -> ResamplingWorkshop:
 def test_forward_on_cuda(workshop: ResamplingWorkshop, name: str, form: tuple[str, ...]) -> None:
     module = workshop.module(name, form)
     to_pretended(module)
-    batch = {key: pretend(value) for key, value in workshop.raw(name).items()}
+    batch = tree_map(pretend, workshop.raw(name))
     with cuda_autocast() as record:
         loss = module.method(module.prepare(batch))["loss"]
     assert loss.device.type == "cuda" and record.count > 50 and record.network, "nothing in half precision"

@@ -42,6 +42,7 @@ FORMS: dict[str, list[tuple[str, ...]]] = {
     "simclr": [("encoder=vit_narrow", "encoder_options={dim: 16, layers: 1, heads: 2, dropout: 0}")],
     "byol": [("augmentation=fairseq_signals",)],
     "ts_tcc": [("contextual_weight=0",)],
+    "quest": [("text_trained=true",), ("heads=0", "implied=false")],
     "melp": [
         *(
             tuple(f"{weight}=0" for weight, on in zip(WEIGHTS, switches, strict=True) if not on)
@@ -261,7 +262,7 @@ def test_two_processes_give_the_gradient_of_the_joined_batch(
 @every_method
 def test_docstring_and_options_are_complete(name: str) -> None:
     kind = get_method(name)
-    assert kind.paper and set(kind.needs) <= {"ecg", "text", "patient"}
+    assert kind.paper and set(kind.needs) <= {"ecg", "text", "patient", "bank"}
     for part in ("In words: ", "Paper: ", "Differences:"):
         assert part in (kind.__doc__ or ""), f"no {part!r} in the docstring of {name}"
     assert kind.Config.__dataclass_params__.frozen  # type: ignore[attr-defined]

@@ -45,7 +45,11 @@ def zero_shot_command(
 
     tasks, test_folds = _tasks(task, split), options.parse_optional_folds(folds)
     wordings = {task.name: read_prompts(prompts, task) for task in tasks if prompts}
-    chosen = {"folds": folds, "min-positives": min_positives > 1, "similarity": similarity != "global"}
+    chosen = {
+        "folds": folds,
+        "min-positives": min_positives > 1,
+        "similarity": similarity not in ("", "global"),
+    }
     files = _published(protocol, published, chosen)
     store, loaded = Store(data), _load(model, device)
     if files:

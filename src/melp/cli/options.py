@@ -14,7 +14,9 @@ TRAIN_DATA = typer.Option(
     None, help="Store to train on if --data has only test records (code-test: a store of code-15)."
 )
 SIMILARITY = typer.Option(
-    "global", help="Of ECG and text: global (cosine), or local (the text against the heartbeats; MELP)."
+    "",
+    help="Of ECG and text: global (cosine), local (the text against the heartbeats; MELP) or answers (log "
+    "odds of the text; QUEST). Default: answers if the method has them, otherwise global.",
 )
 MIN_POSITIVES = typer.Option(1, min=1, help="Leave classes with fewer positives out of the macro average.")
 RECIPE = typer.Option(None, help="Recipe: a name such as melp/laptop or text/laptop, or a YAML file.")

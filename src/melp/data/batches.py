@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from melp.data.bank import StatementBank
 from melp.data.duplicates import without_duplicates
 from melp.data.store import Store
 from melp.errors import MelpError
@@ -93,13 +96,15 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     With text it also has the tensors of `encode`, and `shown_statements` and `all_statements`: the numbers
     (`statement_number`) of the statements that the augmentation kept and of all statements of the report,
     padded with 0. If the augmentation is active, `report` has the tokens of the whole report in its original
-    order.
+    order. With a bank it also has `stated`, the statements of the bank that each report makes or implies, and
+    `bank`: the tensors of `encode` for the bank, a statement per row, and its `number`.
 
     Args:
         store: the store.
         folds: folds of the records to use; None for all.
         encode: see `Encode`; None for methods without text, which also use records without a report.
         augmentation: augmentation of the statements.
+        bank: the statements of the training reports, for methods that need a bank.
         exclude_duplicates: leave out records whose samples equal those of a record in another fold or of an
             earlier record; `duplicates` counts them.
 
@@ -114,9 +119,11 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
         encode: Encode | None = None,
         augmentation: TextAugmentation | None = None,
         exclude_duplicates: bool = False,
+        bank: StatementBank | None = None,
     ) -> None:
         self.store, self.encode = store, encode
         self.augmentation = augmentation or TextAugmentation()
+        self.bank = bank
         in_folds = np.ones(len(store), dtype=bool) if folds is None else np.isin(store.column("fold"), folds)
         selected = in_folds.copy()
         if encode is not None:
@@ -135,10 +142,10 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Tensor]:
+    def __getitems__(self, samples: Sequence[Sample]) -> dict[str, Any]:
         """Return the batch of `samples`."""
         rows = self.rows[[row for row, _ in samples]]
-        batch = {
+        batch: dict[str, Any] = {
             "signal": torch.from_numpy(self.store.signals(rows)),
             "patient": torch.from_numpy(self.patients[rows]),
             "key": torch.tensor([key for _, key in samples]),
@@ -150,7 +157,17 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
         if self.augmentation.active:
             batch["report"] = self.encode(reports)["tokens"]
         numbers = {"shown_statements": _numbers(shown), "all_statements": _numbers(reports)}
-        return {**batch, **self.encode(shown), **numbers}
+        batch |= {**self.encode(shown), **numbers}
+        if self.bank is None:
+            return batch
+        return {**batch, "stated": self.bank.stated(reports), "bank": self._encoded_bank}
+
+    @cached_property
+    def _encoded_bank(self) -> dict[str, Any]:
+        assert self.bank is not None and self.encode is not None
+        texts = self.bank.statements
+        number = zlib.crc32("\n".join(texts).encode())
+        return {**self.encode([[text] for text in texts]), "number": number}
 
 
 def sample_key(seed: int, step: int, row: int) -> int:

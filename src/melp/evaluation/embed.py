@@ -30,6 +30,7 @@ ABILITIES = {
     "project_ecg": ("space shared with text", "a MELP or MERL model"),
     "embed_text": ("text tower", "a MELP or MERL model"),
     "beat_vectors": ("beats", "a MELP model, or --similarity global"),
+    "answers": ("answers", "a QUEST model, or --similarity global"),
     "generate": ("report decoder", "a MELP model"),
     "logits": ("classes", "--label, or a folder of `melp finetune`"),
 }

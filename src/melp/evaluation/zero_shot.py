@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from jaxtyping import Float
 
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.answers import answers
 from melp.evaluation.beats import beat_similarities
 from melp.evaluation.cells import Evaluation
 from melp.evaluation.digests import tokenizer_digest
@@ -26,7 +28,7 @@ from melp.tasks import Task
 
 __all__ = ["SIMILARITIES", "embed_prompts", "prompt_scores", "similarities", "text_embeddings", "zero_shot"]
 
-SIMILARITIES = {"global": "embed_text", "local": "beat_vectors"}
+SIMILARITIES = {"global": "embed_text", "local": "beat_vectors", "answers": "answers"}
 """What a method needs for each similarity."""
 
 
@@ -75,7 +77,7 @@ def zero_shot(
     folds: Sequence[int] | None = None,
     prompts: Mapping[str, Prompts] | None = None,
     min_positives: int = 1,
-    similarity: str = "global",
+    similarity: str = "",
     out: Path | None = None,
 ) -> list[Evaluation]:
     """Evaluate a model on tasks by prompts alone; each record is embedded once for all tasks.
@@ -87,13 +89,15 @@ def zero_shot(
         folds: folds to evaluate instead of the tasks' test folds.
         prompts: wordings of each class, by name of the task, instead of the task's.
         min_positives: classes with fewer positives do not count in the macro mean.
-        similarity: of an ECG and a text: "global" (cosine), or "local" (the text against the beats of the
-            ECG; only methods with beats, see `beat_similarities`).
+        similarity: of an ECG and a text: "global" (cosine), "local" (the text against the beats of the ECG;
+            only methods with beats, see `beat_similarities`) or "answers" (log odds of the text; only methods
+            with answers, see `answers`); if empty, that of the method.
         out: folder of cells; those in it are not computed again, and the others are written to it.
 
     Raises:
         MelpError: an unknown similarity, or the method lacks it; or nothing is left to evaluate.
     """
+    similarity = similarity or getattr(model.method, "similarity", "global")
     if similarity not in SIMILARITIES:
         raise MelpError(f"similarity: found {similarity!r}, wanted {' or '.join(SIMILARITIES)}")
     require(model, SIMILARITIES[similarity])
@@ -114,9 +118,7 @@ def zero_shot(
         # All tasks, so that the embeddings do not depend on what is missing.
         ids = union([split.test for split in splits])
         refused = [words is not None for words in given]
-        scores = (_local_scores if similarity == "local" else _global_scores)(
-            model, store, ids, wordings, refused
-        )
+        scores = _SCORES[similarity](model, store, ids, wordings, refused)
         for place in missing:
             yield evaluate_split(cells[place], model, store, splits[place], scores[place])
 
@@ -134,20 +136,32 @@ def _global_scores(
     ]
 
 
-def _local_scores(
-    model: Model, store: Store, ids: pd.Index, wordings: Sequence[Prompts], refused: Sequence[bool]
+def _joint_scores(
+    function: Callable[..., pd.DataFrame],
+    model: Model,
+    store: Store,
+    ids: pd.Index,
+    wordings: Sequence[Prompts],
+    refused: Sequence[bool],
 ) -> list[pd.DataFrame]:
-    """The same by `beat_similarities`; each record is embedded once for all tasks."""
+    """The same by a function that reads ECGs and texts together, which is called once for all tasks."""
     parts = [
         {f"{number} {side}": texts for side, texts in sides(words).items()}
         for number, words in enumerate(wordings)
     ]
     texts = {name: group for part in parts for name, group in part.items()}
-    table = beat_similarities(model, store, ids, texts, refuse=any(refused))
+    table = function(model, store, ids, texts, refuse=any(refused))
     return [
         contrasted(table[list(part)].set_axis(list(sides(words)), axis=1), words)
         for part, words in zip(parts, wordings, strict=True)
     ]
+
+
+_SCORES: dict[str, Callable[..., list[pd.DataFrame]]] = {
+    "global": _global_scores,
+    "local": partial(_joint_scores, beat_similarities),
+    "answers": partial(_joint_scores, answers),
+}
 
 
 def prompt_options(model: Model, prompts: Prompts) -> dict[str, Any]:

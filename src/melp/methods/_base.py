@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NotRequired, TypedDict
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from melp.data.bank import StatementBank
 from melp.ecg import LEADS
 from melp.errors import MelpError, check_choices
 from melp.nn import Encoder, build_encoder, list_encoders
 from melp.nn.parameters import weight_decay_groups
 from melp.text.model import LanguageModel
+
+
+class Bank(TypedDict):
+    """The bank of statements (`melp.data.bank`), the same in every batch of a training."""
+
+    tokens: Int[Tensor, "statement token"]
+    """Word pieces of each statement."""
+    sentence: Int[Tensor, "statement token"]
+    """0 for the word pieces of the statement; -1 for special tokens and padding."""
+    number: int
+    """A number that identifies the bank."""
 
 
 class Batch(TypedDict):
@@ -41,6 +53,10 @@ class Batch(TypedDict):
     """Numbers of the statements shown; 0 is padding."""
     all_statements: NotRequired[Int[Tensor, "batch report_statement"]]
     """Numbers of all statements of the report; 0 is padding."""
+    stated: NotRequired[Bool[Tensor, "batch bank"]]
+    """Which statements of the bank the report makes or implies; only if the method needs a bank."""
+    bank: NotRequired[Bank]
+    """The bank, if the method needs one."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,9 @@ class Method(nn.Module, ABC):
 
     Attributes:
         paper: the publication.
-        needs: which of `ecg`, `text` and `patient` a batch must contain.
+        needs: which of `ecg`, `text`, `patient` and `bank` a batch must contain.
+        similarity: how texts are compared with ECGs in zero-shot classification, if no other way is asked for
+            (`melp.evaluation.zero_shot.SIMILARITIES`).
         least_loss: lower bound of the loss.
         least_batch: least number of records in the joined batch of all processes; see `least_records`.
         stages: names of the stages, for a method that is trained in several. Each stage is a separate
@@ -106,6 +124,7 @@ class Method(nn.Module, ABC):
     least_batch: ClassVar[int] = 2
     stages: ClassVar[tuple[str, ...]] = ()
     requires_loss: ClassVar[Mapping[str, str]] = {}
+    similarity: ClassVar[str] = "global"
     encoder: Encoder
 
     def __init__(self, config: Any, inputs: Inputs) -> None:
@@ -142,6 +161,11 @@ class Method(nn.Module, ABC):
     def least_records(cls, config: Any, ranks: int = 1) -> int:
         """Return the least number of records in the joined batch of `ranks` processes."""
         return cls.least_batch
+
+    @classmethod
+    def new_bank(cls, config: Any, reports: Iterable[Sequence[str]]) -> StatementBank:
+        """Return the bank of the training reports, given as statements, for a method that needs one."""
+        return StatementBank.of_reports(reports)
 
     @classmethod
     def pairs_patients(cls, config: Any) -> bool:

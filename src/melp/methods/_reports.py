@@ -17,19 +17,13 @@ from melp.methods._base import Batch, EncoderConfig, Inputs
 from melp.text.tokenizer import ReportEncoder
 from melp.text.tower import ATTENTIONS, POOLINGS, SpecialTokens, TextFeatures, TextTower
 
-_CHOICES = {
-    "text_attention": ATTENTIONS,
-    "text_pooling": POOLINGS,
-    "identical_reports": ("negatives", "positives", "implied"),
-}
-
 
 @dataclass(frozen=True)
-class ReportsConfig(EncoderConfig):
-    """Options of every method that compares ECGs with reports; the defaults are those of MELP's code."""
+class TextConfig(EncoderConfig):
+    """Options of every method with a text tower; the defaults are those of MELP's code."""
 
     dim: int = 256
-    """Width of the space shared by ECGs and reports (C)."""
+    """Width of the space shared by ECGs and texts (C)."""
     text_attention: str = "causal"
     """Attention of the text tower: causal (C), bidirectional or statement (within each statement)."""
     text_pooling: str = "cls"
@@ -39,18 +33,28 @@ class ReportsConfig(EncoderConfig):
     """Maximum number of word pieces of a report (C)."""
     frozen_layers: int = 6
     """Number of first layers of the text tower that are not trained (C)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choices("method", self, {"text_attention": ATTENTIONS, "text_pooling": POOLINGS})
+        limits = {"text_length": (3, math.inf), "frozen_layers": (0, math.inf)}
+        check_ranges("method", self, limits, above=["dim"])
+
+
+@dataclass(frozen=True)
+class ReportsConfig(TextConfig):
+    """Options of every method that compares ECGs with whole reports."""
+
     identical_reports: str = "negatives"
     """Pairs of a batch with the same text: negatives (C) or positives; implied also counts pairs in which the
     ECG's report contains all statements of the text."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_choices("method", self, _CHOICES)
-        limits = {"text_length": (3, math.inf), "frozen_layers": (0, math.inf)}
-        check_ranges("method", self, limits, above=["dim"])
+        check_choices("method", self, {"identical_reports": ("negatives", "positives", "implied")})
 
 
-def text_of(config: ReportsConfig, inputs: Inputs) -> tuple[ReportEncoder, TextTower]:
+def text_of(config: TextConfig, inputs: Inputs) -> tuple[ReportEncoder, TextTower]:
     """Return the tokenizer of reports and the text tower, built on the language model.
 
     Raises:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from melp import __version__
+from melp.data.bank import StatementBank
 from melp.data.batches import StoreBatches, TextAugmentation
 from melp.data.duplicates import duplicates_note
 from melp.data.store import Store
@@ -84,12 +85,13 @@ def _train(run: _Run, preprocessing: Preprocessing) -> None:
     encode = ReportEncoder(language.tokenizer, length) if language else None
     augmentation = TextAugmentation(recipe.data.statement_sampling, recipe.data.statement_shuffle)
     exclude = recipe.data.exclude_duplicates
-    train = StoreBatches(store, recipe.data.train_folds, encode, augmentation, exclude)
+    bank = _bank(run)
+    train = StoreBatches(store, recipe.data.train_folds, encode, augmentation, exclude, bank)
     if train.duplicates and is_first():
         note = duplicates_note(train.duplicates, "data.exclude_duplicates=false")
         print(f"{store.path}: {note}", file=sys.stderr)
     held_out = recipe.data.validation_folds
-    validation = StoreBatches(store, held_out, encode) if held_out else None
+    validation = StoreBatches(store, held_out, encode, bank=bank) if held_out else None
     initial_models = [Path(folder) for folder in (before, recipe.init_from) if folder]
     if is_first():
         write_training_records(out, store, train.rows, initial_models)
@@ -130,6 +132,17 @@ def _language(run: _Run) -> LanguageModel | None:
     check_records(len(train), recipe.stage1.training, "stage1.training")
     folder = train_language_model(train, validation, recipe.stage1, run.out / "text", run.progress)
     return LanguageModel.load(folder)
+
+
+def _bank(run: _Run) -> StatementBank | None:
+    """Return the bank of the training reports, for a method that needs one."""
+    kind = get_method(run.name)
+    if "bank" not in kind.needs:
+        return None
+    bank = kind.new_bank(run.recipe.method, reports_of(run.store, run.recipe.data.train_folds))
+    if is_first():
+        print(f"{run.name}: a bank of {len(bank.statements)} statements", file=sys.stderr)
+    return bank
 
 
 def _previous_stage(run: _Run) -> Path | None:

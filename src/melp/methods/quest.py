@@ -1,0 +1,161 @@
+"""QUEST: every statement asks the ECG whether it applies (query by statement)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from melp.augment.leads import mask_leads
+from melp.data.bank import StatementBank
+from melp.errors import check_ranges
+from melp.losses.gather import share_of_mean
+from melp.methods._base import Bank, Batch, Inputs, Method
+from melp.methods._reports import TextConfig, read_texts, text_of
+from melp.nn.heads import mlp
+from melp.nn.query_pooling import QueryPooler
+from melp.reports.implied import implied_statements
+
+_OFFSET_RATE = 10.0
+"""Factor of the log odds of statements, which go from -8 to 1 and are learned from vectors of length 1."""
+
+
+@dataclass(frozen=True)
+class QUESTConfig(TextConfig):
+    """Options of QUEST; it has no publication, and its values were chosen on fold 8 of PTB-XL."""
+
+    probes: ClassVar[tuple[str, ...]] = ("stages", "frames")
+
+    encoder: str = "resnet18"
+    """ECG encoder, a name of `melp encoders`."""
+    text_attention: str = "statement"
+    """Attention of the text tower: statement (a statement has one vector), causal or bidirectional."""
+    text_pooling: str = "statements"
+    """Not used: only vectors of statements are compared."""
+    text_trained: bool = False
+    """Whether the language model is trained too; if not, the bank is read once."""
+    implied: bool = True
+    """Whether the bank also has the findings that statements imply (`melp.reports.implied`)."""
+    bank_size: int = 4096
+    """Largest number of statements of the bank; the rarest are left out."""
+    heads: int = 1
+    """Attention heads with which a statement pools the frames; 0 takes the mean frame for all statements."""
+    lead_masking: float = 0.3
+    """Probability that a lead is masked in training."""
+    probe: str = "stages"
+    """Embedding: stages (mean outputs of the encoder's stages, concatenated) or frames (mean frame)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        limits = {"lead_masking": (0, 1), "bank_size": (1, math.inf), "heads": (0, math.inf)}
+        check_ranges("method", self, limits)
+
+
+class QUEST(Method):
+    """Asks each ECG for every statement of a bank, not only for those of the reports of a batch.
+
+    The bank contains the distinct statements of all training reports and the findings that they imply:
+    "possible old inferior myocardial infarction" implies "inferior myocardial infarction" and "myocardial
+    infarction". A language model reads the bank. Each statement queries the frames of the ECG (one
+    cross-attention), and pools them into a context of its own. The statement applies to the ECG with the
+    logit: scale x cosine of the statement and its context, plus the statement's log odds, which are a linear
+    function of its vector. An answer is a probability, for statements that no report contains too.
+
+    In words: loss = binary cross entropy of all statements of the bank, summed over the statements and
+    averaged over the ECGs; the targets are the statements that the ECG's report makes or implies.
+
+    Paper: none; it is first described here. The pairwise sigmoid is that of Zhai et al., Sigmoid Loss for
+    Language Image Pre-Training, ICCV 2023; a statement that pools the ECG is from GLoRIA (Huang et al., ICCV
+    2021) and MELP.
+
+    Differences: none, as there is no publication. Unlike the contrasts of MELP and MERL, two ECGs of a batch
+    with the same finding are not pushed apart, the number of negatives does not depend on the batch, and rare
+    statements are asked at every step.
+    """
+
+    paper: ClassVar[str] = "first described here"
+    needs: ClassVar[tuple[str, ...]] = ("ecg", "text", "bank")
+    Config: ClassVar[type] = QUESTConfig
+    least_batch: ClassVar[int] = 1
+    similarity: ClassVar[str] = "answers"
+    config: QUESTConfig
+
+    @classmethod
+    def new_bank(cls, config: QUESTConfig, reports: Iterable[Sequence[str]]) -> StatementBank:
+        """Return the bank of the training reports."""
+        implied = implied_statements if config.implied else None
+        return StatementBank.of_reports(reports, implied, config.bank_size)
+
+    def __init__(self, config: QUESTConfig, inputs: Inputs) -> None:
+        super().__init__(config, inputs)
+        self.reports, self.text = text_of(config, inputs)
+        width = self.text.dim
+        self.text_head = mlp((width, 2 * width, width), norm=False, activation=nn.GELU)
+        self.frame_norm = nn.LayerNorm(self.encoder.dim)
+        self.pooler = QueryPooler(self.encoder.dim, width, config.dim, config.heads)
+        self.logit_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+        self.log_odds = nn.Linear(width, 1)
+        nn.init.zeros_(self.log_odds.weight)
+        nn.init.constant_(self.log_odds.bias, -5 / _OFFSET_RATE)
+        self.text.projection.requires_grad_(False)
+        self.text.bert.requires_grad_(config.text_trained)
+        self._bank: tuple[int, Tensor] | None = None
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> QUEST:
+        """Set the mode; a language model that is not trained has no dropout."""
+        super().train(mode)
+        self.text.train(mode and self.config.text_trained)
+        return self
+
+    def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
+        """Return the loss."""
+        ecg = batch["ecg"]
+        if self.training:
+            ecg = mask_leads(ecg, batch["key"], self.config.lead_masking)
+        logits = self._logits(self.encoder(ecg), self._adapt(self._bank_states(batch["bank"])))
+        stated = batch["stated"].to(logits.dtype)
+        errors = F.binary_cross_entropy_with_logits(logits, stated, reduction="none")
+        return {"loss": share_of_mean(errors.sum(1))}
+
+    def _bank_states(self, bank: Bank) -> Float[Tensor, "statement text_dim"]:
+        """Return the language model's vectors of the bank; if it is not trained, it reads the bank once."""
+        if self.config.text_trained:
+            return self.text(bank["tokens"], bank["sentence"]).statements[:, 0]
+        if self._bank is None or self._bank[0] != bank["number"]:
+            with torch.no_grad():
+                states = self.text(bank["tokens"], bank["sentence"]).statements[:, 0]
+            self._bank = bank["number"], states
+        return self._bank[1]
+
+    def _adapt(self, states: Float[Tensor, "text text_dim"]) -> Float[Tensor, "text text_dim"]:
+        return states + self.text_head(F.layer_norm(states, states.shape[-1:]))
+
+    def _logits(
+        self, frames: Float[Tensor, "batch frame channel"], texts: Float[Tensor, "text text_dim"]
+    ) -> Float[Tensor, "batch text"]:
+        """Return the logit of each text (adapted vectors) for each ECG."""
+        cosines = self.pooler(self.frame_norm(frames), texts)
+        odds = _OFFSET_RATE * self.log_odds(F.layer_norm(texts, texts.shape[-1:]))[:, 0]
+        return self.logit_scale.exp() * cosines + odds
+
+    def _vectors(self, texts: Sequence[str]) -> Float[Tensor, "text text_dim"]:
+        return self._adapt(read_texts(self.text, self.reports, texts).statements[:, 0])
+
+    def answers(
+        self, ecg: Float[Tensor, "batch lead time"], texts: Sequence[str]
+    ) -> Float[Tensor, "batch text"]:
+        """Return the logit of each statement for each ECG: the log odds that a report would make it."""
+        return self._logits(self.encoder(ecg), self._vectors(texts))
+
+    def attention(
+        self, ecg: Float[Tensor, "batch lead time"], texts: Sequence[str]
+    ) -> Float[Tensor, "batch frame text"]:
+        """Return the attention of each statement over the frames of each ECG; it sums to 1."""
+        return self.pooler.weights(self.frame_norm(self.encoder(ecg)), self._vectors(texts))

@@ -1,0 +1,71 @@
+"""QUEST: the loss against loops, the bank, answers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from melp.reports.implied import implied_statements
+from small_methods import Workshop
+
+
+@pytest.fixture(scope="module")
+def workshop(synthetic_store: Path) -> Workshop:
+    return Workshop(synthetic_store)
+
+
+@torch.no_grad()
+def test_loss_is_the_cross_entropy_of_every_statement_of_the_bank(workshop: Workshop) -> None:
+    method: Any = workshop.method("quest").eval()
+    batch = workshop.batch("quest", size=3)
+    bank = method.new_bank(method.config, workshop.reports)
+    total = 0.0
+    for row in range(3):
+        report = workshop.reports[row]
+        true = {*report, *(text for statement in report for text in implied_statements(statement))}
+        for text in bank.statements:
+            logit = float(method.answers(batch["ecg"][row : row + 1], [text]))
+            probability = 1 / (1 + math.exp(-logit))
+            total -= math.log(probability if text in true else 1 - probability)
+    assert float(method(batch)["loss"]) == pytest.approx(total / 3, rel=1e-4)
+
+
+@torch.no_grad()
+def test_leads_are_masked_in_training_only(workshop: Workshop) -> None:
+    method, batch = workshop.method("quest", ("lead_masking=0.9",)), workshop.batch("quest")
+    plain = workshop.method("quest", ("lead_masking=0",))
+    torch.testing.assert_close(method.eval()(batch)["loss"], plain.eval()(batch)["loss"])
+    assert not torch.equal(method.train()(batch)["loss"], plain.train()(batch)["loss"])
+
+
+def test_another_bank_is_read_again(workshop: Workshop) -> None:
+    method, batch = workshop.method("quest"), workshop.batch("quest")
+    first = method(batch)["loss"].detach()
+    order = torch.arange(len(batch["bank"]["tokens"])).flip(0)
+    bank = {"number": 1, **{name: batch["bank"][name][order] for name in ("tokens", "sentence")}}
+    torch.testing.assert_close(
+        method({**batch, "bank": bank, "stated": batch["stated"][:, order]})["loss"], first
+    )
+    assert not torch.allclose(method({**batch, "bank": {**bank, "number": 2}})["loss"], first)
+
+
+def test_the_language_model_is_trained_only_if_asked(workshop: Workshop) -> None:
+    for option, trained in (("false", False), ("true", True)):
+        method: Any = workshop.method("quest", (f"text_trained={option}",)).train()
+        assert method.text.training == trained
+        assert all(weight.requires_grad == trained for weight in method.text.bert.parameters())
+
+
+@torch.no_grad()
+def test_answers_keep_the_order_of_texts_and_do_not_depend_on_each_other(workshop: Workshop) -> None:
+    method: Any = workshop.method("quest").eval()
+    ecg = workshop.batch("quest", size=2)["ecg"]
+    texts = ["sinus rhythm", "left bundle branch block", "atrial fibrillation"]
+    together = method.answers(ecg, texts)
+    alone = torch.cat([method.answers(ecg, [text]) for text in texts], dim=1)
+    torch.testing.assert_close(together, alone)
+    assert method.attention(ecg, texts).sum(1) == pytest.approx(torch.ones(2, 3).numpy(), abs=1e-5)
