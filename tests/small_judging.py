@@ -94,6 +94,17 @@ def write_store(folder: Path, seed: int = 0) -> Store:
     return write_records(folder, rows, np.stack(signals))
 
 
+def write_csn_store(folder: Path) -> Store:
+    """Write the records of `write_store` with other noise and the codes of CSN."""
+    codes = {"SBRAD": "SB", "STACH": "ST"}
+    file = Path(write_store(folder, seed=1).path) / "index.parquet"
+    index = pd.read_parquet(file)
+    index["corpus"] = "csn"
+    index["labels"] = [[codes.get(code, code) for code in labels] for labels in index["labels"]]
+    index.to_parquet(file)
+    return Store(folder)
+
+
 def write_records(folder: Path, rows: list[dict[str, Any]], signals: np.ndarray) -> Store:
     """Write a store of ptb-xl in one shard: id, patient, fold, labels and statements of each record."""
     digests = [hashlib.sha256(signal.tobytes()).digest()[:8] for signal in signals]

@@ -20,7 +20,7 @@ def test_a_plan_is_listed_or_refused(run: Run, synthetic_store: Path, tmp_path: 
     words = ("bench", tmp_path / "plan.yaml", "--out", tmp_path / "out")
     code, out, _ = run(*words, "--dry-run")
     assert code == 0
-    assert out.splitlines() == ["run\tstate\tcells\tevaluations", "clocs-0\tto train\t0\tprobe"]
+    assert out.splitlines() == ["run\tstate\tcells\tevaluations", "clocs-0\tto train\t0/1\tprobe"]
     refused(run(*words, "--part", "3/2"), "part: found '3/2'")
     refused(run(*words, "stores.s=none"), "none: no store")
     refused(run(*words, "models.clocs.method=clock"), "clock")

@@ -163,7 +163,8 @@ def test_a_cell_that_is_there_is_not_computed_again(
     broken = HashingMethod()
     broken.embed = broken.project_ecg = broken.embed_text = None  # type: ignore[assignment, method-assign]
     again = judge(small_model(broken), out=tmp_path)
-    assert capsys.readouterr().err == f"melp: {len(first)} of {len(first)} cells were there\n"
+    there = f"{len(first)} of {len(first)} cells are in {tmp_path}, nothing to compute"
+    assert capsys.readouterr().err == f"melp: {first[0].cell.kind}: {there}\n"
     for one, other in zip(first, again, strict=True):
         assert one.cell == other.cell and one.messages == other.messages and one.model == other.model
         pd.testing.assert_frame_equal(one.metrics, other.metrics)

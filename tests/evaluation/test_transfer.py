@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from melp.data.store import Store
@@ -14,20 +11,13 @@ from melp.evaluation.probes.linear import fit_probe
 from melp.evaluation.transfer import transfer
 from melp.hub import Model
 from melp.tasks import get_task
-from small_judging import direction, write_store
-
-CODES = {"SBRAD": "SB", "STACH": "ST"}
+from small_judging import direction, write_csn_store
 
 
 @pytest.fixture(scope="module")
 def csn(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """The records of `store` with other noise and the codes of CSN."""
-    store = write_store(tmp_path_factory.mktemp("csn"), seed=1)
-    index = pd.read_parquet(Path(store.path) / "index.parquet")
-    index["corpus"] = "csn"
-    index["labels"] = [[CODES.get(code, code) for code in codes] for codes in index["labels"]]
-    index.to_parquet(Path(store.path) / "index.parquet")
-    return Store(store.path)
+    return write_csn_store(tmp_path_factory.mktemp("csn"))
 
 
 def test_a_probe_of_one_corpus_is_evaluated_on_another(model: Model, store: Store, csn: Store) -> None:

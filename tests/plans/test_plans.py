@@ -16,8 +16,8 @@ from melp.evaluation.cells import read_cells
 from melp.plans import bench as run_bench
 from melp.plans import list_plans, read_plan
 from melp.plans.check import check_plan
-from melp.plans.run import Unit, describe, list_units
 from melp.plans.schema import Plan
+from melp.plans.units import Unit, clock, describe, list_units, missing_units, time_left
 
 MODELS: dict[str, Any] = {
     "st-mem": {"method": "st_mem", "recipe": "st_mem/tiny", "store": "s", "seeds": [0, 1]},
@@ -94,6 +94,19 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"evaluations": {"p": {**PROBE, "folds": "x"}}}, "folds: found 'x'"),
     ({"evaluations": {"p": {**PROBE, "protocol": "papr"}}}, "evaluations.p.protocol: found 'papr'"),
     ({"evaluations": {"p": {**PROBE, "protocol": "paper"}}}, "published_splits: found ''"),
+    (
+        {"evaluations": {"p": {**PROBE, "kind": "retrieval"}}},
+        "evaluations.p.tasks: found synthetic, wanted none",
+    ),
+    (
+        {"evaluations": {"p": {**PROBE, "conditions": ["V9"]}}},
+        "conditions: found 'V9', wanted one of 12, limb",
+    ),
+    ({"evaluations": {"p": {**PROBE, "kind": "transfer"}}}, "evaluations.p.train_store: found none"),
+    (
+        {"evaluations": {"p": {**PROBE, "kind": "transfer", "train_store": "s"}}},
+        "train-data: found synthetic, wanted another corpus",
+    ),
     ({"evaluations": {"p": {**PROBE, "models": ["melp"]}}}, "evaluations.p.models: found 'melp'"),
     ({"evaluations": {"z": {**ZERO_SHOT, "models": ["clocs"]}}}, "found clocs, which cannot be evaluated by"),
     ({"tables": {"t": {"layout": "liner-probe"}}}, "liner-probe"),
@@ -147,6 +160,13 @@ def test_a_plan_that_was_stopped_is_resumed(
         run_bench(small, out)
     before = written(out)
     assert len(read_cells(out)["key"].unique()) == 2
+    states = {row[0]: row[1:3] for row in describe(small, out)}
+    assert states["st-mem-0"] == ("trained", "2/2") and states["clocs-0"] == ("to train", "0/2")
+    assert [unit.name for unit in missing_units(small, out, list_units(small))] == [
+        "st-mem-0",
+        "clocs-0",
+        "st-mem-1",
+    ]
     monkeypatch.setattr(module, "write_cell", write)
     run_bench(small, out)
     assert written(out).items() >= before.items()
@@ -163,15 +183,30 @@ def test_a_plan_that_was_stopped_is_resumed(
     # Nothing is left to do, and another experiment has the same numbers.
     once = written(out)
     run_bench(small, out)
-    assert written(out) == once
+    assert written(out) == once and not missing_units(small, out, list_units(small))
     assert {row[:3] for row in describe(small, out)} == {
-        ("st-mem-0", "trained", 2), ("begun-0", "trained", 2), ("untrained-0", "untrained", 2),
-        ("clocs-0", "trained", 2), ("st-mem-1", "trained", 2),
+        ("st-mem-0", "trained", "2/2"), ("begun-0", "trained", "2/2"), ("untrained-0", "untrained", "2/2"),
+        ("clocs-0", "trained", "2/2"), ("st-mem-1", "trained", "2/2"),
     }  # fmt: skip
     run_bench(small, tmp_path / "parts", part=(2, 3))
     again = read_cells(tmp_path / "parts")
     assert set(again["name"]) == {"clocs"}
     pd.testing.assert_frame_equal(again, cells[cells["name"] == "clocs"].reset_index(drop=True))
+
+
+def test_the_time_left_is_that_of_the_same_models() -> None:
+    slow, fast = Unit(("slow",), 0), Unit(("fast",), 0)
+    seconds = {slow: 3000.0, fast: 600.0}
+    # One after the other, and two at once.
+    left = [Unit(("slow",), 1), Unit(("slow",), 2), Unit(("fast",), 1)]
+    assert time_left(seconds, left, 3600) == ", about 1 h 50 min left"
+    assert time_left(seconds, left, 1800) == ", about 55 min left"
+    # Others take the mean of all; nothing is known before one is done.
+    assert time_left(seconds, [Unit(("other",), 0)], 3600) == ", about 30 min left"
+    assert time_left({}, left, 5) == time_left(seconds, [], 3600) == ""
+    assert [clock(second) for second in (3, 99, 119, 3569, 3571, 4800)] == [
+        "3 s", "99 s", "2 min", "59 min", "1 h 0 min", "1 h 20 min",
+    ]  # fmt: skip
 
 
 def test_a_failed_run_does_not_stop_the_others(

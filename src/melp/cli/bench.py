@@ -23,7 +23,7 @@ def bench_command(
 ) -> None:
     """Train and evaluate many models by a plan, and write tables. The same command resumes it."""
     from melp.plans import bench, read_plan
-    from melp.plans.run import describe
+    from melp.plans.units import describe
 
     merged, share = read_plan(plan, settings or []), _part(part)
     if dry_run:

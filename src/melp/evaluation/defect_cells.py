@@ -10,11 +10,10 @@ from typing import Any
 import pandas as pd
 
 from melp.data.store import Store
-from melp.errors import MelpError
 from melp.evaluation.cells import Cell, Evaluation
 from melp.evaluation.defects import probe_defects, read_records, zero_shot_defects
 from melp.evaluation.digests import labels_digest, tokenizer_digest
-from melp.evaluation.embed import require
+from melp.evaluation.embed import can
 from melp.evaluation.evaluate import cell_of, evaluate_missing
 from melp.evaluation.paper_zero_shot import find_prompts
 from melp.evaluation.prompts import read_prompts
@@ -51,7 +50,7 @@ def evaluate_defects(
     Raises:
         MelpError: see `probe_defects` and `zero_shot_defects`.
     """
-    shares = [0.0, *map(float, fractions)] if _has_text(model) else [*map(float, fractions)]
+    shares = [0.0, *map(float, fractions)] if can(model, "embed_text") else [*map(float, fractions)]
     jobs = [(task, share) for task in tasks for share in shares]
     cells = []
     for task in tasks:
@@ -86,14 +85,6 @@ def _texts(model: Model, task: Task, folder: Path) -> dict[str, Any]:
     file = find_prompts(folder)
     published = read_prompts(file, task) if file else {}
     return {"prompts": task.prompts, "published_prompts": published, "tokenizer": tokenizer_digest(model)}
-
-
-def _has_text(model: Model) -> bool:
-    try:
-        require(model, "embed_text")
-    except MelpError:
-        return False
-    return True
 
 
 def _metrics(table: pd.DataFrame) -> list[dict[str, object]]:

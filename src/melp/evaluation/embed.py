@@ -19,7 +19,7 @@ from melp.errors import MelpError
 from melp.evaluation.files import replacing
 from melp.hub import Model
 
-__all__ = ["embed_folds", "embed_frames", "embed_rows", "map_rows", "rows_of", "write_embeddings"]
+__all__ = ["can", "embed_folds", "embed_frames", "embed_rows", "map_rows", "rows_of", "write_embeddings"]
 
 Change = Callable[
     [Int16[np.ndarray, "record lead time"], Int[np.ndarray, " record"]], Float[np.ndarray, "record lead time"]
@@ -164,6 +164,15 @@ def require(model: Model, ability: str) -> None:
     option = getattr(model.method, "requires_loss", {}).get(ability)
     if option and not getattr(model.method.config, option):
         raise MelpError(f"{model.folder}: trained with method.{option}=0, so it has no {part}")
+
+
+def can(model: Model, ability: str) -> bool:
+    """Return whether a model has one of `ABILITIES` and was trained for it."""
+    try:
+        require(model, ability)
+    except MelpError:
+        return False
+    return True
 
 
 def write_embeddings(

@@ -51,7 +51,9 @@ def evaluate_missing(
     known = [folder is not None and is_written(folder, cell.key) for cell in cells]
     missing = [place for place, there in enumerate(known) if not there]
     if any(known):
-        print(f"melp: {sum(known)} of {len(cells)} cells were there", file=sys.stderr)
+        rest = f"{len(missing)} to compute" if missing else "nothing to compute"
+        there = f"{cells[0].kind}: {sum(known)} of {len(cells)} cells are in {folder}, {rest}"
+        print(f"melp: {there}", file=sys.stderr)
     computed = _written(evaluate(missing), len(missing), folder) if missing else {}
     return [computed.get(cell.key) or read_cell(folder or Path(), cell.key) for cell in cells]
 

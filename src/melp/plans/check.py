@@ -12,13 +12,21 @@ import numpy as np
 from melp.data.store import Store
 from melp.errors import MelpError, one_of
 from melp.evaluation.layouts.layout import get_layout
-from melp.plans.kinds import KINDS, can_be_evaluated, check_kind, folds_of
+from melp.plans.kinds import can_be_evaluated, check_kind, check_transfer, count_cells, folds_of
 from melp.plans.schema import EvaluationPlan, ModelPlan, Plan
 from melp.recipes import load_finetune_recipe, load_recipe
 from melp.tasks import get_task
 from melp.training.recipe import Recipe
 
-__all__ = ["check_plan", "depends_on", "evaluations_of", "recipe_of", "root_of", "run_folder"]
+__all__ = [
+    "check_plan",
+    "depends_on",
+    "evaluations_of",
+    "expected_cells",
+    "recipe_of",
+    "root_of",
+    "run_folder",
+]
 
 
 def check_plan(plan: Plan) -> dict[str, Store]:
@@ -121,8 +129,10 @@ def _check_evaluation(plan: Plan, where: str, entry: EvaluationPlan, stores: Map
         if entry.protocol == "paper" and task.published is None:
             raise MelpError(f"{where}.tasks: found {name}, wanted one with published label files")
         bare = [one for one in task.classes if not task.prompts.get(one)]
-        if KINDS[entry.kind].needs == "embed_text" and bare:
+        if entry.kind in ("zero-shot", "robustness") and bare:
             raise MelpError(f"{where}.tasks: found no prompt for {', '.join(bare)} of {name}, wanted one")
+    learned = np.unique(stores[entry.train_store].column("corpus")).tolist() if entry.train_store else []
+    check_transfer(where, entry, learned)
     for name in entry.models:
         if name not in plan.models:
             raise MelpError(f"{where}.models: found {name!r}, wanted {one_of(name, plan.models)}")
@@ -145,6 +155,13 @@ def evaluations_of(plan: Plan, name: str) -> dict[str, EvaluationPlan]:
         for title, entry in plan.evaluations.items()
         if (name in entry.models if entry.models else can_be_evaluated(entry.kind, model.method, recipe))
     }
+
+
+def expected_cells(plan: Plan, name: str) -> int:
+    """Return the number of cells of a model and seed, when all of its evaluations are done."""
+    model = plan.models[name]
+    recipe = recipe_of(model, model.seeds[0])
+    return sum(count_cells(entry, model.method, recipe) for entry in evaluations_of(plan, name).values())
 
 
 def run_folder(out: Path, name: str, seed: int) -> Path:

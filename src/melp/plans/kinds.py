@@ -11,20 +11,27 @@ from typing import Any
 from melp.data.store import Store
 from melp.errors import MelpError, one_of
 from melp.evaluation.defect_cells import evaluate_defects
+from melp.evaluation.disturbances import get_disturbances
+from melp.evaluation.embed import can
 from melp.evaluation.finetune import finetune
 from melp.evaluation.generation import generate
+from melp.evaluation.identification import identify
 from melp.evaluation.paper_probe import paper_probe
 from melp.evaluation.paper_zero_shot import paper_zero_shot
 from melp.evaluation.probe import probe
+from melp.evaluation.retrieval import retrieve
+from melp.evaluation.robustness import robustness
+from melp.evaluation.transfer import transfer
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
 from melp.methods import get_method
 from melp.plans.schema import EvaluationPlan, Plan
 from melp.recipes import load_finetune_recipe
 from melp.tasks import Task, get_task, parse_folds
+from melp.tasks.overlap import overlapping_tasks
 from melp.training.recipe import Recipe
 
-__all__ = ["KINDS", "Kind", "can_be_evaluated", "evaluate"]
+__all__ = ["KINDS", "Kind", "can_be_evaluated", "count_cells", "evaluate"]
 
 Evaluate = Callable[["Job"], object]
 
@@ -59,13 +66,36 @@ def folds_of(text: str) -> tuple[int, ...] | None:
     return parse_folds(text) if text else None
 
 
+def _one(entry: EvaluationPlan, text: bool) -> int:
+    return 1
+
+
+def _of_shares(entry: EvaluationPlan, text: bool) -> int:
+    """One of each share of the labels and seed; published subsets have no seeds."""
+    several = 1 if entry.protocol == "paper" else len(entry.seeds)
+    return sum(several if fraction < 100 else 1 for fraction in entry.fractions)
+
+
+def _of_readings(entry: EvaluationPlan, text: bool) -> int:
+    """One by a probe, and one by prompts."""
+    return 2 if text else 1
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of evaluation: how it is done by protocol, and the ability of a method that it needs, if any."""
+    """A kind of evaluation.
+
+    Attributes:
+        protocols: how it is done by each protocol.
+        needs: the ability of a method that it needs, if any.
+        per_task: whether it is of tasks.
+        cells: number of cells of a task, or in all, of a model with a text tower or without one.
+    """
 
     protocols: Mapping[str, Evaluate]
     needs: str = ""
     per_task: bool = True
+    cells: Callable[[EvaluationPlan, bool], int] = _one
 
 
 def _zero_shot(job: Job) -> None:
@@ -108,24 +138,69 @@ def _generate(job: Job) -> None:
     generate(job.model, job.store, folds_of(job.entry.folds) or (10,), beams=job.entry.beams, out=job.out)
 
 
+def _retrieve(job: Job) -> None:
+    retrieve(job.model, job.store, folds_of(job.entry.folds) or (10,), out=job.out)
+
+
+def _identify(job: Job) -> None:
+    identify(job.model, job.store, folds_of(job.entry.folds) or (10,), out=job.out)
+
+
+def _readings(job: Job, by_text: str) -> dict[str, Any]:
+    """Return options: by a probe, and by `by_text` if the model has a text tower."""
+    readings = ["probe", by_text] if can(job.model, "embed_text") else ["probe"]
+    sides = {"folds": folds_of(job.entry.folds), "min_positives": job.entry.min_positives}
+    return {"readings": readings, **sides, "out": job.out}
+
+
+def _robustness(job: Job) -> None:
+    conditions, options = get_disturbances(job.entry.conditions), _readings(job, "zero-shot")
+    for task in job.tasks:
+        robustness(job.model, job.store, task, conditions, **options)
+
+
+def _transfer(job: Job) -> None:
+    assert job.train_store
+    options = {**_readings(job, "prompts"), "train_folds": folds_of(job.entry.train_folds)}
+    for task in job.tasks:
+        transfer(job.model, job.train_store, job.store, task, **options)
+
+
 KINDS = {
     "zero-shot": Kind({"corrected": _zero_shot, "paper": _paper_zero_shot}, "embed_text"),
-    "probe": Kind({"corrected": _probe, "paper": _paper_probe}),
-    "knn": Kind({"corrected": partial(_probe, kind="neighbours")}),
-    "attentive": Kind({"corrected": partial(_probe, kind="attentive")}),
-    "finetune": Kind({"corrected": _finetune}),
-    "defects": Kind({"paper": _defects}),
+    "probe": Kind({"corrected": _probe, "paper": _paper_probe}, cells=_of_shares),
+    "knn": Kind({"corrected": partial(_probe, kind="neighbours")}, cells=_of_shares),
+    "attentive": Kind({"corrected": partial(_probe, kind="attentive")}, cells=_of_shares),
+    "finetune": Kind({"corrected": _finetune}, cells=_of_shares),
+    "defects": Kind({"paper": _defects}, cells=lambda entry, text: len(entry.fractions) + text),
     "generation": Kind({"corrected": _generate}, "generate", per_task=False),
+    "retrieval": Kind({"corrected": _retrieve}, "embed_text", per_task=False),
+    "identification": Kind({"corrected": _identify}, per_task=False),
+    "robustness": Kind(
+        {"corrected": _robustness},
+        cells=lambda entry, text: _of_readings(entry, text) * len(get_disturbances(entry.conditions)),
+    ),
+    "transfer": Kind({"corrected": _transfer}, cells=_of_readings),
 }
 
 
 def can_be_evaluated(kind: str, method: str, recipe: Recipe) -> bool:
     """Return whether a method has what a kind of evaluation needs, and trains it."""
-    needed, own = KINDS[kind].needs, get_method(method)
-    if not needed:
+    return _has(KINDS[kind].needs, method, recipe)
+
+
+def _has(ability: str, method: str, recipe: Recipe) -> bool:
+    own = get_method(method)
+    if not ability:
         return True
-    option = own.requires_loss.get(needed)
-    return hasattr(own, needed) and (option is None or bool(getattr(recipe.method, option)))
+    option = own.requires_loss.get(ability)
+    return hasattr(own, ability) and (option is None or bool(getattr(recipe.method, option)))
+
+
+def count_cells(entry: EvaluationPlan, method: str, recipe: Recipe) -> int:
+    """Return how many cells an evaluation of a model has; those of baselines of generation do not count."""
+    count = KINDS[entry.kind].cells(entry, _has("embed_text", method, recipe))
+    return count * max(1, len(entry.tasks))
 
 
 def evaluate(
@@ -141,7 +216,8 @@ def check_kind(where: str, entry: EvaluationPlan, published: str) -> None:
     """Check the kind and the protocol of an evaluation.
 
     Raises:
-        MelpError: an unknown kind or protocol, or no folder of published splits.
+        MelpError: an unknown kind, protocol or condition, no folder of published splits, tasks for a kind
+            without them, or the reverse.
     """
     _known(f"{where}.kind", entry.kind, list(KINDS))
     _known(f"{where}.protocol", entry.protocol, list(KINDS[entry.kind].protocols))
@@ -150,6 +226,23 @@ def check_kind(where: str, entry: EvaluationPlan, published: str) -> None:
     if bool(entry.tasks) != KINDS[entry.kind].per_task:
         wanted = "at least one" if KINDS[entry.kind].per_task else "none"
         raise MelpError(f"{where}.tasks: found {', '.join(entry.tasks) or 'none'}, wanted {wanted}")
+    get_disturbances(entry.conditions)
+
+
+def check_transfer(where: str, entry: EvaluationPlan, corpora: Sequence[str]) -> None:
+    """Check that the store to train on is of another corpus, if an evaluation is of transfer.
+
+    `corpora` are those of the store to train on.
+
+    Raises:
+        MelpError: they are none or several, or share no finding with a task.
+    """
+    if entry.kind == "transfer":
+        if len(corpora) != 1:
+            found = ", ".join(corpora) or "none"
+            raise MelpError(f"{where}.train_store: found {found}, wanted a store of one corpus to train on")
+        for name in entry.tasks:
+            overlapping_tasks(corpora[0], get_task(name))
 
 
 def _known(where: str, found: str, wanted: Sequence[str]) -> None:

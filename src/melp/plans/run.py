@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -25,59 +25,18 @@ import yaml
 from melp.atomic import replacing
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.cells import read_cells
 from melp.evaluation.finetune import untrained
 from melp.evaluation.layouts import write_table
 from melp.hub import Model, find_device, load
 from melp.locks import locked
-from melp.plans.check import check_plan, depends_on, evaluations_of, recipe_of, root_of, run_folder
+from melp.plans.check import check_plan, depends_on, evaluations_of, recipe_of, run_folder
 from melp.plans.kinds import evaluate
 from melp.plans.schema import Plan
+from melp.plans.units import Unit, clock, list_units, missing_units, time_left
 from melp.training.pretrain import pretrain
 from melp.training.processes import is_first
-from melp.training.run_folder import CHECKPOINT, is_finished
 
-__all__ = ["Unit", "bench", "list_units"]
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A model with a seed, and after it the models that need its run: work for one process."""
-
-    models: tuple[str, ...]
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """Name of the first run."""
-        return f"{self.models[0]}-{self.seed}"
-
-
-def list_units(plan: Plan, part: tuple[int, int] = (1, 1)) -> list[Unit]:
-    """Return the units of a part of a plan: all models with their first seed come before the next seed.
-
-    Args:
-        plan: a checked plan.
-        part: number of the part, from 1, and number of parts; every unit is in one part.
-    """
-    groups: dict[str, list[str]] = {}
-    for name in plan.models:
-        groups.setdefault(root_of(plan, name), []).append(name)
-    seeds = sorted((place, root) for root in groups for place in range(len(plan.models[root].seeds)))
-    order = {name: place for place, name in enumerate(plan.models)}
-    units = []
-    for place, root in sorted(seeds, key=lambda pair: (pair[0], order[pair[1]])):
-        seed = plan.models[root].seeds[place]
-        members = [name for name in groups[root] if seed in plan.models[name].seeds]
-        # Those that a model needs come first.
-        members.sort(key=lambda name: (_depth(plan, name), order[name]))
-        units.append(Unit(tuple(members), seed))
-    return units[part[0] - 1 :: part[1]]
-
-
-def _depth(plan: Plan, name: str) -> int:
-    other = depends_on(plan, name)
-    return 1 + _depth(plan, other) if other else 0
+__all__ = ["bench"]
 
 
 def bench(
@@ -107,15 +66,16 @@ def bench(
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "plan.yaml", shared=True) as temporary:
         temporary.write_text(yaml.safe_dump(asdict(plan), sort_keys=False), encoding="utf-8")
-    failed = []
+    missing = missing_units(plan, out, units)
+    failed, seconds = [], {}
     start = time.monotonic()
-    for done, (unit, error) in enumerate(_finished(plan, out, units, jobs, devices), start=1):
+    for done, (unit, error, spent) in enumerate(_finished(plan, out, units, jobs, devices), start=1):
+        if unit in missing:
+            seconds[unit] = spent
         elapsed = time.monotonic() - start
-        left = elapsed / done * (len(units) - done)
+        left = time_left(seconds, [one for one in missing if one not in seconds], elapsed)
         state = f"failed: {error}" if error else "done"
-        _say(
-            f"{done} of {len(units)} runs, {unit.name} {state}; {_clock(elapsed)}, about {_clock(left)} left"
-        )
+        _say(f"{done} of {len(units)} runs, {unit.name} {state}; {clock(elapsed)}{left}")
         failed += [f"{unit.name}: {error}"] if error else []
         _write_tables(plan, out)
     if failed:
@@ -124,12 +84,12 @@ def bench(
 
 def _finished(
     plan: Plan, out: Path, units: Sequence[Unit], jobs: int, devices: Sequence[str]
-) -> Iterator[tuple[Unit, str]]:
-    """Run units; yield each when it is done, with the message of its error."""
+) -> Iterator[tuple[Unit, str, float]]:
+    """Run units; yield each when it is done, with the message of its error, and its seconds."""
     if jobs == 1:
         device = _show_only(devices[0])
         for unit in units:
-            yield unit, run_unit(plan, out, unit, device)
+            yield unit, *run_unit(plan, out, unit, device)
         return
     context = multiprocessing.get_context("spawn")
     numbers = context.Queue()
@@ -138,7 +98,7 @@ def _finished(
     with ProcessPoolExecutor(jobs, context, _start, (numbers, jobs)) as pool:
         futures = [(unit, pool.submit(_run_in_process, plan, out, unit)) for unit in units]
         for unit, future in futures:
-            yield unit, future.result()
+            yield unit, *future.result()
 
 
 _DEVICE = ["auto"]
@@ -167,12 +127,13 @@ def _show_only(device: str) -> str:
     return kind
 
 
-def _run_in_process(plan: Plan, out: Path, unit: Unit) -> str:
+def _run_in_process(plan: Plan, out: Path, unit: Unit) -> tuple[str, float]:
     return run_unit(plan, out, unit, _DEVICE[0], progress=False)
 
 
-def run_unit(plan: Plan, out: Path, unit: Unit, device: str, progress: bool = True) -> str:
-    """Train and evaluate the models of a unit; return the message of an error, or nothing."""
+def run_unit(plan: Plan, out: Path, unit: Unit, device: str, progress: bool = True) -> tuple[str, float]:
+    """Train and evaluate the models of a unit; return the message of an error, if any, and the seconds."""
+    start = time.monotonic()
     try:
         stores = {name: Store(folder) for name, folder in plan.stores.items()}
         for name in unit.models:
@@ -181,8 +142,8 @@ def run_unit(plan: Plan, out: Path, unit: Unit, device: str, progress: bool = Tr
             for entry in evaluations_of(plan, name).values():
                 evaluate(plan, entry, model, stores, out, folder)
     except MelpError as error:
-        return str(error)
-    return ""
+        return str(error), time.monotonic() - start
+    return "", time.monotonic() - start
 
 
 def _trained(
@@ -218,35 +179,6 @@ def _write_tables(plan: Plan, out: Path) -> None:
             _say(f"{folder}: not written: {error}")
 
 
-def describe(plan: Plan, out: Path, part: tuple[int, int] = (1, 1)) -> list[tuple[str, str, int, str]]:
-    """Return the work of a part of a plan: run, its state, number of cells that are there, evaluations.
-
-    Raises:
-        MelpError: see `check_plan`.
-    """
-    check_plan(plan)
-    rows = []
-    cells = read_cells(out).drop_duplicates("key")
-    for unit in list_units(plan, part):
-        for name in unit.models:
-            run = run_folder(out, name, unit.seed)
-            state = "untrained" if plan.models[name].untrained else _state(run)
-            there = int(((cells["name"] == name) & (cells["training_seed"] == unit.seed)).sum())
-            rows.append((run.name, state, there, ", ".join(evaluations_of(plan, name))))
-    return rows
-
-
-def _state(run: Path) -> str:
-    if not (run / CHECKPOINT).exists():
-        return "to train"
-    return "trained" if is_finished(run) else "to resume"
-
-
 def _say(line: str) -> None:
     if is_first():
         print(f"melp: {line}", file=sys.stderr, flush=True)
-
-
-def _clock(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{round(seconds)} s" if seconds < 100 else f"{minutes // 60}:{minutes % 60:02d} h"

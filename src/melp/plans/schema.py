@@ -41,11 +41,11 @@ class EvaluationPlan:
     """An evaluation of models of a plan."""
 
     kind: str = MISSING
-    """zero-shot, probe, knn, attentive, finetune, defects or generation."""
+    """One of `melp.plans.kinds.KINDS`, such as zero-shot, probe or retrieval."""
     store: str = MISSING
     """Name of the store with the evaluated records."""
     tasks: list[str] = field(default_factory=list)
-    """Tasks: names or YAML files; none for generation."""
+    """Tasks: names or YAML files; none for generation, retrieval and identification."""
     models: list[str] = field(default_factory=list)
     """Names of the models; empty for all that can be evaluated so."""
     protocol: str = "corrected"
@@ -55,7 +55,7 @@ class EvaluationPlan:
     train_folds: str = ""
     """Folds to train on, such as 1-7."""
     train_store: str = ""
-    """Name of the store to train on, if the tasks' corpus has test records only."""
+    """Name of the store to train on, for transfer, or if the tasks' corpus has test records only."""
     fractions: list[float] = field(default_factory=lambda: [100.0])
     """Shares of the training labels, in per cent."""
     seeds: list[int] = field(default_factory=lambda: [0])
@@ -64,6 +64,8 @@ class EvaluationPlan:
     """Classes with fewer positives do not count in means."""
     beams: int = 1
     """Width of the beam search of generation."""
+    conditions: list[str] = field(default_factory=list)
+    """Conditions of robustness, such as 12, limb or noise-0.05; empty for all."""
     options: list[str] = field(default_factory=list)
     """Settings of fine-tuning, key=value."""
 
