@@ -14,10 +14,21 @@ from matplotlib.figure import Figure
 from melp.atomic import replacing
 from melp.errors import MelpError
 
-__all__ = ["BLUE", "GREY", "INK", "ORANGE", "plain_axes", "save", "svg"]
+__all__ = ["BLUE", "GREY", "INK", "ORANGE", "Picture", "plain_axes", "save", "svg"]
 
 INK, GREY, BLUE, ORANGE = "#14181d", "#8a949e", "#2c6fb3", "#c2540a"
+_SCREEN = 110  # dots an inch
 _PATH_DATA, _MORE_DECIMALS = re.compile(r' d="[^"]*"'), re.compile(r"(\.\d\d)\d+")
+
+
+class Picture(Figure):
+    """A figure that a notebook shows without `%matplotlib inline`."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with _settings():
+            self.savefig(buffer, format="png", dpi=_SCREEN)
+        return buffer.getvalue()
 
 
 def plain_axes(axes: Axes, title: str) -> None:
@@ -30,7 +41,7 @@ def plain_axes(axes: Axes, title: str) -> None:
 def svg(figure: Figure) -> str:
     """Return a figure as an `<svg>` element, with its text as text and the same bytes every time."""
     buffer = io.StringIO()
-    with _svg_settings():
+    with _settings():
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     # Two decimals of a point are enough; matplotlib's six make a page a third larger.
     text = _PATH_DATA.sub(lambda path: _MORE_DECIMALS.sub(r"\1", path[0]), buffer.getvalue())
@@ -53,11 +64,16 @@ def save(figure: Figure, file: Path) -> None:
         raise MelpError(f"{file}: suffix {suffix!r} found, wanted one of {', '.join(sorted(formats))}")
     # The same bytes every time: without the date of today.
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    with replacing(file) as partial, _svg_settings():
-        figure.savefig(partial, format=suffix, dpi=110, metadata=undated.get(suffix))
+    with replacing(file) as partial, _settings():
+        figure.savefig(partial, format=suffix, dpi=max(figure.dpi, _SCREEN), metadata=undated.get(suffix))
 
 
-def _svg_settings() -> AbstractContextManager[None]:
+def _settings() -> AbstractContextManager[None]:
     return matplotlib.rc_context(
-        {"svg.fonttype": "none", "svg.hashsalt": "melp", "font.sans-serif": ["DejaVu Sans"]}
+        {
+            "svg.fonttype": "none",
+            "svg.hashsalt": "melp",
+            "font.sans-serif": ["DejaVu Sans"],
+            "savefig.bbox": "standard",  # "tight" of a user's settings would change the scale
+        }
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,7 +19,8 @@ from melp.hub import Model
 from melp.hub.folder import write_text
 from melp.plots.attention import shading
 from melp.plots.curves import plot_curve, read_log
-from melp.plots.ecg_paper import ecg_paper
+from melp.plots.ecg_paper import ecg_page
+from melp.plots.ecg_shading import shade
 from melp.plots.figures import svg
 from melp.quickstart.examples import Example, examples
 from melp.quickstart.results import REPORTS, SYSTEMS, class_table, comparison, report_table
@@ -98,5 +100,8 @@ def _curves(out: Path, tasks: Sequence[Task]) -> Iterator[tuple[str, Markup]]:
 
 def _paper(example: Example, name: str) -> Markup:
     """The ECG of an example with its shading, as SVG."""
-    layers = () if example.relevance is None else shading(example.relevance)
-    return Markup(svg(ecg_paper(example.ecg, list(layers), name=name)))
+    page = ecg_page(example.ecg, paper=None, header=False)
+    for number, depths in enumerate(() if example.relevance is None else shading(example.relevance)):
+        edges = np.linspace(0, page.layout.end, len(depths) + 1)
+        shade(page, edges, depths, gid=f"{name}-layer-{number}")
+    return Markup(svg(page.figure))
