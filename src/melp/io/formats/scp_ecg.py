@@ -80,7 +80,8 @@ def _sections(source: Source) -> dict[int, bytes]:
         content = data[index - 1 : index - 1 + length]
         checksum, own, own_length = struct.unpack_from("<HHI", content)
         if (own, own_length) != (number, length):
-            raise source.error(f"section {own} found where section {number} should be; a damaged file")
+            found = f"section {own} of {own_length} bytes"
+            raise source.error(f"{found} found, wanted section {number} of {length}; a damaged file")
         if not checksum:
             source.warnings.append(f"section {number} has no checksum")
         elif crc_hqx(content[2:], 0xFFFF) != checksum:
@@ -126,6 +127,8 @@ def _leads(source: Source, sections: dict[int, bytes]) -> list[tuple[Key, list[C
     rhythm = _Signals(sections[6], tables, count)
     beats = scp.read_beats(sections[4]) if sections.get(4) else scp.Beats(0, 0, (), ())
     reference = _Signals(sections[5], tables, count) if sections.get(5) else None
+    if rhythm.bimodal and reference is None:
+        raise ValueError("a decimated rhythm found, but not section 5, which has its full rate")
     step, factor = rhythm.step, 4 if rhythm.bimodal else 1
     if reference and (subtracted or rhythm.bimodal) and rhythm.step != reference.step:
         # The rhythm is decimated to a fraction of the rate of the reference beat.
