@@ -61,7 +61,7 @@ def test_parts_equal_one_matrix_and_a_loop() -> None:
     query_groups, item_groups = numbers.integers(0, 6, 23), np.arange(31) % 6
     counts = numbers.integers(1, 4, 31)
     whole = first_hits(queries, items, query_groups, item_groups, counts)
-    parts = first_hits(queries, items, query_groups, item_groups, counts, pairs=70)
+    parts = first_hits(queries, items, query_groups, item_groups, counts, side=7)
     for name in ("above", "tied", "hits"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
     similarity = queries.double().numpy() @ items.double().numpy().T

@@ -19,7 +19,7 @@ from melp.evaluation.digests import tokenizer_digest
 from melp.evaluation.embed import embed_rows, require
 from melp.evaluation.evaluate import cell_of, evaluate_missing
 from melp.evaluation.questions import evaluation_of
-from melp.evaluation.ranking import PAIRS, Places, chance_places, first_hits
+from melp.evaluation.ranking import SIDE, Places, chance_places, first_hits_both_ways
 from melp.evaluation.rates import patient_bootstrap, rate_interval
 from melp.evaluation.split import join_folds
 from melp.hub import Model
@@ -36,7 +36,7 @@ def retrieval_places(
     texts: Float[Tensor, "text dim"],
     text_of: Int[np.ndarray, " record"],
     *,
-    pairs: int = PAIRS,
+    side: int = SIDE,
 ) -> dict[str, tuple[Places, Places]]:
     """Return, for both directions, the place of the first hit of each record and that by chance.
 
@@ -45,14 +45,14 @@ def retrieval_places(
     Args:
         ecg, texts: unit vectors of the records, and of the different reports.
         text_of: number of the report of each record; each report has a record.
-        pairs: see `first_hits`.
+        side: see `first_hits`.
     """
     reports, copies = np.arange(len(texts)), np.bincount(text_of, minlength=len(texts))
     chance = chance_places(copies[text_of], len(ecg))
-    found = first_hits(texts, ecg, reports, text_of, pairs=pairs)
-    of_records = Places(found.above[text_of], found.tied[text_of], found.hits[text_of])
+    found, of_texts = first_hits_both_ways(ecg, texts, text_of, reports, copies, side=side)
+    of_records = Places(of_texts.above[text_of], of_texts.tied[text_of], of_texts.hits[text_of])
     return {
-        ECG_TO_REPORT: (first_hits(ecg, texts, text_of, reports, copies, pairs=pairs), chance),
+        ECG_TO_REPORT: (found, chance),
         REPORT_TO_ECG: (of_records, chance),
     }
 
