@@ -93,13 +93,15 @@ def _read(source: Source) -> ECG:
 def _finish(source: Source, ecg: ECG) -> ECG:
     """Return a recording with its leads in standard order and its warnings, after checking its samples."""
     from melp.io.recording import in_standard_order
+    from melp.io.source import printable
     from melp.io.wfdb import check_content
 
     if "path" not in ecg.meta:
         ecg = ecg.with_meta(path=source.name)
     ecg = in_standard_order(ecg, source.leads)
     if source.warnings:
-        ecg = ecg.with_meta(warnings=(*ecg.meta.get("warnings", ()), *source.warnings))
+        warnings = map(printable, source.warnings)
+        ecg = ecg.with_meta(warnings=(*ecg.meta.get("warnings", ()), *warnings))
     return check_content(ecg, source.name)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from melp.ecg import ECG, LEADS
-from melp.io.source import Source
+from melp.io.source import Source, printable
 from melp.io.values import is_nothing, parse_age, parse_sex
 from melp.io.wfdb_header import MAX_RATE, MIN_RATE
 from melp.leads import available_leads, normalise_lead_name
@@ -43,7 +43,7 @@ def to_ecg(source: Source, channels: Iterable[Channel], rate: float, **meta: Any
         raise source.error(f"{rate:g} Hz found, wanted {MIN_RATE:g} to {MAX_RATE:g}")
     kept: dict[str, np.ndarray] = {}
     for name, samples in channels:
-        lead = normalise_lead_name(name) or name.strip() or f"channel {len(kept) + 1}"
+        lead = normalise_lead_name(name) or printable(name.strip()[:40]) or f"channel {len(kept) + 1}"
         if not samples.size or (samples.dtype.kind == "f" and np.isnan(samples).all()):
             source.warnings.append(f"channel {lead} without samples left out")
         elif lead in kept:
@@ -73,7 +73,7 @@ def _without_end(source: Source, signal: Float[np.ndarray, "lead time"]) -> Floa
 
 def _without_names(source: Source, statements: Sequence[str]) -> tuple[str, ...]:
     """Return the statements, each in one line, that do not say who confirmed or ordered them."""
-    lines = [line for line in (" ".join(text.split()) for text in statements) if line]
+    lines = [line for line in (printable(" ".join(text.split())) for text in statements) if line]
     kept = tuple(line for line in lines if not _PERSON.search(line))
     if left_out := len(lines) - len(kept):
         source.warnings.append(f"statements that name a person left out: {left_out}")

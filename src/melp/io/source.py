@@ -22,6 +22,11 @@ MAX_SIZE = 1 << 30
 """Bytes of the largest file that is read into memory."""
 
 
+def printable(text: str) -> str:
+    """Return a text from a file in one line, with "?" for what cannot be printed."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 @dataclass(eq=False)
 class Source:
     """The content of a recording, read on first use.
@@ -104,7 +109,7 @@ class Source:
 
     def error(self, message: str, reason: str = "unreadable") -> BadRecordError:
         """Return the error to raise: its message begins with the name of the source."""
-        return BadRecordError(f"{self.name}: {message}", reason)
+        return BadRecordError(f"{self.name}: {printable(message)}", reason)
 
     def sampling_rate(self, found: float | None) -> float:
         """Return the rate in Hz that the file says, else the one asked for.

@@ -113,10 +113,10 @@ def test_statements_are_read_and_not_who_confirmed_them() -> None:
 def test_what_is_no_ecg() -> None:
     content = small.dicom()
     start = content.index(b"\x00\x54\x00\x01SQ")  # the tag of the waveforms
-    with pytest.raises(MelpError, match="ECG data in DICOM without waveforms found"):
+    with pytest.raises(MelpError, match="ECG in DICOM found, wanted the waveforms of an ECG"):
         melp.read(content[:start])
     pdf = small.dicom(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1")[: start + 4]
-    with pytest.raises(MelpError, match="a PDF document in DICOM without waveforms found"):
+    with pytest.raises(MelpError, match="PDF in DICOM found"):
         melp.read(pdf)
     with pytest.raises(MelpError, match="deflated"):
         melp.read(content.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99"))

@@ -77,10 +77,9 @@ def _rhythm(source: Source, data: Dataset) -> list[Dataset]:
     """Return the groups of channels that are neither of median beats nor derived from others."""
     groups = list(data.get("WaveformSequence") or ())
     if not groups:
-        kind = "a PDF document" if data.get("SOPClassUID") == _PDF else f"{data.get('Modality') or 'no'} data"
-        raise source.error(
-            f"{kind[:40]} in DICOM without waveforms found, wanted those of an ECG", "no samples"
-        )
+        modality = re.match("[A-Z]*", str(data.get("Modality") or ""))
+        kind = "PDF" if data.get("SOPClassUID") == _PDF else (modality and modality[0]) or "nothing"
+        raise source.error(f"{kind} in DICOM found, wanted the waveforms of an ECG", "no samples")
     labels = [str(group.get("MultiplexGroupLabel") or "").upper() for group in groups]
     rhythms = [group for group, label in zip(groups, labels, strict=True) if "RHYTHM" in label]
     others = [
