@@ -14,7 +14,9 @@ from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from melp.hub import Model
 from melp.hub.export.graph import Graph, Head, filter_matrix
-from melp.hub.export.to_onnx import refusal
+from melp.hub.export.to_onnx import differences, refusal, write_onnx
+from melp.nn.base import Encoder
+from melp.nn.encoders import build_encoder, get_preset
 from melp.signal.filters import FILTERS, apply_filter
 from melp.signal.preprocessing import SCALINGS, Preprocessing
 
@@ -71,6 +73,44 @@ def test_without_a_filter_there_is_no_matrix() -> None:
 def test_labels_need_a_space_shared_with_text() -> None:
     with pytest.raises(MelpError, match="passing: passing has no space shared with text, wanted no labels"):
         Graph(model(Preprocessing()), 500, Head(["a"], np.ones((3, 1))))
+
+
+class Encoded(torch.nn.Module):
+    """A method that is an encoder."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def embed(self, ecg: torch.Tensor) -> torch.Tensor:
+        return self.encoder.embed(ecg)
+
+
+def encoder_graph(name: str) -> Graph:
+    """A graph of an encoder with random weights, on 2 s."""
+    rate = get_preset(name).rate
+    torch.manual_seed(0)
+    method = Encoded(build_encoder(name, 12, round(2 * rate), rate))
+    return Graph(Model(method, Preprocessing(rate, 2), {"name": name}, Path(name)), rate, None).eval()
+
+
+@pytest.mark.parametrize("name", ["crt_narrow", "heartlang_narrow"])
+def test_encoders_with_fourier_transforms_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(MelpError, match=rf"^{name}: aten\._fft_[rc]2[rc]\.default has no accurate form in ONNX"):
+        write_onnx(encoder_graph(name), tmp_path / "model.onnx", name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["cnn", "resnet18_narrow", "resnet50", "st_mem_narrow", "vit_narrow", "wav2vec2_tiny"]
+)
+def test_all_other_encoders_are_exported(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    graph = encoder_graph(name)
+    write_onnx(graph, tmp_path / "model.onnx", name)
+    ecgs = signals(graph.rate, 2).numpy()
+    assert differences(graph, tmp_path / "model.onnx", [ecgs[:1], ecgs])["embedding"] < 1e-4
 
 
 ERRORS: dict[str, tuple[Any, str]] = {

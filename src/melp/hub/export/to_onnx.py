@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from melp.errors import MelpError
 from melp.hub.export.graph import Graph
@@ -31,10 +33,12 @@ def write_onnx(graph: Graph, file: Path, what: str) -> None:
         what: name of the encoder, for errors.
 
     Raises:
-        MelpError: an operation has no form in ONNX, or needs a fixed number of records.
+        MelpError: an operation has no form in ONNX, or none that is accurate (Fourier transforms), or needs a
+            fixed number of records.
     """
-    example = torch.zeros(3, 12, graph.samples)
-    example[..., 1::2] = 1  # no constant lead
+    example = torch.randn(3, 12, graph.samples, generator=torch.Generator().manual_seed(0))
+    if transforms := [name for name in operations(graph, example) if "fft" in name]:
+        raise MelpError(f"{what}: {transforms[0]} has no accurate form in ONNX, wanted another encoder")
     try:
         with _quiet(), torch.no_grad():
             program = torch.onnx.export(
@@ -53,6 +57,25 @@ def write_onnx(graph: Graph, file: Path, what: str) -> None:
     if shape is None or isinstance(shape[0], int):
         raise MelpError(f"{what}: exported for a fixed number of records only, wanted another encoder")
     program.save(file, external_data=False)
+
+
+def operations(graph: Graph, ecg: Float[Tensor, "batch 12 time"]) -> list[str]:
+    """Return the names of torch's operations in a graph, such as `aten.convolution.default`, sorted."""
+    with torch.no_grad(), _Operations() as mode:
+        graph(ecg)
+    return sorted(mode.names)
+
+
+class _Operations(TorchDispatchMode):
+    """Records the names of operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(str(func))
+        return func(*args, **(kwargs or {}))
 
 
 def outputs(file: Path, ecg: Float[np.ndarray, "batch 12 time"]) -> dict[str, Float[np.ndarray, "batch dim"]]:
