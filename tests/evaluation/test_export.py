@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from melp.cli import main
 from melp.data.store import Store
 from melp.ecg import LEADS
 from melp.errors import MelpError
@@ -117,12 +118,31 @@ def test_what_goes_in_and_comes_out_is_written_beside_it(model: Model, written: 
     assert counts["Conv"] == len(convolutions) + 1, "the encoder runs once, beside the resampling"
 
 
-def test_int8(model: Model, written: Path, ecgs: np.ndarray, tmp_path: Path) -> None:
-    file = tmp_path / "int8.onnx"
-    export_onnx(model, file, PROMPTS, rate=RATE, int8="static", calibration=ecgs)
-    assert json.loads(file.with_suffix(".json").read_text())["int8"] == "static"
-    np.testing.assert_allclose(run(file, ecgs)["similarity"], run(written, ecgs)["similarity"], atol=0.1)
-    assert not np.array_equal(run(file, ecgs)["similarity"], run(written, ecgs)["similarity"])
+def test_int8_by_the_command(
+    model: Model,
+    synthetic_store: Path,
+    ecgs: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file, labels = tmp_path / "int8.onnx", ["sinus rhythm", "atrial fibrillation"]
+    words = f"melp export {model.folder} --onnx {file} --rate {RATE} --int8 static --data {synthetic_store}"
+    given = [word for label in labels for word in ("--label", label)]
+    monkeypatch.setattr(sys, "argv", [*words.split(), *given])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    printed = capsys.readouterr().out.splitlines()
+    assert not ended.value.code and printed[0].startswith("similarity: differs from torch by at most ")
+    assert printed[-1].startswith(f"{file}: written, with int8.json. Not a medical device")
+    about = json.loads(file.with_suffix(".json").read_text())
+    assert (about["int8"], about["labels"]) == ("static", labels)
+    method: Any = model.method
+    with torch.no_grad():
+        wanted = method.project_ecg(model.inputs(ecgs, RATE)) @ method.embed_text(labels).T
+    found = run(file, ecgs)["similarity"]
+    np.testing.assert_allclose(found, wanted.numpy(), atol=0.1)
+    assert np.abs(found - wanted.numpy()).max() > 1e-4, "rounded to 8 bits"
     types = {tensor.name: tensor.data_type for tensor in onnx.load(file).graph.initializer}
     wide = [
         name for name, kind in types.items() if kind == onnx.TensorProto.FLOAT and name.startswith("filter")

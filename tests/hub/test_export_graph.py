@@ -96,7 +96,9 @@ def encoder_graph(name: str) -> Graph:
 
 @pytest.mark.parametrize("name", ["crt_narrow", "heartlang_narrow"])
 def test_encoders_with_fourier_transforms_are_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(MelpError, match=rf"^{name}: aten\._fft_[rc]2[rc]\.default has no accurate form in ONNX"):
+    with pytest.raises(
+        MelpError, match=rf"^{name}: aten\._fft_[rc]2[rc]\.default has no accurate form in ONNX"
+    ):
         write_onnx(encoder_graph(name), tmp_path / "model.onnx", name)
     assert not list(tmp_path.iterdir())
 

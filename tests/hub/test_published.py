@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import published_twin as twin
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+import small_published as twin
 from melp.errors import MelpError
 from melp.evaluation.embed import require
 from melp.hub import Model, load
