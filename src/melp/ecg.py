@@ -59,10 +59,8 @@ class ECG:
             float32 and owns its memory.
         rate: samples a second.
         leads: the name of each row, in standard spelling if it is one of the twelve.
-        meta: further information from the file, where it has it: `path`; `age` in years, `sex` ("female" or
-            "male"); `statements` of the machine, in its language; `device` (maker and model); `derived`, the
-            leads computed from I and II; `other_channels` that are not read; `warnings`, a sentence for each
-            doubtful thing or part left out. Names, patient numbers and dates of birth are never read.
+        meta: what else the file says (`age` in years, `sex`, `statements` of the machine, `device` ...),
+            `warnings`, and leads that are `derived`; no names, numbers or dates of birth. See docs/formats.md.
         microvolt: `signal` as int16 in microvolts, if all its values are whole microvolts; else None.
 
     Raises:

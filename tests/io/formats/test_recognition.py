@@ -82,6 +82,8 @@ def test_every_format_is_listed_and_matches_nothing_else(tmp_path: Path) -> None
     listed = melp.list_formats()
     assert len({one.name for one in listed}) == len(listed) == len(list(modules()))
     assert {one.name: one.needs for one in listed}["DICOM"] == "pydicom"
+    page = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert [one.name for one in listed if f"| {one.name} |" not in page] == []
     from melp.io.source import Source
 
     writers = {
