@@ -60,7 +60,7 @@ class ECG:
         rate: samples a second.
         leads: the name of each row, in standard spelling if it is one of the twelve.
         meta: what else the file says (`age` in years, `sex`, `statements` of the machine, `device` ...),
-            `warnings`, and leads that are `derived`; no names, numbers or dates of birth. See docs/formats.md.
+            `warnings`, leads that are `derived`; no names, numbers or dates of birth. See docs/formats.md.
         microvolt: `signal` as int16 in microvolts, if all its values are whole microvolts; else None.
 
     Raises:

@@ -86,7 +86,7 @@ def decode(data: bytes, tables: Sequence[Table], count: int) -> Int[np.ndarray, 
             if code is not None:
                 break
         else:
-            raise ValueError(f"{found} samples found before what is no Huffman code, wanted {count}")
+            raise ValueError(f"{found} samples found before bits that are not a Huffman code, wanted {count}")
         position = end + code.bits
         if code.table is not None:
             if not 0 <= code.table < len(tables):

@@ -1,4 +1,4 @@
-"""DICOM: which of its groups of channels is read, in which unit, and what is no ECG."""
+"""DICOM: which of its groups of channels is read, in which unit, and DICOM without an ECG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is no recording is named, and files are told by content; damaged ends and names do not mislead."""
+"""Files that are not recordings are named, and files are told by content; damaged ends and names do not mislead."""
 
 from __future__ import annotations
 
