@@ -19,6 +19,9 @@ _PERSON = re.compile(
     r"(?i)\b(?:by|from)\s*:|\b(?:confirmed|reviewed|signed|edited|read|ordered|referred)\s+by\b|\bdr\.? "
 )
 
+_FURTHER = re.compile(r"(?i)(?:mdc_ecg_lead_|e[ck]g[ _:-]?|lead[ _:-]?)?(V[789]|V[2-9]R|[XYZ])")
+"""Leads of the right side, the back, and of Frank."""
+
 Channel = tuple[str, Num[np.ndarray, " time"]]
 """Name and samples in mV."""
 Key = tuple[float | None, int, float | str]
@@ -43,7 +46,7 @@ def to_ecg(source: Source, channels: Iterable[Channel], rate: float, **meta: Any
         raise source.error(f"{rate:g} Hz found, wanted {MIN_RATE:g} to {MAX_RATE:g}")
     kept: dict[str, np.ndarray] = {}
     for name, samples in channels:
-        lead = normalise_lead_name(name) or printable(name.strip()[:40]) or f"channel {len(kept) + 1}"
+        lead = _lead_name(name) or f"channel {len(kept) + 1}"
         if not samples.size or (samples.dtype.kind == "f" and np.isnan(samples).all()):
             source.warnings.append(f"channel {lead} without samples left out")
         elif lead in kept:
@@ -60,6 +63,12 @@ def to_ecg(source: Source, channels: Iterable[Channel], rate: float, **meta: Any
     signal.setflags(write=False)
     filled = {name: value for name, value in meta.items() if value not in (None, "", ())}
     return ECG(signal, rate, tuple(kept), filled)
+
+
+def _lead_name(name: str) -> str:
+    """Return the name of a lead: standard, else without what comes before those beyond the twelve."""
+    further = _FURTHER.fullmatch(name.strip())
+    return normalise_lead_name(name) or (further[1].upper() if further else printable(name.strip()[:40]))
 
 
 def _without_end(source: Source, signal: Float[np.ndarray, "lead time"]) -> Float[np.ndarray, "lead end"]:

@@ -22,6 +22,15 @@ MAX_SIZE = 1 << 30
 """Bytes of the largest file that is read into memory."""
 
 
+def decoded(field: bytes) -> str:
+    """Return a field of a header up to its first zero byte as text: UTF-8, else Latin-1."""
+    field = field.partition(b"\0")[0]
+    try:
+        return field.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        return field.decode("latin-1").strip()
+
+
 def printable(text: str) -> str:
     """Return a text from a file in one line, with "?" for what cannot be printed."""
     return "".join(character if character.isprintable() else "?" for character in text)

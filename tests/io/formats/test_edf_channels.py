@@ -128,3 +128,14 @@ def test_damaged_headers(tmp_path: Path) -> None:
     ):
         with pytest.raises(MelpError, match=message):
             melp.read(content[:start] + text.ljust(8) + content[start + 8 :])
+
+
+def test_decimal_commas_and_channels_without_samples(tmp_path: Path) -> None:
+    content = small.edf(tmp_path, ("ECG I", "ECG V3R"), small.microvolt()[:2], plus=False)
+    ecg = melp.read(content.replace(b"-32768  ", b"-32768,0"))
+    assert ecg.leads == ("I", "V3R")
+    assert np.array_equal(np.rint(ecg.signal * 1000), small.microvolt()[:2])
+    empty = bytearray(content)
+    start = 256 + 2 * 216 + 8  # samples of the second channel
+    empty[start : start + 8] = b"0       "
+    assert melp.read(bytes(empty)).leads == ("I",)

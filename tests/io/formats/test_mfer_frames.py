@@ -38,6 +38,14 @@ def test_types_of_samples(number: int, kind: str, tmp_path: Path) -> None:
     assert np.array_equal(np.rint(melp.read(content, ["I", "II"]).signal * 1000), values)
 
 
+def test_quantities_are_positive() -> None:
+    quarter = definition(0x0B, b"\0\0\xfa")
+    unit = definition(0x0C, b"\0" + struct.pack("b", -9) + b"\xfa")
+    ecg = melp.read(START + frame(small.microvolt()[:2], rate=quarter, unit=unit), ["I", "II"])
+    assert ecg.rate == 250
+    assert np.allclose(ecg.signal * 4000, small.microvolt()[:2], atol=1e-3)
+
+
 def test_offset_missing_values_and_another_decoder(tmp_path: Path) -> None:
     ecgdatakit = pytest.importorskip("ecgdatakit")
     values = small.microvolt()[:2, :100]

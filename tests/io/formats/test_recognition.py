@@ -1,4 +1,4 @@
-"""Files that are not recordings are named, and files are told by content; damaged ends and names do not mislead."""
+"""Files that are not recordings are named, and formats are told by content, whatever the name is."""
 
 from __future__ import annotations
 

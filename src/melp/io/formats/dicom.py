@@ -98,9 +98,11 @@ def _channels(
     source: Source, group: Dataset, big_endian: bool
 ) -> tuple[tuple[float | None, int, float], list[Channel]]:
     """Return rate, samples and start of a group, and its channels of voltage in mV."""
-    values = _values(source, group, big_endian)
+    values, definitions = _values(source, group, big_endian), group.get("ChannelDefinitionSequence") or ()
+    if len(definitions) != len(values):
+        raise source.error(f"{len(definitions)} definitions of {len(values)} channels found")
     channels: list[Channel] = []
-    for definition, row in zip(group.get("ChannelDefinitionSequence") or (), values, strict=False):
+    for definition, row in zip(definitions, values, strict=True):
         name = _name(definition, len(channels))
         unit = _code(definition, "ChannelSensitivityUnitsSequence", "CodeValue")
         if unit and in_millivolt(unit) is None:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Int16
 
 from melp.ecg import ECG
 from melp.io.recording import age_and_sex, lead_names, to_ecg
-from melp.io.source import Source
+from melp.io.source import Source, decoded
 from melp.io.values import in_millivolt
 from melp.leads import normalise_lead_name
 
@@ -57,7 +57,7 @@ def read(source: Source) -> ECG:
     signals = _signals(source, data)
     words = _records(source, data, signals)
     reserved = data[192:236].decode("latin-1")
-    step = _number(source, "duration of a record", _text(data[244:252]))
+    step = _number(source, "duration of a record", decoded(data[244:252]))
     if reserved.startswith("EDF+D"):
         words = _longest_part(source, words, signals, step)
     signals = [one for one in signals if not one.label.startswith("EDF Annotations")]
@@ -82,7 +82,9 @@ def _signals(source: Source, data: bytes) -> list[_Signal]:
         raise source.error(f"{len(data)} bytes found, wanted a header of {count} signals", "truncated")
     fields, position = [], _FIXED
     for width in _WIDTHS:
-        fields.append([_text(data[position + i * width : position + (i + 1) * width]) for i in range(count)])
+        fields.append(
+            [decoded(data[position + i * width : position + (i + 1) * width]) for i in range(count)]
+        )
         position += count * width
     signals, start = [], 0
     for row in zip(*fields, strict=True):
@@ -100,7 +102,7 @@ def _records(source: Source, data: bytes, signals: list[_Signal]) -> Int16[np.nd
     size = sum(one.samples for one in signals)
     header = _FIXED + len(signals) * sum(_WIDTHS)
     found = (len(data) - header) // 2 // size if size else 0
-    wanted = int(_number(source, "number of records", _text(data[236:244])))
+    wanted = int(_number(source, "number of records", decoded(data[236:244])))
     if not found or found < wanted:
         raise source.error(f"{found} records found, the header says {wanted}", "truncated")
     if 0 < wanted < found:
@@ -113,18 +115,20 @@ def _choose(source: Source, signals: list[_Signal]) -> tuple[list[_Signal], tupl
     """Return the signals of an ECG and their names."""
     labels = [one.label for one in signals]
     limb = any(normalise_lead_name(label) in ("I", "II") for label in labels)
-    chosen = [
-        one
-        for one in signals
-        if (_ECG.match(one.label) and (not one.unit or in_millivolt(one.unit)))
-        or (normalise_lead_name(one.label) and (limb or not _ELECTRODE.fullmatch(one.label)))
-    ]
+    chosen = [one for one in signals if one.samples and _is_ecg(one, limb)]
     if chosen:
         return chosen, tuple(one.label for one in chosen)
-    volts = [one for one in signals if in_millivolt(one.unit)]
+    volts = [one for one in signals if one.samples and in_millivolt(one.unit)]
     if not volts:
         raise source.error(f"channels {', '.join(labels)[:200]!a} found, wanted an ECG in mV", "missing lead")
     return volts, lead_names(source, [one.label for one in volts])
+
+
+def _is_ecg(signal: _Signal, limb: bool) -> bool:
+    """Return whether a signal is of an ECG; `limb` is whether there is a lead I or II."""
+    if normalise_lead_name(signal.label) and (limb or not _ELECTRODE.fullmatch(signal.label)):
+        return True
+    return _ECG.match(signal.label) is not None and (not signal.unit or in_millivolt(signal.unit) is not None)
 
 
 def _millivolt(
@@ -170,16 +174,9 @@ def _patient_and_device(data: bytes) -> dict[str, object]:
 
 def _number(source: Source, what: str, text: str) -> float:
     try:
-        number = float(text)
+        number = float(text.replace(",", "."))
     except ValueError:
         number = float("nan")
     if not abs(number) < 1e18:
         raise source.error(f"{what}: {text[:40]!a} found, wanted a number")
     return number
-
-
-def _text(field: bytes) -> str:
-    try:
-        return field.decode("utf-8").strip(" \0")
-    except UnicodeDecodeError:
-        return field.decode("latin-1").strip(" \0")

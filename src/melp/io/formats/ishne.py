@@ -10,7 +10,7 @@ from jaxtyping import Int16
 
 from melp.ecg import ECG, LEADS
 from melp.io.recording import age_and_sex, to_ecg
-from melp.io.source import Source
+from melp.io.source import Source, decoded
 
 NAME = "ISHNE"
 ENDINGS = (".ecg",)
@@ -53,9 +53,8 @@ def read(source: Source) -> ECG:
         (_LEADS.get(code, f"lead{number}"), row * _millivolt(source, number, nanovolt))
         for number, (code, nanovolt, row) in enumerate(zip(codes, resolutions, values, strict=False), 1)
     ]
-    device = " ".join(recorder.split(b"\0")[0].decode("latin-1").split())
     found = source.sampling_rate(rate if rate > 0 else None)
-    return to_ecg(source, channels, found, device=device, **age_and_sex("", _SEX.get(sex, "")))
+    return to_ecg(source, channels, found, device=decoded(recorder), **age_and_sex("", _SEX.get(sex, "")))
 
 
 def _samples(source: Source, data: bytes, count: int, wanted: int) -> Int16[np.ndarray, "lead time"]:

@@ -15,7 +15,7 @@ from jaxtyping import Float, Num
 from melp.ecg import ECG
 from melp.io.lead_codes import LEAD_CODES
 from melp.io.recording import Channel, Key, age_and_sex, lead_names, most_samples, to_ecg
-from melp.io.source import Source
+from melp.io.source import Source, decoded
 
 NAME = "MFER"
 ENDINGS = (".mwf",)
@@ -79,7 +79,8 @@ class _State:
         if len(value) < 3:
             return None
         exponent = int.from_bytes(value[1:2], self.order, signed=True)
-        return value[0], float(f"{int.from_bytes(value[2:10], self.order, signed=True)}e{exponent}")
+        # Neither a rate nor a sensitivity is negative: writers store 250 in one byte.
+        return value[0], float(f"{int.from_bytes(value[2:10], self.order)}e{exponent}")
 
     @property
     def order(self) -> Literal["little", "big"]:
@@ -121,8 +122,7 @@ def read(source: Source) -> ECG:
     if beats:
         source.warnings.append(f"frames of dominant beats left out: {beats}")
     (rate, *_), channels = most_samples(source, sets)
-    maker = state.value(_MAKER).decode("latin-1").split("^")
-    device = " ".join(part.strip("\0 ") for part in maker[:2]).strip()
+    device = " ".join(decoded(state.value(_MAKER)).split("^")[:2])
     # The age in years; days and the date of birth follow.
     age = state.value(_AGE)[:1]
     patient = age_and_sex(str(age[0]) if age else "", _SEXES.get(state.number(_SEX, 0), ""))

@@ -14,7 +14,7 @@ from melp.ecg import ECG
 from melp.io import scp_samples as scp
 from melp.io.lead_codes import LEAD_CODES
 from melp.io.recording import Channel, Key, age_and_sex, most_samples, to_ecg
-from melp.io.source import Source
+from melp.io.source import Source, decoded
 
 NAME = "SCP-ECG"
 ENDINGS = (".scp", ".ecg")
@@ -157,7 +157,7 @@ def _statements(section: bytes) -> tuple[str, ...]:
         if position + 3 > len(section):
             break
         (length,) = struct.unpack_from("<H", section, position + 1)
-        statements.append(_text(section[position + 3 : position + 3 + length]))
+        statements.append(decoded(section[position + 3 : position + 3 + length]))
         position += 3 + length
     return tuple(statements)
 
@@ -175,9 +175,5 @@ def _meta(section: bytes) -> dict[str, object]:
     age = f"{number * _YEARS[unit]:.4g}" if unit in _YEARS else ""
     device = fields.get(_DEVICE_TAG, b"")
     # The model has a fixed place, the maker is the last of the texts at the end.
-    maker = _text(device[36:].rstrip(b"\0").rpartition(b"\0")[2])
-    return age_and_sex(age, sex) | {"device": f"{maker} {_text(device[8:14])}".strip()}
-
-
-def _text(field: bytes) -> str:
-    return field.partition(b"\0")[0].decode("latin-1").strip()
+    maker = decoded(device[36:].rstrip(b"\0").rpartition(b"\0")[2])
+    return age_and_sex(age, sex) | {"device": f"{maker} {decoded(device[8:14])}".strip()}
