@@ -16,6 +16,7 @@ from melp.hub import Model
 from melp.hub.export.graph import Graph, Head, filter_matrix
 from melp.hub.export.to_onnx import differences, refusal, write_onnx
 from melp.nn.base import Encoder
+from melp.nn.classifier import Classifier
 from melp.nn.encoders import build_encoder, get_preset
 from melp.signal.filters import FILTERS, apply_filter
 from melp.signal.preprocessing import SCALINGS, Preprocessing
@@ -73,6 +74,17 @@ def test_without_a_filter_there_is_no_matrix() -> None:
 def test_labels_need_a_space_shared_with_text() -> None:
     with pytest.raises(MelpError, match="passing: passing has no space shared with text, wanted no labels"):
         Graph(model(Preprocessing()), 500, Head(["a"], np.ones((3, 1))))
+
+
+def test_a_classifier_gives_probabilities() -> None:
+    torch.manual_seed(0)
+    classifier = Classifier(build_encoder("cnn", 12, 400, 100), 3).eval()
+    graph = Graph(Model(classifier, Preprocessing(100, 4), {"name": "cnn"}, Path("cnn")), 200, None)
+    signal = signals(200, 4)
+    found = dict(zip(graph.names, graph(signal), strict=True))
+    ecg = Preprocessing(100, 4)(signal, 200)
+    torch.testing.assert_close(found["probability"], classifier.logits(ecg).sigmoid())
+    torch.testing.assert_close(found["embedding"], classifier.embed(ecg))
 
 
 class Encoded(torch.nn.Module):
