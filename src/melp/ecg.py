@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from jaxtyping import Float, Int16, Shaped
 
+from melp._display import as_html, as_text
 from melp.errors import MelpError
 from melp.leads import LEADS, available_leads, derive, normalise_lead_name, standard_leads
 
@@ -50,7 +51,7 @@ class BadRecordError(MelpError):
         return type(self), (str(self), self.reason)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ECG:
     """One recording.
 
@@ -60,7 +61,7 @@ class ECG:
         rate: samples a second.
         leads: the name of each row, in standard spelling if it is one of the twelve.
         meta: what else the file says (`age` in years, `sex`, `statements` of the machine, `device` ...),
-            `warnings`, leads that are `derived`; no names, numbers or dates of birth. See docs/formats.md.
+            `warnings`, leads that are `derived`; no names, numbers or birth dates. See docs/formats.md.
         microvolt: `signal` as int16 in microvolts, if all its values are whole microvolts; else None.
 
     Raises:
@@ -72,6 +73,7 @@ class ECG:
     leads: tuple[str, ...] = LEADS
     meta: Mapping[str, Any] = field(default_factory=dict)
     microvolt: ClassVar[Int16[np.ndarray, "lead time"] | None] = None
+    __repr__, _repr_html_ = as_text, as_html
 
     @classmethod
     def of_microvolt(
@@ -222,8 +224,7 @@ def check_lead_order(ecg: ECG) -> list[str]:
     if not keeps_identities(signal[:6]):
         limb = _without_offset(signal[:6])
         return _repairs(limb) or _violations(limb)
-    lead = swapped_electrodes(signal, ecg.rate)
-    if not lead:
+    if not (lead := swapped_electrodes(signal, ecg.rate)):
         return []
     return [f"lead {lead} is opposite to V6: the electrodes of {_SWAPPED[lead]} may be swapped"]
 
@@ -278,9 +279,7 @@ def _repairs(limb: Float[np.ndarray, "6 time"]) -> list[str]:
 
 
 def _swap(first: int, second: int) -> list[int]:
-    order = list(range(6))
-    order[first], order[second] = second, first
-    return order
+    return [{first: second, second: first}.get(lead, lead) for lead in range(6)]
 
 
 def _violations(limb: Float[np.ndarray, "6 time"]) -> list[str]:

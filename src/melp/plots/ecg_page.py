@@ -48,7 +48,7 @@ class Page:
     def header(self, column: float, line: int) -> tuple[float, float]:
         """Return the place of a line above the grid; `column` is a share of the width of the grid."""
         sheet = self.sheet
-        return max(sheet.left + column * (sheet.right - sheet.left), 1.5), 10.0 + LINE * line
+        return max(sheet.left + column * (sheet.right - sheet.left), 1.5), sheet.text + LINE * line
 
     def text(self, x: float, y: float, text: str, size: float = _TEXT, **style: object) -> None:
         """Write text with its left end of the baseline at (x, y)."""

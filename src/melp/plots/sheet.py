@@ -42,7 +42,10 @@ _FINE, _HEAVY = "#f5d0d0", "#e8a3a3"
 
 @dataclass(frozen=True)
 class Sheet:
-    """Size of a sheet and edges of its grid in mm from the upper left corner; traces begin at `trace`."""
+    """Size of a sheet and edges of its grid in mm from the upper left corner.
+
+    The baseline of the first line of text is at `text`; traces begin at `trace`.
+    """
 
     width: float
     height: float
@@ -51,6 +54,7 @@ class Sheet:
     right: float
     bottom: float
     trace: float
+    text: float
 
 
 def _down(millimetres: float) -> float:
@@ -92,18 +96,19 @@ def make_sheet(
         text_lines: lines of text above the grid.
         needs: mm above the first row, between two rows and below the last one.
     """
-    above = _UNPRINTED + 1.0 + LINE * text_lines if text_lines else 0.0
     if paper is None:
         width = _up(_before(speed) + speed * seconds + _RIGHT)
-        above, height = _up(above), sum(_own_heights(needs))
-        return Sheet(width, above + height, 0.0, above, width, above + height, _before(speed))
+        above = _up(1.5 + LINE * text_lines) if text_lines else 0.0
+        height = above + sum(_own_heights(needs))
+        return Sheet(width, height, 0.0, above, width, height, _before(speed), LINE)
     width, height = _size(paper)
-    grid = _down(width - 2 * _UNPRINTED), _down(height - max(above, _UNPRINTED) - _FOOTER)
+    above = _UNPRINTED + (1.0 + LINE * text_lines if text_lines else 0.0)
+    grid = _down(width - 2 * _UNPRINTED), _down(height - above - _FOOTER)
     left = (width - grid[0]) / 2
     spare = grid[0] - _RIGHT - _before(speed) - speed * row_seconds(paper, speed)
     top = height - _FOOTER - grid[1]
     trace = left + _before(speed) + _down(spare / 2)
-    return Sheet(width, height, left, top, left + grid[0], top + grid[1], trace)
+    return Sheet(width, height, left, top, left + grid[0], top + grid[1], trace, _UNPRINTED + 3.0)
 
 
 def _own_heights(needs: Sequence[float]) -> list[float]:
