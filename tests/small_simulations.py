@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from melp.data.build import Summary, build
-from melp.data.build.quality import signal_flags
+from melp.data.quality import signal_flags
 from melp.data.store import Store
 from melp.ecg import ECG, LEADS
 from melp.simulator.corpora import get_simulated

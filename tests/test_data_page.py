@@ -13,7 +13,7 @@ import pytest
 
 from melp.cli import main
 from melp.corpora import list_corpora
-from melp.data.build.quality import (
+from melp.data.quality import (
     CHECKSUM,
     CLIPPING,
     DERIVED_LEADS,

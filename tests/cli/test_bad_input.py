@@ -73,29 +73,25 @@ CLASSIFY = [
     ("words.hea", "words.hea: not a readable WFDB record"),
     ("text.csv", "text.csv: text found, wanted one of "),
     ("absent.hea", "absent.hea: no such file"),
-    ("empty", "empty: a folder, wanted a recording"),
+    ("empty", "empty: no files found, wanted recordings"),
 ]
 
 
 @pytest.mark.parametrize(("file", "message"), CLASSIFY, ids=[file for file, _ in CLASSIFY])
 def test_invalid_recordings(run: Run, places: dict[str, str], file: str, message: str) -> None:
-    words = ("classify", places["model"], Path(places["tmp"], file), "--label", "atrial fibrillation")
-    refused(run(*words), message)
+    path = Path(places["tmp"], file)
+    refused(run("classify", path, "--model", places["model"], "--label", "atrial fibrillation"), message)
 
 
 def test_a_valid_recording(run: Run, places: dict[str, str]) -> None:
     labels = ("--label", "atrial fibrillation", "--label", "normal sinus rhythm")
-    code, out, err = run("classify", places["model"], Path(places["tmp"], "good.hea"), *labels, "--json")
-    assert (code, err) == (0, "")
-    answer = json.loads(out)
-    assert sorted(label["label"] for label in answer["labels"]) == [
-        "atrial fibrillation",
-        "normal sinus rhythm",
-    ]
-    assert "not a medical device" in answer["note"].lower()
-    refused(
-        run("classify", places["model"], Path(places["tmp"], "good.hea"), "--label", " "), "label: found none"
-    )
+    words = ("classify", Path(places["tmp"], "good.hea"), "--model", places["model"])
+    code, out, err = run(*words, *labels, "--format", "jsonl")
+    assert code == 0 and err.count("\n") == 1 and "Not a medical device" in err
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert sorted(one["label"] for one in answers) == ["atrial fibrillation", "normal sinus rhythm"]
+    assert all("Not a medical device" in one["note"] for one in answers)
+    refused(run(*words, "--label", " "), "label: found none")
 
 
 MODELS = [
@@ -125,14 +121,14 @@ def test_invalid_model_folders(
     run: Run, places: dict[str, str], tmp_path: Path, model: str, message: str
 ) -> None:
     rest = {
-        "classify": "{tmp}/good.hea --label x",
         "zero-shot": f"--task synthetic --data {{store}} --out {tmp_path}/out",
         "probe": f"--task synthetic --data {{store}} --out {tmp_path}/out",
         "generate": f"--data {{store}} --out {tmp_path}/out",
-        "embed": f"--data {{store}} --out {tmp_path}/out",
+        "classify {tmp}/good.hea --label x --model": "",
+        f"embed {{store}} --out {tmp_path}/out --model": "",
     }
     for command, words in rest.items():
-        refused(run(command, *fill((model,), places), *fill(words, places)), message)
+        refused(run(*fill(command, places), *fill((model,), places), *fill(words, places)), message)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -146,7 +142,6 @@ def test_invalid_store_folders(
         "zero-shot {model} --task synthetic": ("--out", f"{tmp_path}/out"),
         "probe {model} --task synthetic": ("--out", f"{tmp_path}/out"),
         "generate {model}": ("--out", f"{tmp_path}/out"),
-        "embed {model}": ("--out", f"{tmp_path}/out"),
     }
     for command, rest in commands.items():
         refused(run(*fill(command, places), "--data", *fill((store,), places), *rest), message)

@@ -79,27 +79,13 @@ def test_probe(run: Run, data: Path, tmp_path: Path) -> None:
 def test_generate_and_embed(run: Run, data: Path, tmp_path: Path) -> None:
     assert run("generate", "model", "--data", data, "--out", tmp_path, "--folds", "9-10")[0] == 0
     assert {path.name for path in tmp_path.iterdir()} == {"reports.parquet", "reports.txt", "cells"}
-    assert run("embed", "model", "--data", data, "--out", tmp_path / "e", "--folds", "3")[0] == 0
+    words = ("embed", data, "--model", "model", "--out", tmp_path / "e")
+    assert run(*words, "--folds", "3")[0] == 0
     assert np.load(tmp_path / "e" / "embeddings.npy").shape == (24, 12)
-
-
-def test_classify(run: Run, tmp_path: Path) -> None:
-    import wfdb
-
-    from melp.ecg import LEADS
-
-    signal = np.random.default_rng(0).normal(size=(100, 12))
-    wfdb.wrsamp("r", fs=50, units=["mV"] * 12, sig_name=list(LEADS), p_signal=signal, write_dir=str(tmp_path))
-    labels = ("--label", "atrial fibrillation", "--label", "sinus rhythm")
-    code, out, _ = run("classify", "model", tmp_path / "r.hea", *labels, "--json")
-    answer = json.loads(out)
-    assert code == 0
-    assert [entry["rank"] for entry in answer["labels"]] == [1, 2]
-    assert {entry["label"] for entry in answer["labels"]} == {"atrial fibrillation", "sinus rhythm"}
-    assert "Not a medical device" in answer["note"] and "not probabilities" in answer["note"]
-    code, out, _ = run("classify", "model", tmp_path / "r.hea", *labels)
-    assert code == 0 and "Not a medical device" in out
-    assert set(answer["flags"]) == {"lead order"} and "Doubtful recording: lead order (" in out
+    ids, index = pd.read_parquet(tmp_path / "e" / "ids.parquet"), Store(data).index
+    wanted = index.loc[index["fold"] == 3, ["id", "patient", "fold"]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(ids, wanted)
+    refused(run(*words, "--space", "x"), "space: found 'x'")
 
 
 RHYTHM = "model --task ptbxl-rhythm"
@@ -115,7 +101,6 @@ INVALID = [
     (f"probe {RHYTHM} --train-folds 10", "10 both evaluated and trained on"),
     (f"probe {RHYTHM} --train-data x", "x: no store"),
     ("generate model --folds 55", "no reports in folds 55"),
-    ("embed model --space x", "space: found 'x'"),
     (f"zero-shot {RHYTHM} --protocol papr", "protocol: found 'papr', wanted corrected or paper"),
     (f"zero-shot {RHYTHM} --protocol paper", "protocol paper: no --published-splits found"),
     (f"probe {RHYTHM} --published-splits .", "published-splits: found without --protocol paper"),
@@ -139,10 +124,6 @@ def test_invalid_options(
     monkeypatch.chdir(tmp_path)
     refused(run(*words.split(), "--data", data, "--out", tmp_path / "out"), message)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_classify_a_missing_file(run: Run, tmp_path: Path) -> None:
-    refused(run("classify", "model", tmp_path / "no.hea", "--label", "a"), "no.hea: no such file")
 
 
 def test_protocol_paper(run: Run, data: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`melp methods` and `melp encoders`."""
+"""`melp methods`, `melp tasks`, `melp recipes` and `melp encoders`."""
 
 from __future__ import annotations
 
@@ -62,6 +62,23 @@ def test_an_encoder_is_described_with_its_sizes(run: Run) -> None:
 def test_an_unknown_encoder(run: Run) -> None:
     names = ", ".join(list_encoders())
     refused(run("encoders", "resnet"), f"encoder: 'resnet' found, wanted one of {names}")
+
+
+def test_tasks_are_listed_with_their_classes(run: Run) -> None:
+    rows = [line.split("\t") for line in run("tasks")[1].splitlines()]
+    assert [row[0] for row in rows[1:]] == melp.list_tasks() and [
+        row[2] for row in rows if row[0] == "ptbxl-super"
+    ] == ["5"]
+    text = run("tasks", "ptbxl-super")[1]
+    assert "folds: train 1 2 3 4 5 6 7 8, validation 9, test 10" in text and "\nNORM\tNORM\t" in text
+    refused(run("tasks", "ptbxl"), "task: found 'ptbxl', wanted a YAML file or one of")
+
+
+def test_recipes_are_listed_and_printed(run: Run) -> None:
+    rows = [line.split("\t") for line in run("recipes")[1].splitlines()]
+    assert [row[1] for row in rows[1:]] == melp.list_recipes() and ["melp", "melp/laptop"] in rows
+    assert "method:" in run("recipes", "melp/laptop")[1]
+    refused(run("recipes", "melp/huge"), "recipe: 'melp/huge' found")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import torch
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.classify import classify
 from melp.evaluation.embed import ABILITIES, embed_folds, embed_rows, require, write_embeddings
 from melp.hub import Model
 from melp.methods import get_method
@@ -54,30 +53,6 @@ def test_written_embeddings_match_their_ids(store: Store, tmp_path: Path) -> Non
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "embeddings.npy"), vectors)
     ids = pd.read_parquet(tmp_path / "out" / "ids.parquet")
     assert ids["id"].tolist() == ["r005", "r002", "r009"] and list(ids.columns) == ["id", "patient", "fold"]
-
-
-def test_classify_ranks_the_finding_first(model: Model, store: Store) -> None:
-    labels = ["sinus tachycardia", "atrial fibrillation", "sinus bradycardia"]
-    records = store.index[store.index["labels"].map(lambda codes: "AFIB" in codes)]["id"][:10]
-    first = [classify(model, store.ecg(record), labels)[0][0] for record in records]
-    assert first.count("atrial fibrillation") >= 9
-    ranked = classify(model, store.ecg("r000"), labels)
-    similarity = [score for _, score in ranked]
-    assert similarity == sorted(similarity, reverse=True) and max(map(abs, similarity)) <= 1 + 1e-6
-
-
-def test_classify_equals_the_row_of_the_store(model: Model, store: Store) -> None:
-    vector = embed_rows(model, store, np.array([4]), space="text")[0]
-    text = model.method.embed_text(["atrial fibrillation"])[0].numpy()
-    ((_, score),) = classify(model, store.ecg("r004"), ["atrial fibrillation"])
-    assert score == pytest.approx(float(vector @ text), abs=1e-5)
-
-
-def test_classify_errors(model: Model, blind_model: Model, store: Store) -> None:
-    with pytest.raises(MelpError, match="label: found none"):
-        classify(model, store.ecg("r000"), [])
-    with pytest.raises(MelpError, match="has no space shared with text"):
-        classify(blind_model, store.ecg("r000"), ["a"])
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_file_gives_the_numbers_of_torch(model: Model, written: Path, ecgs: np
     method: Any = model.method
     found = run(written, ecgs)
     with torch.no_grad():
-        np.testing.assert_allclose(found["embedding"], model.embed(ecgs, RATE).numpy(), atol=1e-4)
+        np.testing.assert_allclose(found["embedding"], model.embed(ecgs, rate=RATE).to_numpy(), atol=1e-4)
         vectors = method.project_ecg(model.inputs(ecgs, RATE)).numpy()
 
     def cosine(texts: list[str]) -> np.ndarray:

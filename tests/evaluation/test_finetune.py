@@ -18,7 +18,6 @@ from melp.cli import main
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.cells import Evaluation, read_evaluations
-from melp.evaluation.classify import probabilities
 from melp.evaluation.finetune import SCRATCH, FineTuneRecipe, LabelledBatches, finetune, untrained
 from melp.hub import load
 from melp.hub.records import read_training_records
@@ -98,13 +97,12 @@ def test_training_learns_and_writes_a_model_folder(
     model, store = load(trained), Store(synthetic_store)
     assert model.name == "melp-finetuned" and model.preprocessing == load(tiny_run).preprocessing
     ecg = store.ecg(store.column("id")[3])
-    ranked = probabilities(model, ecg)
+    ranked = model.classify(ecg)
     with torch.inference_mode():
         wanted = model.method.logits(model.inputs(ecg))[0].sigmoid()
-    assert dict(ranked) == pytest.approx(
-        dict(zip(get_task("synthetic").classes, wanted.tolist(), strict=True))
-    )
-    assert [value for _, value in ranked] == sorted((value for _, value in ranked), reverse=True)
+    expected = dict(zip(get_task("synthetic").classes, wanted.tolist(), strict=True))
+    assert dict(zip(ranked["label"], ranked["score"], strict=True)) == pytest.approx(expected)
+    assert ranked["score"].is_monotonic_decreasing and set(ranked["measure"]) == {"probability"}
     # Those of the run that it starts from, and those with labels.
     records, before = read_training_records(trained), read_training_records(tiny_run)
     assert records is not None and before is not None
@@ -201,6 +199,7 @@ def test_commands(
     run("finetune", tiny_run, *options, "--data", synthetic_store, "--out", out)
     (saved,) = read_evaluations(out)
     assert saved.cell.method == SCRATCH and not saved.predictions.empty
-    answer = json.loads(run("classify", trained, ecg_file, "--json"))
-    assert len(answer["labels"]) == len(get_task("synthetic").classes)
-    assert all(0 <= each["probability"] <= 1 for each in answer["labels"]) and "medical" in answer["note"]
+    lines = run("classify", ecg_file, "--model", trained, "--format", "jsonl").splitlines()
+    answers = [json.loads(line) for line in lines]
+    assert len(answers) == len(get_task("synthetic").classes)
+    assert all(0 <= each["score"] <= 1 and "medical" in each["note"] for each in answers)

@@ -79,8 +79,9 @@ def test_inputs_and_embeddings_are_on_the_device_of_the_model(
         for given in ((store.ecg(store.index["id"][4]), 0.0), (signals, store.rate)):
             inputs = model.inputs(*given)
             assert inputs.device == META and inputs.shape == here.inputs(*given).shape
-            embeddings = model.embed(*given)
-            assert embeddings.device == META and embeddings.shape == here.embed(*given).shape
+            embeddings = model.method.embed(inputs)
+            assert embeddings.device == META
+            assert embeddings.shape == here.method.embed(here.inputs(*given)).shape
 
 
 def test_records_of_a_store_are_preprocessed_on_the_device(

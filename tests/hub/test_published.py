@@ -57,7 +57,7 @@ def same_as_published(model: Model, state: dict[str, Tensor], signal: Tensor) ->
     method: Any = model.method
     frames = twin.wav2vec2(twin.part(state, "ecg_encoder.ecg_encoder."), twin.published_input(signal))
     beats = twin.melp_pooled(state, "contrast", frames)
-    close(model.embed(signal.numpy(), 500), beats.mean(1))
+    close(model.method.embed(model.inputs(signal.numpy(), 500)), beats.mean(1))
     ecg = model.inputs(signal.numpy(), 500)
     shared = torch.nn.functional.normalize((beats @ state["ecg_encoder.proj_contrast"]).mean(1), dim=-1)
     close(method.project_ecg(ecg), shared)
@@ -132,7 +132,10 @@ def test_the_encoder_of_melp_alone(parity: Path, signal: Tensor, tmp_path: Path)
     model = load(tmp_path / "melp")
     with torch.no_grad():
         frames = twin.wav2vec2(twin.part(state, "ecg_encoder."), twin.published_input(signal))
-        close(model.embed(signal.numpy(), 500), twin.melp_pooled(whole, "contrast", frames).mean(1))
+        close(
+            model.method.embed(model.inputs(signal.numpy(), 500)),
+            twin.melp_pooled(whole, "contrast", frames).mean(1),
+        )
     for ability in ("project_ecg", "embed_text", "beat_vectors", "generate"):
         with pytest.raises(MelpError, match="converted from an encoder alone, so it has no "):
             require(model, ability)
@@ -173,7 +176,10 @@ def test_merl(parity: Path, text: Path, signal: Tensor, tmp_path: Path) -> None:
     model = load(tmp_path / "merl")
     method: Any = model.method
     ecg = twin.published_input(signal)
-    close(model.embed(signal.numpy(), 500), twin.resnet(twin.part(state, "ecg_encoder."), ecg).mean(-1))
+    close(
+        model.method.embed(model.inputs(signal.numpy(), 500)),
+        twin.resnet(twin.part(state, "ecg_encoder."), ecg).mean(-1),
+    )
     close(method.project_ecg(model.inputs(signal.numpy(), 500)), twin.merl_ecg(state, ecg))
     tokens = method.reports([TEXT.split(". ")])["tokens"][0]
     tokens[0] = method.text.special.cls
@@ -195,7 +201,10 @@ def test_the_encoders_of_merl_alone(parity: Path, signal: Tensor, tmp_path: Path
     torch.save(state, tmp_path / "res18_best_encoder.pth")
     convert_checkpoint(tmp_path / "res18_best_encoder.pth", tmp_path / "resnet")
     model = load(tmp_path / "resnet")
-    close(model.embed(signal.numpy(), 500), twin.resnet(state, twin.published_input(signal)).mean(-1))
+    close(
+        model.method.embed(model.inputs(signal.numpy(), 500)),
+        twin.resnet(state, twin.published_input(signal)).mean(-1),
+    )
     with pytest.raises(MelpError, match="converted from an encoder alone"):
         require(model, "project_ecg")
     shapes: dict[str, tuple[int, ...]] = {

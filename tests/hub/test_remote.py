@@ -65,7 +65,7 @@ def fetched(hub: Hub) -> set[str]:
 
 def vectors(model: Model) -> np.ndarray:
     signals = np.random.default_rng(0).integers(-900, 900, (2, 12, 1000)).astype(np.int16)
-    return model.embed(signals, 100).numpy()
+    return model.embed(signals, rate=100, unit="uV").to_numpy()
 
 
 def test_a_model_is_downloaded_pinned_and_cached(

@@ -7,7 +7,7 @@ import pytest
 
 from measuring import RATE, SEEDS, clean, qrs
 from melp.corpora.synthetic import SyntheticRecord, simulate_records
-from melp.data.build.quality import LEAD_SWAP, signal_flags
+from melp.data.quality import LEAD_SWAP, signal_flags
 from melp.simulator.phrases import AXIS
 from melp.simulator.recording import Recording
 from melp.simulator.report import axis_name

@@ -14,7 +14,8 @@ import torch
 import transformers
 
 from melp.errors import MelpError
-from melp.text.tokenizer import ReportEncoder, load_tokenizer, train_tokenizer
+from melp.text.saved_tokenizer import SavedTokenizer
+from melp.text.tokenizer import SPECIAL_TOKENS, ReportEncoder, load_tokenizer, train_tokenizer
 
 TEXTS = [
     "sinus rhythm.",
@@ -99,12 +100,30 @@ def test_encoder_can_be_pickled(tokenizer: Any) -> None:
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_saved_tokenizer_is_loaded(tokenizer: Any, tmp_path: Path) -> None:
+def test_a_saved_tokenizer_does_what_that_of_transformers_does(tokenizer: Any, tmp_path: Path) -> None:
     tokenizer.save_pretrained(tmp_path)
-    loaded = load_tokenizer(tmp_path)
-    assert loaded.get_vocab() == tokenizer.get_vocab() and loaded.bos_token_id == tokenizer.bos_token_id
-    text = "sinus rhythm. ST depression in V4"
-    assert loaded(text, add_special_tokens=False) == tokenizer(text, add_special_tokens=False)
+    loaded, theirs = load_tokenizer(tmp_path), transformers.AutoTokenizer.from_pretrained(tmp_path)
+    assert isinstance(loaded, SavedTokenizer) and len(loaded) == len(theirs) == len(tokenizer)
+    assert all(getattr(loaded, f"{name}_id") == getattr(theirs, f"{name}_id") for name in SPECIAL_TOKENS)
+    for text in (
+        *TEXTS[:4],
+        "sinus rhythm. ST depression in V4",
+        "",
+        "\u2603 [BOS] rhythm[SEP]",
+        "Vorhof-fl\u00e4che",
+    ):
+        for special in (False, True):
+            pieces = loaded(text, add_special_tokens=special)["input_ids"]
+            assert pieces == theirs(text, add_special_tokens=special)["input_ids"]
+            for skip in (False, True):
+                words = theirs.decode(pieces, skip_special_tokens=skip)
+                assert loaded.decode(pieces, skip_special_tokens=skip) == words
+    words = ["[BOS]", "sinus", "xyzzy"]
+    assert loaded.convert_tokens_to_ids(words) == theirs.convert_tokens_to_ids(words)
+    (tmp_path / "again").mkdir()
+    pickle.loads(pickle.dumps(loaded)).save_pretrained(tmp_path / "again")
+    for file in (tmp_path / "again").iterdir():
+        assert file.read_bytes() == (tmp_path / file.name).read_bytes()
 
 
 def test_missing_bos_is_added(tmp_path: Path) -> None:

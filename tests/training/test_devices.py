@@ -67,7 +67,7 @@ def assert_same_results(run: Path, expected: Path, store: Path) -> None:
     pd.testing.assert_frame_equal(records, others)
     models, signals = [load(each) for each in (run, expected)], Store(store).signals(range(20))
     with torch.no_grad():
-        embeddings = [model.embed(signals, 100) for model in models]
+        embeddings = [model.method.embed(model.inputs(signals, 100)) for model in models]
     torch.testing.assert_close(*embeddings, rtol=1e-3, atol=1e-4)
 
 

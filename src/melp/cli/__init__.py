@@ -16,7 +16,7 @@ app = typer.Typer(
     name="melp",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -46,7 +46,8 @@ COMMANDS = (
     "finetune",
     "table",
     "metrics",
-    "classify",
+    "answers",
+    "calibrate",
     "convert",
     "hub",
     "simulate",

@@ -1,4 +1,4 @@
-"""`melp zero-shot`, `melp probe`, `melp generate`, `melp embed`: evaluate a model on a store."""
+"""`melp zero-shot`, `melp probe`, `melp generate`: evaluate a model on a store."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def generate_command(
 ) -> None:
     """Generate reports and compare words and clinical findings with the true ones, with two baselines."""
     from melp.data.store import Store
-    from melp.evaluation.classify import DISCLAIMER
+    from melp.disclaimer import DISCLAIMER
     from melp.evaluation.generation import generate, save_generation
     from melp.evaluation.tables import score_cell
     from melp.tasks import parse_folds
@@ -141,27 +141,6 @@ def results_command(
     from melp.evaluation.results import export_results
 
     typer.echo(f"{' and '.join(map(str, export_results(out)))}: written")
-
-
-@app.command("embed")
-def embed_command(
-    model: Path = options.MODEL,
-    data: Path = options.DATA,
-    out: Path = typer.Option(help="Folder for embeddings.npy and ids.parquet."),
-    folds: str | None = typer.Option(None, help="Folds to embed, such as 9,10; default: all."),
-    space: str = typer.Option(
-        "features", help="features (for probes) or text (unit vectors, comparable with those of text)."
-    ),
-    device: str = options.DEVICE,
-) -> None:
-    """Write the embeddings of the records of a store."""
-    from melp.data.store import Store
-    from melp.evaluation.embed import embed_folds, write_embeddings
-
-    store, chosen = Store(data), options.parse_optional_folds(folds)
-    vectors, records = embed_folds(_load(model, device), store, chosen, space=space)
-    write_embeddings(vectors, records, out)
-    typer.echo(f"{out}: {vectors.shape[0]} embeddings of dimension {vectors.shape[1]}")
 
 
 def _tasks(text: str, split: str) -> list[Task]:

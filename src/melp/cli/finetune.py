@@ -64,4 +64,4 @@ def _print(evaluation: Evaluation, out: Path) -> None:
 
     if is_first():
         print_evaluations([evaluation])
-        typer.echo(f"{out}: classifier; use it with `melp classify {out} RECORD.hea`")
+        typer.echo(f"{out}: classifier; use it with `melp classify RECORD.hea --model {out}`")

@@ -1,4 +1,4 @@
-"""`melp methods`, `melp encoders`, `melp formats`: list and describe them."""
+"""`melp methods`, `melp encoders`, `melp formats`, `melp tasks`, `melp recipes`: list and describe them."""
 
 from __future__ import annotations
 
@@ -55,6 +55,37 @@ def formats_command() -> None:
     columns = ("format", "usual endings", "needs melp[formats]")
     rows = [(one.name, ", ".join(one.endings), "yes" if one.needs else "") for one in list_formats()]
     print_table(columns, rows)
+
+
+@app.command("tasks")
+def tasks_command(name: str = typer.Argument(None, help="Describe this task and its classes.")) -> None:
+    """List the benchmarks, or describe one: its classes with their codes and prompts, and its folds."""
+    from melp.tasks import get_task, list_tasks
+
+    if name is None:
+        tasks = [get_task(name) for name in list_tasks()]
+        rows = [(task.name, task.corpus, len(task.classes), task.title) for task in tasks]
+        print_table(("task", "corpus", "classes", "title"), rows)
+        return
+    task = get_task(name)
+    sides = {"train": task.train_folds, "validation": task.validation_folds, "test": task.test_folds}
+    typer.echo(f"{task.name}: {task.title}, corpus {task.corpus}")
+    folds = ", ".join(f"{side} {' '.join(map(str, some))}" for side, some in sides.items())
+    typer.echo(f"folds: {folds}\n")
+    rows = [(one, " ".join(task.codes[one]), "; ".join(task.prompts[one])) for one in task.classes]
+    print_table(("class", "codes", "prompts"), rows)
+
+
+@app.command("recipes")
+def recipes_command(name: str = typer.Argument(None, help="Print this recipe.")) -> None:
+    """List the recipes of `melp pretrain` and `melp text pretrain`, or print one."""
+    from melp.recipes import list_recipes, read_recipe
+
+    if name is not None:
+        typer.echo(read_recipe(name), nl=False)
+        return
+    rows = [(one.partition("/")[0], one) for one in list_recipes()]
+    print_table(("method", "recipe"), rows)
 
 
 def _print_docstring(kind: type) -> None:

@@ -20,7 +20,7 @@ def quickstart_command(
     recipe: str | None = options.RECIPE,
 ) -> None:
     """Train and evaluate MELP on simulated ECGs or PTB-XL. The same command resumes a stopped run."""
-    from melp.evaluation.classify import DISCLAIMER
+    from melp.disclaimer import DISCLAIMER
     from melp.quickstart.path import quickstart
     from melp.quickstart.results import comparison_rows
 

@@ -178,8 +178,9 @@ def can(model: Model, ability: str) -> bool:
 def write_embeddings(
     vectors: Float[np.ndarray, "record dimension"], records: pd.DataFrame, folder: Path
 ) -> None:
-    """Write `embeddings.npy` and, with the same rows, `ids.parquet` (id, patient, fold)."""
+    """Write `embeddings.npy` and, with the same rows, `ids.parquet` (id and, of stores, patient and fold)."""
     with replacing(folder / "embeddings.npy") as array, replacing(folder / "ids.parquet") as table:
         with array.open("wb") as file:  # np.save adds ".npy" to a path
             np.save(file, vectors)
-        records[["id", "patient", "fold"]].reset_index(drop=True).to_parquet(table)
+        names = [name for name in ("id", "patient", "fold") if name in records]
+        records[names].reset_index(drop=True).to_parquet(table)

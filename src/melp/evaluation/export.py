@@ -19,9 +19,9 @@ from jaxtyping import Float
 from melp.atomic import replacing
 from melp.corpora.synthetic import simulate_record
 from melp.data.store import Store
+from melp.disclaimer import DISCLAIMER
 from melp.ecg import LEADS
 from melp.errors import MelpError
-from melp.evaluation.classify import DISCLAIMER
 from melp.evaluation.prompts import Prompts, prompts_of
 from melp.evaluation.zero_shot import prompt_scores
 from melp.hub import Model

@@ -7,10 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
-from jaxtyping import Float
 
 from melp.data.store import Store
 from melp.errors import MelpError
@@ -21,52 +18,15 @@ from melp.evaluation.digests import tokenizer_digest
 from melp.evaluation.embed import embed_rows, require, rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
 from melp.evaluation.prompts import Prompts, contrasted, prompts_of, sides
+from melp.evaluation.similarity import embed_prompts, similarities
 from melp.evaluation.split import split_records, union
-from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 from melp.tasks import Task
 
-__all__ = ["SIMILARITIES", "embed_prompts", "prompt_scores", "similarities", "text_embeddings", "zero_shot"]
+__all__ = ["SIMILARITIES", "prompt_scores", "text_embeddings", "zero_shot"]
 
 SIMILARITIES = {"global": "embed_text", "local": "beat_vectors", "answers": "answers"}
 """What a method needs for each similarity."""
-
-
-def similarities(
-    ecg: Float[np.ndarray, "record dimension"],
-    texts: Mapping[str, Float[np.ndarray, "prompt dimension"]],
-) -> dict[str, Float[np.ndarray, " record"]]:
-    """Return the cosine of each ECG with the mean direction of the prompts of each class, from -1 to 1.
-
-    Args:
-        ecg: embeddings of ECGs in the space shared with text, of any length.
-        texts: embeddings of the prompts of each class.
-    """
-    ecg = _unit(ecg)
-    return {name: ecg @ _unit(_unit(prompts).mean(axis=0)) for name, prompts in texts.items()}
-
-
-def _unit(vectors: Float[np.ndarray, "*count dimension"]) -> Float[np.ndarray, "*count dimension"]:
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(length, 1e-12))
-
-
-def embed_prompts(
-    model: Model, prompts: Mapping[str, Sequence[str]], what: str = "prompt", *, refuse: bool = True
-) -> dict[str, Float[np.ndarray, "prompt dimension"]]:
-    """Return the embeddings of the prompts of each class; `what` and `refuse` as in `check_wordings`.
-
-    Raises:
-        MelpError: the method has no text tower, or a prompt is refused.
-    """
-    require(model, "embed_text")
-    # Each wording is embedded once; classes may share one.
-    wordings = list(dict.fromkeys(text for texts in prompts.values() for text in texts))
-    check_wordings(model, wordings, what, refuse)
-    with torch.inference_mode():
-        vectors = model.method.embed_text(wordings).float().cpu().numpy()
-    row = {text: number for number, text in enumerate(wordings)}
-    return {name: vectors[[row[text] for text in texts]] for name, texts in prompts.items()}
 
 
 def zero_shot(

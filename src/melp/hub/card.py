@@ -84,7 +84,7 @@ Classes (multi-label): {", ".join(config["classes"])}. Made with melp {config["v
 {_input(config["preprocessing"])}
 
 ```
-melp classify FOLDER RECORD.hea
+melp classify RECORD.hea --model FOLDER
 ```
 
 {_scores(scores)}{_LIMITS}

@@ -7,9 +7,9 @@ from typing import Unpack
 import numpy as np
 from jaxtyping import Float
 
+from melp.disclaimer import DISCLAIMER
 from melp.ecg import ECG
 from melp.errors import MelpError
-from melp.evaluation.classify import DISCLAIMER
 from melp.plots.attention import shading
 from melp.plots.ecg_paper import PageOptions, ecg_page
 from melp.plots.ecg_shading import draw_scale, shade

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from melp import __version__
 from melp.data.store import Store
-from melp.evaluation.classify import DISCLAIMER
+from melp.disclaimer import DISCLAIMER
 from melp.evaluation.tables import interval_cell, score_cell
 from melp.hub import Model
 from melp.hub.folder import write_text

@@ -23,6 +23,15 @@ def list_recipes() -> list[str]:
     return sorted(_recipe_files())
 
 
+def read_recipe(recipe: str) -> str:
+    """Return the text of a recipe, with its comments.
+
+    Raises:
+        MelpError: there is none of this name, and no file.
+    """
+    return _file(recipe).read_text(encoding="utf-8")
+
+
 def _recipe_files() -> dict[str, Path]:
     home = Path(str(files("melp.recipes")))
     recipes = {str(file.relative_to(home).with_suffix("")): file for file in home.glob("*/*.yaml")}

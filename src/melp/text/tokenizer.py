@@ -13,6 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from melp.errors import MelpError
+from melp.text.saved_tokenizer import SavedTokenizer, is_own
 
 SPECIAL_TOKENS = {
     "pad_token": "[PAD]",
@@ -74,6 +75,8 @@ def load_tokenizer(source: str | Path) -> Any:
     Raises:
         MelpError: there is none, or it lacks a special token of BERT.
     """
+    if is_own(source, SPECIAL_TOKENS):
+        return SavedTokenizer(source, list(SPECIAL_TOKENS))
     from transformers import AutoTokenizer
 
     try:

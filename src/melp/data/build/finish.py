@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 from jaxtyping import Bool
 
 from melp.data.build import spool
-from melp.data.build.quality import DUPLICATE_SIGNAL
 from melp.data.build.reports import merge_counts
 from melp.data.build.schemas import DROPPED, INDEX, MISSING, TEXTS, index_schema
 from melp.data.build.shards import index_part, read_summary, texts_counts, texts_part, write_json
+from melp.data.quality import DUPLICATE_SIGNAL
 from melp.data.store import file_digest
 from melp.errors import MelpError
 

@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Float, Int16, Shaped
 
 from melp.corpora import Entry, Options
-from melp.data.build.quality import CLIPPING, EMPTY_REPORT, LIMIT, NOT_UNDERSTOOD, signal_flags
 from melp.data.build.reports import translation_of
 from melp.data.build.windows import REMAINDER, cut, window_id
+from melp.data.quality import CLIPPING, EMPTY_REPORT, LIMIT, NOT_UNDERSTOOD, signal_flags
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from melp.io.wfdb import check_content

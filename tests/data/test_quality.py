@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from melp.data.build.quality import (
+from melp.data.quality import (
     CLIPPING,
     FLAT_LEAD,
     LEAD_ORDER,

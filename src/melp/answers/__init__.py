@@ -1,0 +1,1 @@
+"""Answers of a model about one person's ECG, or many: the functions behind the methods of `melp.Model`."""

@@ -1,0 +1,96 @@
+"""Scores of preprocessed ECGs for labels in words, the classes of a task, or those of a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from torch import Tensor
+
+from melp.errors import MelpError
+from melp.evaluation.embed import require
+from melp.evaluation.prompts import contrasted, prompts_of, sides
+from melp.evaluation.similarity import embed_prompts, similarities
+from melp.hub import Model
+from melp.tasks import Task
+
+__all__ = ["SIMILARITY", "Scorer", "class_scorer", "label_scorer", "task_scorer"]
+
+SIMILARITY, LOGIT = "similarity", "logit"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores preprocessed ECGs.
+
+    Attributes:
+        names: the labels.
+        measure: what the scores are: similarities with texts (cosines), or logits of a classifier.
+        score: maps preprocessed ECGs [record, lead, samples] to scores.
+    """
+
+    names: tuple[str, ...]
+    measure: str
+    score: Callable[[Tensor], Float[np.ndarray, "record label"]]
+
+
+def label_scorer(model: Model, labels: Sequence[str]) -> Scorer:
+    """Return a scorer by wordings such as "atrial fibrillation".
+
+    Raises:
+        MelpError: no label, an empty label or one of unknown words, or a method without text.
+    """
+    if not labels or not all(label.strip() for label in labels):
+        raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
+    require(model, "project_ecg")
+    names = tuple(dict.fromkeys(labels))
+    texts = embed_prompts(model, {label: [label] for label in names}, "label")
+
+    def score(inputs: Tensor) -> Float[np.ndarray, "record label"]:
+        return np.stack(list(similarities(_project(model, inputs), texts).values()), axis=1)
+
+    return Scorer(names, SIMILARITY, score)
+
+
+def task_scorer(model: Model, task: Task) -> Scorer:
+    """Return a scorer for the classes of a task: by its prompts, or those of a classifier trained on it.
+
+    Raises:
+        MelpError: a method without text, or a classifier of other classes.
+    """
+    if "classes" in model.config:
+        if set(model.config["classes"]) != set(task.classes):
+            found = f"{model.folder}: the classes of {model.config.get('task')} found"
+            raise MelpError(f"{found}, wanted those of {task.name}")
+        return class_scorer(model)
+    require(model, "project_ecg")
+    prompts = prompts_of(task, None)
+    texts = embed_prompts(model, sides(prompts), refuse=False)
+
+    def score(inputs: Tensor) -> Float[np.ndarray, "record label"]:
+        found = similarities(_project(model, inputs), texts)
+        return contrasted(pd.DataFrame(found), prompts).to_numpy()
+
+    return Scorer(task.classes, SIMILARITY, score)
+
+
+def class_scorer(model: Model) -> Scorer:
+    """Return a scorer of a classifier's classes.
+
+    Raises:
+        MelpError: the model is not a classifier.
+    """
+    require(model, "logits")
+    return Scorer(tuple(model.config["classes"]), LOGIT, partial(_logits, model))
+
+
+def _project(model: Model, inputs: Tensor) -> Float[np.ndarray, "record dimension"]:
+    return np.asarray(model.method.project_ecg(inputs).float().cpu().numpy())
+
+
+def _logits(model: Model, inputs: Tensor) -> Float[np.ndarray, "record label"]:
+    return np.asarray(model.method.logits(inputs).float().cpu().numpy())
