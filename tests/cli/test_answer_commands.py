@@ -128,7 +128,7 @@ def test_embeddings_are_a_folder_or_a_table(
 
 def test_help_has_the_options_of_a_command_and_of_all(run: Run) -> None:
     text = " ".join(run("classify", "-h")[1].split())
-    for word in ("--label", "--task", "--model", "--format", "--jobs", "--quiet", "FILE..."):
+    for word in ("--label", "--task", "--model", "--format", "--jobs", "--quiet", "{FILE}..."):
         assert word in text
     assert "--install-completion" in run("--help")[1]
 

@@ -233,7 +233,7 @@ EVALUATION = [
         "both evaluated and trained on",
     ),
     ("generate {model} --data {store} --folds 77", "77"),
-    ("embed {model} --data {store} --space words", "space: found 'words'"),
+    ("embed {store} --model {model} --space words", "space: found 'words'"),
 ]
 
 

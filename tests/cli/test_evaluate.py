@@ -97,7 +97,7 @@ INVALID = [
     (f"zero-shot {RHYTHM} --split dev", "split: found 'dev'"),
     (f"zero-shot {RHYTHM} --prompts none.json", "none.json: "),
     (f"probe {RHYTHM} --fraction 0", "fraction: found '0'"),
-    (f"probe {RHYTHM} --kind knn", "kind: found 'knn', wanted linear, neighbours, attentive"),
+    (f"probe {RHYTHM} --kind knn", "kind: found 'knn', wanted one of linear, neighbours, attentive"),
     (f"probe {RHYTHM} --train-folds 10", "10 both evaluated and trained on"),
     (f"probe {RHYTHM} --train-data x", "x: no store"),
     ("generate model --folds 55", "no reports in folds 55"),

@@ -47,6 +47,12 @@ def signal() -> Tensor:
     return torch.randn(2, 12, 5000, generator=torch.Generator().manual_seed(5)).cumsum(-1) / 50
 
 
+def embedded(model: Model, signal: Tensor) -> Tensor:
+    """The embedding of a signal in mV at 500 Hz."""
+    vectors: Tensor = model.method.embed(model.inputs(signal.numpy(), 500))
+    return vectors
+
+
 def close(found: Tensor, wanted: Tensor) -> None:
     torch.testing.assert_close(found, wanted, rtol=0, atol=2e-5 * float(wanted.abs().max()))
 
@@ -57,7 +63,7 @@ def same_as_published(model: Model, state: dict[str, Tensor], signal: Tensor) ->
     method: Any = model.method
     frames = twin.wav2vec2(twin.part(state, "ecg_encoder.ecg_encoder."), twin.published_input(signal))
     beats = twin.melp_pooled(state, "contrast", frames)
-    close(model.method.embed(model.inputs(signal.numpy(), 500)), beats.mean(1))
+    close(embedded(model, signal), beats.mean(1))
     ecg = model.inputs(signal.numpy(), 500)
     shared = torch.nn.functional.normalize((beats @ state["ecg_encoder.proj_contrast"]).mean(1), dim=-1)
     close(method.project_ecg(ecg), shared)
@@ -133,7 +139,7 @@ def test_the_encoder_of_melp_alone(parity: Path, signal: Tensor, tmp_path: Path)
     with torch.no_grad():
         frames = twin.wav2vec2(twin.part(state, "ecg_encoder."), twin.published_input(signal))
         close(
-            model.method.embed(model.inputs(signal.numpy(), 500)),
+            embedded(model, signal),
             twin.melp_pooled(whole, "contrast", frames).mean(1),
         )
     for ability in ("project_ecg", "embed_text", "beat_vectors", "generate"):
@@ -177,7 +183,7 @@ def test_merl(parity: Path, text: Path, signal: Tensor, tmp_path: Path) -> None:
     method: Any = model.method
     ecg = twin.published_input(signal)
     close(
-        model.method.embed(model.inputs(signal.numpy(), 500)),
+        embedded(model, signal),
         twin.resnet(twin.part(state, "ecg_encoder."), ecg).mean(-1),
     )
     close(method.project_ecg(model.inputs(signal.numpy(), 500)), twin.merl_ecg(state, ecg))
@@ -202,7 +208,7 @@ def test_the_encoders_of_merl_alone(parity: Path, signal: Tensor, tmp_path: Path
     convert_checkpoint(tmp_path / "res18_best_encoder.pth", tmp_path / "resnet")
     model = load(tmp_path / "resnet")
     close(
-        model.method.embed(model.inputs(signal.numpy(), 500)),
+        embedded(model, signal),
         twin.resnet(state, twin.published_input(signal)).mean(-1),
     )
     with pytest.raises(MelpError, match="converted from an encoder alone"):

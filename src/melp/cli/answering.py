@@ -111,7 +111,7 @@ def _evaluated(places: list[inspect.Parameter], names: Mapping[str, Any]) -> lis
 def _run(
     answer: Answer,
     write: Write,
-    files: list[str] = typer.Argument(metavar="FILE...", help="Files, folders, globs or stores."),
+    files: list[str] = typer.Argument(metavar="FILE", help="Files, folders, globs or stores."),
     model: Path | None = typer.Option(None, help="Model folder; default: the model in the package."),
     rate: float | None = typer.Option(None, help="Samples a second, for files that do not say it."),
     unit: str | None = typer.Option(None, help="mV, uV, nV or V, for files that do not say it."),
