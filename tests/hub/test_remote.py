@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,7 +98,7 @@ def test_without_network_the_cache_is_used(hub: Hub, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     assert load(NAME).config["hub"]["name"] == NAME
     with pytest.raises(
-        MelpError, match=r"^clinic/other: not in the cache of downloads, and the hub cannot be"
+        MelpError, match=r"^clinic/other: no such folder, and not in the cache of downloads, and the hub"
     ):
         load("clinic/other")
 
@@ -124,10 +127,10 @@ def change(change: Callable[[dict[str, Any]], object]) -> Callable[[Hub], None]:
 PROBLEMS: dict[str, tuple[Callable[[Hub], object], dict[str, Any], str]] = {
     "no repository": (
         lambda hub: hub.commits.clear(), {},
-        "^clinic/ecg: no such folder and no such model on the hub, or it is private: log in with `hf auth",
+        "^clinic/ecg: no such folder, and no such model found on the hub, or it is private: log in with",
     ),
     "private": (lambda hub: hub.private.add(NAME), {}, "or it is private: log in"),
-    "no revision": (lambda hub: None, {"revision": "v2"}, "^clinic/ecg: no revision 'v2' found on the hub$"),
+    "no revision": (lambda hub: None, {"revision": "v2"}, "^clinic/ecg: .* no revision 'v2' found on the hub$"),
     "missing file": (
         lambda hub: hub.files(NAME).pop("model.safetensors"), {},
         r"^clinic/ecg: no model\.safetensors found on the hub, wanted a model of melp$",
@@ -202,3 +205,18 @@ def test_a_saved_model_is_the_same(folder: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "copy" / "last.ckpt").exists()
     texts = ["sinus rhythm", "atrial fibrillation"]
     torch.testing.assert_close(copy.method.embed_text(texts), model.method.embed_text(texts))
+
+
+@pytest.mark.slow
+def test_the_endpoint_and_the_cache_are_those_of_the_environment(hub: Hub, tmp_path: Path) -> None:
+    program = f"import melp; print(melp.load({NAME!r}).config['hub']['revision'])"
+    places = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "home")}
+    printed = []
+    for offline in ("0", "1"):
+        environment = {**os.environ, **places, "HF_HUB_OFFLINE": offline}
+        result = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        printed.append(result.stdout.strip())
+        hub.commits.clear()
+    assert printed == [hub.branches[NAME]["main"]] * 2

@@ -57,7 +57,7 @@ def fetch(name: str, revision: str | None = None) -> Path:
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
     except Exception as error:  # huggingface_hub and its HTTP client raise errors of many kinds
-        raise MelpError(f"{name}: {_reason(error, revision)}") from error
+        raise MelpError(f"{name}: no such folder, and {_reason(error, revision)}") from error
     if missing := [file for file in REQUIRED if not (folder / file).is_file()]:
         raise MelpError(f"{name}: no {' and no '.join(missing)} found on the hub, wanted a model of melp")
     return folder
@@ -100,7 +100,7 @@ def _reason(error: Exception, revision: str | None) -> str:
     if isinstance(error, RevisionNotFoundError):
         return f"no revision {revision!r} found on the hub"
     if isinstance(error, RepositoryNotFoundError) or _status(error) in (401, 403):
-        return "no such folder and no such model on the hub, or it is private: log in with `hf auth login`"
+        return "no such model found on the hub, or it is private: log in with `hf auth login`"
     if isinstance(error, LocalEntryNotFoundError):
         return "not in the cache of downloads, and the hub cannot be reached"
     if isinstance(error, EntryNotFoundError | HFValidationError):
