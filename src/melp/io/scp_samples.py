@@ -112,8 +112,11 @@ def integrate(values: Int[np.ndarray, " time"], differences: int) -> Int[np.ndar
     if differences == 2 and len(values) > 1:
         steps = values.copy()
         steps[1] -= values[0]
-        return np.concatenate([values[:1], values[0] + np.cumsum(np.cumsum(steps[1:]))])
-    return np.cumsum(values) if differences else values
+        values = np.concatenate([values[:1], values[0] + np.cumsum(np.cumsum(steps[1:]))])
+    elif differences:
+        values = np.cumsum(values)
+    # Samples have 16 bits; so have their differences, which may overflow.
+    return values.astype(np.int16).astype(np.int64)
 
 
 def stored_samples(length: int, factor: int, protected: Sequence[Zone]) -> Int[np.ndarray, " stored"]:
