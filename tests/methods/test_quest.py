@@ -6,8 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import Ridge
 
 from melp.reports.implied import implied_statements
 from small_methods import Workshop
@@ -46,11 +48,22 @@ def test_another_bank_is_read_again(workshop: Workshop) -> None:
     method, batch = workshop.method("quest"), workshop.batch("quest")
     first = method(batch)["loss"].detach()
     order = torch.arange(len(batch["bank"]["tokens"])).flip(0)
-    bank = {"number": 1, **{name: batch["bank"][name][order] for name in ("tokens", "sentence")}}
+    bank = {**{name: batch["bank"][name][order] for name in ("tokens", "sentence", "log_odds")}, "number": 1}
     torch.testing.assert_close(
         method({**batch, "bank": bank, "stated": batch["stated"][:, order]})["loss"], first
     )
     assert not torch.allclose(method({**batch, "bank": {**bank, "number": 2}})["loss"], first)
+
+
+@torch.no_grad()
+def test_the_log_odds_begin_at_a_regression_of_those_in_the_reports(workshop: Workshop) -> None:
+    method, bank = workshop.method("quest"), workshop.batch("quest")["bank"]
+    method.begin(bank)
+    states = method.text(bank["tokens"], bank["sentence"]).statements[:, 0]
+    states = (states - states.mean(1, keepdim=True)) / states.std(1, keepdim=True, correction=0)
+    expected = Ridge(alpha=10).fit(states, bank["log_odds"])
+    np.testing.assert_allclose(method.log_odds.weight[0], expected.coef_, atol=1e-3)
+    np.testing.assert_allclose(method.log_odds.bias, expected.intercept_, atol=1e-3)
 
 
 def test_the_language_model_is_trained_only_if_asked(workshop: Workshop) -> None:

@@ -97,7 +97,7 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     (`statement_number`) of the statements that the augmentation kept and of all statements of the report,
     padded with 0. If the augmentation is active, `report` has the tokens of the whole report in its original
     order. With a bank it also has `stated`, the statements of the bank that each report makes or implies, and
-    `bank`: the tensors of `encode` for the bank, a statement per row, and its `number`.
+    `bank`: the tensors of `encode` for the bank, a statement per row, its `log_odds` and its `number`.
 
     Args:
         store: the store.
@@ -160,14 +160,16 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
         batch |= {**self.encode(shown), **numbers}
         if self.bank is None:
             return batch
-        return {**batch, "stated": self.bank.stated(reports), "bank": self._encoded_bank}
+        return {**batch, "stated": self.bank.stated(reports), "bank": self.encoded_bank}
 
     @cached_property
-    def _encoded_bank(self) -> dict[str, Any]:
+    def encoded_bank(self) -> dict[str, Any]:
+        """The bank as in a batch."""
         assert self.bank is not None and self.encode is not None
         texts = self.bank.statements
         number = zlib.crc32("\n".join(texts).encode())
-        return {**self.encode([[text] for text in texts]), "number": number}
+        log_odds = torch.tensor(self.bank.log_odds, dtype=torch.float32)
+        return {**self.encode([[text] for text in texts]), "log_odds": log_odds, "number": number}
 
 
 def sample_key(seed: int, step: int, row: int) -> int:

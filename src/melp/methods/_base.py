@@ -26,6 +26,8 @@ class Bank(TypedDict):
     """Word pieces of each statement."""
     sentence: Int[Tensor, "statement token"]
     """0 for the word pieces of the statement; -1 for special tokens and padding."""
+    log_odds: Float[Tensor, " statement"]
+    """Log odds that a training report makes or implies each statement."""
     number: int
     """A number that identifies the bank."""
 
@@ -166,6 +168,9 @@ class Method(nn.Module, ABC):
     def new_bank(cls, config: Any, reports: Iterable[Sequence[str]]) -> StatementBank:
         """Return the bank of the training reports, given as statements, for a method that needs one."""
         return StatementBank.of_reports(reports)
+
+    def begin(self, bank: Bank) -> None:
+        """Set what depends on the bank of the training, before the first step."""
 
     @classmethod
     def pairs_patients(cls, config: Any) -> bool:

@@ -22,8 +22,8 @@ from melp.nn.heads import mlp
 from melp.nn.query_pooling import QueryPooler
 from melp.reports.implied import implied_statements
 
-_OFFSET_RATE = 10.0
-"""Factor of the log odds of statements, which go from -8 to 1 and are learned from vectors of length 1."""
+_RIDGE = 10.0
+"""Penalty of the regression with which the log odds begin."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class QUESTConfig(TextConfig):
         super().__post_init__()
         limits = {"lead_masking": (0, 1), "bank_size": (1, math.inf), "heads": (0, math.inf)}
         check_ranges("method", self, limits)
+
+
+def normalised(states: Float[Tensor, "text dim"]) -> Float[Tensor, "text dim"]:
+    """Return vectors with mean 0 and variance 1."""
+    return F.layer_norm(states, states.shape[-1:])
 
 
 class QUEST(Method):
@@ -101,12 +106,21 @@ class QUEST(Method):
         self.pooler = QueryPooler(self.encoder.dim, width, config.dim, config.heads)
         self.logit_scale = nn.Parameter(torch.tensor(math.log(10.0)))
         self.log_odds = nn.Linear(width, 1)
-        nn.init.zeros_(self.log_odds.weight)
-        nn.init.constant_(self.log_odds.bias, -5 / _OFFSET_RATE)
         self.text.projection.requires_grad_(False)
         self.text.bert.requires_grad_(config.text_trained)
-        self._bank: tuple[int, Tensor] | None = None
+        self._bank: tuple[tuple[int, torch.device], Tensor] | None = None
         self.train(self.training)
+
+    @torch.no_grad()
+    def begin(self, bank: Bank) -> None:
+        """Begin the log odds of statements at the ridge regression of those in the training reports."""
+        vectors = normalised(self._bank_states(bank)).double()
+        centre, target = vectors.mean(0), bank["log_odds"].double()
+        vectors = vectors - centre
+        gram = vectors.t() @ vectors + _RIDGE * torch.eye(vectors.shape[1], device=vectors.device)
+        weight = torch.linalg.solve(gram, vectors.t() @ (target - target.mean()))
+        self.log_odds.weight.copy_(weight[None])
+        self.log_odds.bias.copy_((target.mean() - centre @ weight)[None])
 
     def train(self, mode: bool = True) -> QUEST:
         """Set the mode; a language model that is not trained has no dropout."""
@@ -119,7 +133,7 @@ class QUEST(Method):
         ecg = batch["ecg"]
         if self.training:
             ecg = mask_leads(ecg, batch["key"], self.config.lead_masking)
-        logits = self._logits(self.encoder(ecg), self._adapt(self._bank_states(batch["bank"])))
+        logits = self._logits(self.encoder(ecg), self._bank_states(batch["bank"]))
         stated = batch["stated"].to(logits.dtype)
         errors = F.binary_cross_entropy_with_logits(logits, stated, reduction="none")
         return {"loss": share_of_mean(errors.sum(1))}
@@ -128,34 +142,33 @@ class QUEST(Method):
         """Return the language model's vectors of the bank; if it is not trained, it reads the bank once."""
         if self.config.text_trained:
             return self.text(bank["tokens"], bank["sentence"]).statements[:, 0]
-        if self._bank is None or self._bank[0] != bank["number"]:
+        key = bank["number"], bank["tokens"].device
+        if self._bank is None or self._bank[0] != key:
             with torch.no_grad():
                 states = self.text(bank["tokens"], bank["sentence"]).statements[:, 0]
-            self._bank = bank["number"], states
+            self._bank = key, states
         return self._bank[1]
 
     def _adapt(self, states: Float[Tensor, "text text_dim"]) -> Float[Tensor, "text text_dim"]:
-        return states + self.text_head(F.layer_norm(states, states.shape[-1:]))
+        return states + self.text_head(normalised(states))
 
     def _logits(
-        self, frames: Float[Tensor, "batch frame channel"], texts: Float[Tensor, "text text_dim"]
+        self, frames: Float[Tensor, "batch frame channel"], states: Float[Tensor, "text text_dim"]
     ) -> Float[Tensor, "batch text"]:
-        """Return the logit of each text (adapted vectors) for each ECG."""
-        cosines = self.pooler(self.frame_norm(frames), texts)
-        odds = _OFFSET_RATE * self.log_odds(F.layer_norm(texts, texts.shape[-1:]))[:, 0]
-        return self.logit_scale.exp() * cosines + odds
+        cosines = self.pooler(self.frame_norm(frames), self._adapt(states))
+        return self.logit_scale.exp() * cosines + self.log_odds(normalised(states))[:, 0]
 
-    def _vectors(self, texts: Sequence[str]) -> Float[Tensor, "text text_dim"]:
-        return self._adapt(read_texts(self.text, self.reports, texts).statements[:, 0])
+    def _states(self, texts: Sequence[str]) -> Float[Tensor, "text text_dim"]:
+        return read_texts(self.text, self.reports, texts).statements[:, 0]
 
     def answers(
         self, ecg: Float[Tensor, "batch lead time"], texts: Sequence[str]
     ) -> Float[Tensor, "batch text"]:
         """Return the logit of each statement for each ECG: the log odds that a report would make it."""
-        return self._logits(self.encoder(ecg), self._vectors(texts))
+        return self._logits(self.encoder(ecg), self._states(texts))
 
     def attention(
         self, ecg: Float[Tensor, "batch lead time"], texts: Sequence[str]
     ) -> Float[Tensor, "batch frame text"]:
         """Return the attention of each statement over the frames of each ECG; it sums to 1."""
-        return self.pooler.weights(self.frame_norm(self.encoder(ecg)), self._vectors(texts))
+        return self.pooler.weights(self.frame_norm(self.encoder(ecg)), self._adapt(self._states(texts)))

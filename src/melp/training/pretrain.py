@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning
 import torch
@@ -22,7 +22,7 @@ from melp.hub.folder import WEIGHTS, load_weights, save
 from melp.hub.initialise import initialise_encoder
 from melp.hub.records import write_training_records
 from melp.methods import get_method
-from melp.methods._base import Inputs, Method
+from melp.methods._base import Bank, Inputs, Method
 from melp.signal.preprocessing import Preprocessing
 from melp.text.model import LanguageModel
 from melp.text.tokenizer import ReportEncoder
@@ -92,6 +92,8 @@ def _train(run: _Run, preprocessing: Preprocessing) -> None:
         print(f"{store.path}: {note}", file=sys.stderr)
     held_out = recipe.data.validation_folds
     validation = StoreBatches(store, held_out, encode, bank=bank) if held_out else None
+    if bank:
+        method.begin(cast(Bank, train.encoded_bank))
     initial_models = [Path(folder) for folder in (before, recipe.init_from) if folder]
     if is_first():
         write_training_records(out, store, train.rows, initial_models)
