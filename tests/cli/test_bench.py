@@ -23,6 +23,6 @@ def test_a_plan_is_listed_or_refused(run: Run, synthetic_store: Path, tmp_path: 
     assert out.splitlines() == ["run\tstate\tcells\tevaluations", "clocs-0\tto train\t0/1\tprobe"]
     refused(run(*words, "--part", "3/2"), "part: found '3/2'")
     refused(run(*words, "stores.s=none"), "none: no store")
-    refused(run(*words, "models.clocs.method=clock"), "clock")
+    refused(run(*words, "models.clocs.method=cloks"), "; did you mean clocs?")
     refused(run("bench", "none", "--out", tmp_path / "out"), "plan: found 'none', wanted a YAML file or one")
     assert not (tmp_path / "out").exists()

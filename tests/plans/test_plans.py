@@ -74,7 +74,10 @@ ZERO_SHOT = {**PROBE, "kind": "zero-shot"}
 INVALID: list[tuple[dict[str, Any], str]] = [
     ({"modelz": {}}, "modelz"),
     ({"models": {"a": {**MODELS["clocs"], "metod": "x"}}}, "metod"),
-    ({"models": {"a": {**MODELS["clocs"], "method": "clock"}}}, "clock"),
+    (
+        {"models": {"a": {**MODELS["clocs"], "method": "clocsy"}}},
+        "models.a: method: 'clocsy' found, wanted one of astcl, ",
+    ),
     ({"models": {"a": {**MODELS["clocs"], "recipe": "clocs/huge"}}}, "recipe: 'clocs/huge' found"),
     ({"models": {"a": {**MODELS["clocs"], "options": ["training.stepz=1"]}}}, "stepz"),
     ({"models": {"a": {**MODELS["clocs"], "store": "t"}}}, "models.a.store: found 't', wanted one of s"),
@@ -90,7 +93,10 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"evaluations": {"p": {**PROBE, "kind": "prob"}}}, "evaluations.p.kind: found 'prob', wanted one of"),
     ({"evaluations": {"p": {**PROBE, "tasks": ["ptbxl"]}}}, "task: found 'ptbxl'"),
     ({"evaluations": {"p": {**PROBE, "tasks": []}}}, "evaluations.p.tasks: found none, wanted at least one"),
-    ({"evaluations": {"p": {**PROBE, "tasks": ["csn"]}}}, "found a store of synthetic"),
+    (
+        {"evaluations": {"p": {**PROBE, "tasks": ["csn"]}}},
+        "evaluations.p.store: found s, a store of synthetic (",
+    ),
     ({"evaluations": {"p": {**PROBE, "folds": "x"}}}, "folds: found 'x'"),
     ({"evaluations": {"p": {**PROBE, "protocol": "papr"}}}, "evaluations.p.protocol: found 'papr'"),
     ({"evaluations": {"p": {**PROBE, "protocol": "paper"}}}, "published_splits: found ''"),
@@ -128,7 +134,9 @@ def test_a_class_without_prompts_is_refused(plan: Callable[..., Plan], tmp_path:
     task = f"corpus: synthetic\nclasses: {classes}\n"
     (tmp_path / "own.yaml").write_text(task)
     entry = {**ZERO_SHOT, "tasks": [str(tmp_path / "own.yaml")]}
-    with pytest.raises(MelpError, match="prompt"):
+    with pytest.raises(
+        MelpError, match=r"own\.yaml: found no prompts for B, wanted prompts: \[\.\.\.\] in every class"
+    ):
         check_plan(plan(evaluations={"z": entry}))
 
 

@@ -187,7 +187,7 @@ def test_errors_name_task_and_field() -> None:
     content = {"name": "x", "corpus": "y", "train_folds": [1], "validation_folds": [2], "test_folds": [3]}
     with pytest.raises(MelpError, match=r"x\.yaml: classes missing"):
         parse_task(content, "x.yaml")
-    with pytest.raises(MelpError, match="no prompts for B"):
+    with pytest.raises(MelpError, match="found no prompts for B, wanted prompts"):
         parse_task(content | {"classes": {"A": {"prompts": ["a"]}, "B": {"codes": ["C"]}}}, "x.yaml")
     with pytest.raises(MelpError, match=r"nowhere\.yaml: not a readable YAML file"):
         get_task("nowhere.yaml")

@@ -78,7 +78,8 @@ def read_prompts(path: Path, task: Task) -> Prompts:
     prompts = {name: _entry(entries[name], path, name) for name in task.classes if name in entries}
     missing = [name for name in task.classes if not prompts.get(name)]
     if missing:
-        raise MelpError(f"{path}: no prompts for {', '.join(missing)} of {task.name}")
+        found = f"found no prompts for {', '.join(missing)} of {task.name}"
+        raise MelpError(f"{path}: {found}, wanted some for every class")
     return prompts
 
 

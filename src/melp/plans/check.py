@@ -104,7 +104,10 @@ def _check_models(plan: Plan) -> None:
         _check_store(f"models.{name}.store", entry.store, plan)
         if not entry.seeds:
             raise MelpError(f"models.{name}.seeds: found none, wanted at least one")
-        recipe_of(entry, entry.seeds[0])
+        try:
+            recipe_of(entry, entry.seeds[0])
+        except MelpError as error:
+            raise MelpError(f"models.{name}: {error}") from error
         root_of(plan, name)
         training = json.dumps({**asdict(entry), "seeds": None}, sort_keys=True)
         if training in known:
@@ -124,13 +127,11 @@ def _check_evaluation(plan: Plan, where: str, entry: EvaluationPlan, stores: Map
         task = get_task(name)
         corpora = np.unique(stores[entry.store].column("corpus")).tolist()
         if task.corpus not in corpora:
-            found = f"a store of {', '.join(corpora)} ({plan.stores[entry.store]})"
-            raise MelpError(f"{where}.store: found {found}, wanted {task.corpus} for task {name}")
+            found = f"{entry.store}, a store of {', '.join(corpora)} ({plan.stores[entry.store]})"
+            wanted = f"one of {task.corpus} for task {name}, as `melp data build {task.corpus}` makes"
+            raise MelpError(f"{where}.store: found {found}, wanted {wanted}")
         if entry.protocol == "paper" and task.published is None:
             raise MelpError(f"{where}.tasks: found {name}, wanted one with published label files")
-        bare = [one for one in task.classes if not task.prompts.get(one)]
-        if entry.kind in ("zero-shot", "robustness") and bare:
-            raise MelpError(f"{where}.tasks: found no prompt for {', '.join(bare)} of {name}, wanted one")
     learned = np.unique(stores[entry.train_store].column("corpus")).tolist() if entry.train_store else []
     check_transfer(where, entry, learned)
     for name in entry.models:

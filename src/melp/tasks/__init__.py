@@ -202,5 +202,6 @@ def _extended(content: dict[str, Any], source: str) -> dict[str, Any]:
         content = {**base, **content, "classes": classes}
     without_prompts = [str(name) for name, entry in content["classes"].items() if not entry.get("prompts")]
     if without_prompts:
-        raise MelpError(f"{source}: no prompts for {', '.join(without_prompts)}")
+        bare = ", ".join(without_prompts)
+        raise MelpError(f"{source}: found no prompts for {bare}, wanted prompts: [...] in every class")
     return content

@@ -73,8 +73,9 @@ def test_conditions_select_cells() -> None:
         (
             {"weights": "w1"},
             {"weights": "w2", "task": "cpsc2018"},
-            "name melp, method melp, training_seed 0: found weights 'w1' and 'w2', wanted one in a table; "
-            "select with --where weights=VALUE",
+            "name melp, method melp, training_seed 0: found weights 'w1' and 'w2', wanted one checkpoint "
+            "under a name (with --layout any, --rows name,weights shows all); select "
+            "with --where weights=VALUE",
         ),
         (
             {"name": "a"},

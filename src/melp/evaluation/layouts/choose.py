@@ -137,7 +137,8 @@ def _check(cells: pd.DataFrame, layout: Layout) -> None:
     if not {"protocol", "key", "weights"} & set(placed):
         _one(cells, [], ["protocol"])
     if not {"recipe", "weights"} & set(placed):
-        _one(cells, ["name", "method", "training_seed"], ["weights"])
+        wanted = "one checkpoint under a name (with --layout any, --rows name,weights shows all)"
+        _one(cells, ["name", "method", "training_seed"], ["weights"], wanted)
     options = [str(name) for name in cells if str(name).startswith(_OPTION)]
     parts = [name for name in _PARTS if name in cells]
     same = [name for name in (*_ENTRY, *parts, *options) if name not in placed]
@@ -147,7 +148,9 @@ def _check(cells: pd.DataFrame, layout: Layout) -> None:
     _one(cells, [*placed, *SEEDS], [*same, "n_train", "key"])
 
 
-def _one(cells: pd.DataFrame, groups: Sequence[str], fields: Sequence[str]) -> None:
+def _one(
+    cells: pd.DataFrame, groups: Sequence[str], fields: Sequence[str], wanted: str = "one in a table"
+) -> None:
     """Check that each group of cells has one value of each field."""
     texts = cells[[*fields]].map(_text)
     keys = [cells[name].map(_text) for name in groups] or [pd.Series("", index=cells.index)]
@@ -160,6 +163,6 @@ def _one(cells: pd.DataFrame, groups: Sequence[str], fields: Sequence[str]) -> N
             values = sorted(texts.loc[inside, field].unique())
             at = ", ".join(f"{name} {value}" for name, value in zip(groups, place, strict=False))
             raise MelpError(
-                f"{at or 'cells'}: found {field} {' and '.join(map(repr, values))}, wanted one in a table; "
+                f"{at or 'cells'}: found {field} {' and '.join(map(repr, values))}, wanted {wanted}; "
                 f"select with --where {field}=VALUE"
             )
