@@ -8,7 +8,7 @@ Result = tuple[int, str, str]
 """Exit code, standard output and standard error."""
 Run = Callable[..., Result]
 
-BARS = ("stage 1 ", "melp ", "listing ", "reading ", "simulating ")
+BARS = ("stage 1 ", "melp ", "listing ", "reading ", "simulating ", "converting ")
 
 
 def refused(result: Result, message: str) -> None:

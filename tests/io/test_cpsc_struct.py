@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 
 import melp
 from melp.ecg import LEADS, BadRecordError, check_lead_order
-from melp.io.matlab import is_matlab5, read_struct
+from melp.io.matlab import is_matlab5, read_variables
 from small_ptb_xl import beats, write_record
 
 
@@ -53,9 +53,10 @@ def test_fields_equal_scipy(
 ) -> None:
     path = write_struct(tmp_path_factory.mktemp("struct") / "x.mat", {"data": data, "text": text}, compress)
     expected = scipy.io.loadmat(path)["ECG"][0, 0]
-    fields = read_struct(path.read_bytes(), "ECG")
-    assert np.array_equal(fields["data"], expected["data"]) and fields["data"].dtype == expected["data"].dtype
-    assert fields["text"] == text
+    fields = read_variables(path.read_bytes())
+    assert np.array_equal(fields["ECG/data"], expected["data"])
+    assert fields["ECG/data"].dtype == expected["data"].dtype
+    assert fields["ECG/text"] == text
 
 
 def test_other_arrays_and_big_endian_files(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_other_arrays_and_big_endian_files(tmp_path: Path) -> None:
     scipy.io.savemat(
         path, {"first": np.eye(3), "ECG": {"data": np.ones((12, 2)), "cell": np.array([[1, "a"]], object)}}
     )
-    assert set(read_struct(path.read_bytes(), "ECG")) == {"data"}
+    assert set(read_variables(path.read_bytes())) == {"first", "ECG/data"}
     assert is_matlab5(path)
     path.write_bytes(big_endian(np.arange(24.0).reshape(12, 2)))
     assert is_matlab5(path)
@@ -114,7 +115,7 @@ def refusal(path: Path) -> tuple[str, str]:
     [
         ({"sex": "Male", "val": np.ones((12, 5))}, "no numbers ECG.data; fields found 'sex, val'"),
         ({"data": "twelve leads"}, "no numbers ECG.data; fields found 'data'"),
-        ({"data": np.ones((12, 5)) * 1j}, "no numbers ECG.data; fields found 'none'"),
+        ({"data": np.ones((12, 5)) * 1j}, "arrays 'none' found, wanted one named signal"),
         ({"data": np.ones((5, 12))}, "ECG.data of shape (5, 12), wanted [12 leads, time]"),
         ({"data": np.zeros((12, 5))}, "all samples are zero"),
         ({"data": np.ones((12, 0))}, "no samples"),
@@ -145,11 +146,14 @@ def test_age_and_sex(tmp_path: Path, fields: dict[str, Any], meta: dict[str, Any
 def test_damaged_files(tmp_path: Path) -> None:
     path = tmp_path / "x.mat"
     scipy.io.savemat(path, {"signal": np.eye(3)})
-    assert refusal(path) == ("no struct ECG; found 'signal'", "unreadable")
+    assert refusal(path) == (
+        "no names of leads found for a signal of shape [3, 3], wanted them in order (--leads I,II,...)",
+        "missing lead",
+    )
     scipy.io.savemat(path, {"ECG": np.eye(3)})
-    assert refusal(path) == ("ECG is not a single struct", "unreadable")
+    assert refusal(path)[0].startswith("no names of leads found for a signal of shape [3, 3]")
     scipy.io.savemat(path, {"ECG": np.zeros((2, 3), [("data", "O")])})
-    assert refusal(path) == ("ECG is not a single struct", "unreadable")
+    assert refusal(path)[0] == "arrays 'none' found, wanted one named signal"
     whole = write_struct(path, {"data": millivolts()}).read_bytes()
     path.write_bytes(whole[:-9])
     assert refusal(path) == ("cut short", "unreadable")
@@ -157,7 +161,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     path.write_bytes(whole[:-9])
     assert refusal(path) == ("cut short", "unreadable")
     path.write_bytes(whole[:128])
-    assert refusal(path) == ("no struct ECG; found ''", "unreadable")
+    assert refusal(path) == ("arrays 'none' found, wanted one named signal", "unreadable")
 
 
 def test_decompression_is_bounded(tmp_path: Path) -> None:

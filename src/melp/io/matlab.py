@@ -1,4 +1,4 @@
-"""Read a struct of numbers and texts from a MATLAB 5 file.
+"""Read numbers and texts from a MATLAB 5 file.
 
 Memory is bounded by the size of the file. `scipy.io.loadmat` is equally fast but not safe: a damaged file of
 208 bytes makes it allocate 1.6 GB, and deeply nested structs crash the process.
@@ -23,10 +23,13 @@ ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
 _NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _TEXTS = {1: "latin-1", 2: "latin-1", 4: "utf-16", 16: "utf-8", 17: "utf-16", 18: "utf-32"}
 _MATRIX, _COMPRESSED = 14, 15
-_STRUCT, _CHARACTERS, _NUMERIC = 2, 4, range(6, 16)
+_CELL, _STRUCT, _CHARACTERS, _NUMERIC = 1, 2, 4, range(6, 16)
 _COMPLEX = 0x0800
 # A real recording is noisy and compresses to no less than a tenth of its size.
 _MOST_UNPACKED = 100
+
+
+Value = np.ndarray | str | list[str]
 
 
 class _Array(NamedTuple):
@@ -44,30 +47,37 @@ def is_matlab5(path: Path) -> bool:
         return file.read(_HEADER)[124:] in ORDERS
 
 
-def read_struct(content: bytes, name: str) -> dict[str, np.ndarray | str]:
-    """Return the fields of the struct `name` in a MATLAB 5 file that are numbers or texts.
+def read_variables(content: bytes) -> dict[str, Value]:
+    """Return the variables of a MATLAB 5 file that are numbers or texts; a cell array of texts is a list.
+
+    The fields of a single struct are variables as well, named STRUCT/FIELD.
 
     Raises:
-        ValueError: the file is damaged, or does not contain such a struct.
+        ValueError: the file is damaged before its first variable ends.
     """
     order = ORDERS.get(content[124:_HEADER], "")
     if not order:
         raise ValueError("not a file of MATLAB 5")
-    return _find_struct(content, name, order)
+    found: dict[str, Value] = {}
+    try:
+        for array in _arrays(content, order):
+            if array.kind == _STRUCT and math.prod(array.shape) == 1:
+                found |= {f"{array.name}/{name}": value for name, value in _fields(array, order).items()}
+            elif (value := _content(array, order)) is not None:
+                found[array.name] = value
+    except ValueError:
+        if not found:  # what follows a whole variable may be damaged
+            raise
+    return found
 
 
-def _find_struct(content: bytes, name: str, order: str) -> dict[str, np.ndarray | str]:
-    names = []
+def _arrays(content: bytes, order: str) -> Iterator[_Array]:
     for kind, data in _elements(memoryview(content)[_HEADER:], order):
         if kind == _COMPRESSED:
             kind, data = next(_elements(_unpack(data, _MOST_UNPACKED * len(content)), order))
         if kind != _MATRIX:
             raise ValueError(f"found an element of type {kind}, wanted an array; a damaged file")
-        array = _array(data, order)
-        names.append(array.name)
-        if array.name == name:
-            return _fields(array, order)
-    raise ValueError(f"no struct {name}; found {', '.join(names)[:100]!a}")
+        yield _array(data, order)
 
 
 def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
@@ -124,15 +134,13 @@ def _numbers(element: tuple[int, memoryview], order: str) -> np.ndarray:
     return np.frombuffer(data, dtype)
 
 
-def _fields(array: _Array, order: str) -> dict[str, np.ndarray | str]:
-    if array.kind != _STRUCT or math.prod(array.shape) != 1:
-        raise ValueError(f"{array.name} is not a single struct")
+def _fields(array: _Array, order: str) -> dict[str, Value]:
     length = _numbers(_next(array.content), order)
     _, names = _next(array.content)
     if len(length) != 1 or not 0 < length[0] <= len(names):
         raise ValueError("a damaged struct")
     size = int(length[0])
-    fields = {}
+    fields: dict[str, Value] = {}
     for start in range(0, len(names), size):
         name = bytes(names[start : start + size]).split(b"\0")[0].decode("latin-1")
         value = _value(_next(array.content), order)
@@ -141,15 +149,24 @@ def _fields(array: _Array, order: str) -> dict[str, np.ndarray | str]:
     return fields
 
 
-def _value(element: tuple[int, memoryview], order: str) -> np.ndarray | str | None:
+def _value(element: tuple[int, memoryview], order: str) -> Value | None:
     kind, data = element
     if kind != _MATRIX:
         raise ValueError("a damaged struct")
     if not len(data):  # an empty array may be written without any content
         return None
-    array = _array(data, order)
+    return _content(_array(data, order), order)
+
+
+def _content(array: _Array, order: str) -> Value | None:
+    """Return numbers, a text, or the texts of a cell array; None for anything else."""
     if array.kind == _CHARACTERS:
         return _text(_next(array.content), order)
+    if array.kind == _CELL:
+        cells = [_array(data, order) for kind, data in array.content if kind == _MATRIX and len(data)]
+        if any(cell.kind != _CHARACTERS for cell in cells):
+            return None
+        return [_text(_next(cell.content), order) for cell in cells]
     if array.kind not in _NUMERIC:
         return None
     values = _numbers(_next(array.content), order)

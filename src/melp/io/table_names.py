@@ -21,6 +21,7 @@ _TIME = re.compile(
 )
 _SECONDS = {"s": 1.0, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6}
 _UNKNOWN = -1.0
+_LONGEST = 60  # characters of a name
 _INDEX = re.compile(
     r"(?:index|idx|samples?(?:[\s_]?(?:number|nr|no|index|#))?|n|nr|no|#|row|unnamed: \d+|)", re.IGNORECASE
 )
@@ -37,7 +38,10 @@ def parts_of_name(name: str) -> tuple[str | None, str]:
 
     The lead is None if the name is none of the twelve, the unit "" if there is none.
     """
-    name = _WORD.sub("", name.strip().strip("'\"").strip(), count=1)
+    name = name.strip().strip("'\"").strip()
+    if not name or len(name) > _LONGEST or name[0] in "+-.,0123456789":
+        return None, ""
+    name = _WORD.sub("", name, count=1)
     if lead := normalise_lead_name(name):
         return lead, ""
     match = _WITH_UNIT.fullmatch(name)
@@ -48,7 +52,7 @@ def parts_of_name(name: str) -> tuple[str | None, str]:
 
 def seconds_of_time(name: str) -> float:
     """Return the unit in seconds of a column of times; -1 for times without a unit, 0 for other columns."""
-    match = _TIME.fullmatch(name.strip().strip("'\"").strip())
+    match = _TIME.fullmatch(name.strip().strip("'\"").strip()[:_LONGEST])
     if match is None:
         return 0.0
     unit = match[1] or match[2]

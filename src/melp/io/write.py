@@ -29,7 +29,8 @@ def write(ecg: ECG, path: str | Path, to: str = "") -> list[Path]:
     """Write a recording, with its leads, rate, unit, and age and sex if the format has a place for them.
 
     WFDB and EDF have 16 bits: a step is 1 µV if all samples are whole microvolts, else the largest range of
-    a lead in 65,534 steps; the other formats keep every sample. Nothing is left half-written.
+    a lead in 65,534 steps; the other formats keep every sample. EDF states the length of its parts to 10 µs,
+    so that a rate may differ by some millionths. Nothing is left half-written.
 
     Args:
         ecg: the recording.

@@ -141,7 +141,7 @@ def _numbers(source: Source, cells: pd.Series, decimal: str, what: str) -> Float
     cells = cells.str.strip(" '\"")
     values = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64)
     if bad := (np.isnan(values) & (cells.fillna("").str.lower() != "nan").to_numpy()).nonzero()[0].tolist():
-        found = str(cells.iloc[bad[0]])[:30]
+        found = "" if cells.isna().iloc[bad[0]] else cells.iloc[bad[0]][:30]
         raise source.error(f"{what}: {found!a} found at sample {bad[0] + 1}, wanted a number")
     return values
 

@@ -44,8 +44,11 @@ def read(source: Source) -> ECG:
     import h5py
 
     data = source.data
-    with h5py.File(io.BytesIO(data), "r") as opened:
-        values = _values(source, opened, _MOST_UNPACKED * len(data) + _SMALL)
+    try:
+        with h5py.File(io.BytesIO(data), "r") as opened:
+            values = _values(source, opened, _MOST_UNPACKED * len(data) + _SMALL)
+    except (OSError, RuntimeError, KeyError) as error:
+        raise source.error(f"a damaged file ({str(error).splitlines()[0][:100]})") from None
     tracings = values.get(TRACINGS)
     if isinstance(tracings, np.ndarray) and tracings.ndim == 3 and tracings.shape[2] == len(LEADS):
         return _tracing(source, tracings)

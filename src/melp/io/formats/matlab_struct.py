@@ -1,19 +1,24 @@
-"""CPSC 2018 as its organisers published it (Liu et al., J. Med. Imaging Health Inform. 8:1368, 2018).
+"""MATLAB 5: a recording of CPSC 2018 in its original form, or variables of the usual names.
 
-Each recording is a MATLAB 5 file with one struct `ECG`: `sex`, `age`, and `data` of twelve leads in mV. All
-are sampled at 500 Hz, which is not in the files.
+CPSC 2018 (Liu et al., J. Med. Imaging Health Inform. 8:1368, 2018): a struct `ECG` with `sex`, `age`, and
+`data` of twelve leads in mV. All are sampled at 500 Hz, which is not in the files.
+Other files: a matrix [lead, time] or [time, lead], or a vector for each lead, and `leads`, `rate` or `fs`,
+`unit`; the fields of a struct count as variables.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from melp.ecg import ECG, LEADS
-from melp.io.matlab import ORDERS, read_struct
+from melp.io.arrays import ecg_of_arrays
+from melp.io.matlab import ORDERS, Value, read_variables
 from melp.io.recording import age_and_sex
 from melp.io.source import Source
 
-NAME = "MATLAB struct of CPSC 2018"
+NAME = "MATLAB 5"
 ENDINGS = (".mat",)
 NEEDS = ""
 
@@ -27,17 +32,23 @@ def matches(source: Source) -> bool:
 
 
 def read(source: Source) -> ECG:
-    """Read a recording in the original form of CPSC 2018.
+    """Read the recording.
 
     `meta` has `age` and `sex` if the file has them, and the names of those that cannot be read in `unread`.
 
     Raises:
-        BadRecordError: the file is damaged, or has no struct `ECG` with twelve leads.
+        BadRecordError: the file is damaged, its struct `ECG` does not have twelve leads, or see
+            `ecg_of_arrays`.
     """
     try:
-        fields = read_struct(source.data, "ECG")
+        values = read_variables(source.data)
     except ValueError as error:
         raise source.error(str(error)) from None
+    fields = {name.removeprefix("ECG/"): value for name, value in values.items() if name.startswith("ECG/")}
+    return _cpsc_2018(source, fields) if fields else ecg_of_arrays(source, values)
+
+
+def _cpsc_2018(source: Source, fields: Mapping[str, Value]) -> ECG:
     data = fields.get("data")
     if not isinstance(data, np.ndarray):
         names = ", ".join(fields) or "none"
@@ -50,6 +61,8 @@ def read(source: Source) -> ECG:
     return ECG(signal, RATE, LEADS, age_and_sex(_text(fields.get("age", "")), _text(fields.get("sex", ""))))
 
 
-def _text(value: np.ndarray | str) -> str:
+def _text(value: Value) -> str:
     """Return a text, or the only number of an array, as text."""
-    return value if isinstance(value, str) else str(value.item() if value.size == 1 else value.tolist())
+    if not isinstance(value, np.ndarray):
+        return str(value)
+    return str(value.item() if value.size == 1 else value.tolist())
