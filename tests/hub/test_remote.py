@@ -130,7 +130,7 @@ PROBLEMS: dict[str, tuple[Callable[[Hub], object], dict[str, Any], str]] = {
         "^clinic/ecg: no such folder, and no such model found on the hub, or it is private: log in with",
     ),
     "private": (lambda hub: hub.private.add(NAME), {}, "or it is private: log in"),
-    "no revision": (lambda hub: None, {"revision": "v2"}, "^clinic/ecg: .* no revision 'v2' found on the hub$"),
+    "no revision": (lambda hub: None, {"revision": "v2"}, "^clinic/ecg: .* no revision 'v2' found on"),
     "missing file": (
         lambda hub: hub.files(NAME).pop("model.safetensors"), {},
         r"^clinic/ecg: no model\.safetensors found on the hub, wanted a model of melp$",
