@@ -52,6 +52,13 @@ def test_the_list_has_every_encoder_with_its_size(run: Run) -> None:
     assert rows["wav2vec2_small"][:3] == ["62.0 M", "768", "500"]
 
 
+def test_the_list_has_every_format(run: Run) -> None:
+    code, out, _ = run("formats")
+    rows = [line.split("\t") for line in out.splitlines()[1:]]
+    assert code == 0 and [row[0] for row in rows] == [one.name for one in melp.list_formats()]
+    assert ["DICOM", ".dcm", "yes"] in rows and ["ISHNE", ".ecg", ""] in rows
+
+
 def test_an_encoder_is_described_with_its_sizes(run: Run) -> None:
     code, out, _ = run("encoders", "heartlang_narrow")
     assert code == 0

@@ -20,6 +20,7 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.io.values import is_nothing
 from melp.tasks import get_task
+from small_formats import dicom
 from small_ptb_xl import beats, write_record
 
 
@@ -289,3 +290,16 @@ def test_other_columns_and_notes_are_in_the_store(raw: Path, tmp_path: Path) -> 
 def test_a_long_report_is_read(raw: Path) -> None:
     (one,) = entries(raw, f"path,report\na/r1,{'sinus rhythm. ' * 20_000}\n")
     assert len(one.report) > 200_000
+
+
+def test_the_table_replaces_what_the_file_says(raw: Path) -> None:
+    from pydicom.dataset import Dataset
+
+    item = Dataset()
+    item.UnformattedTextValue, item.AnnotationGroupNumber = "Sinus rhythm", 0
+    (raw / "x.dcm").write_bytes(dicom(WaveformAnnotationSequence=[item]))
+    alone, own = entries(raw, "path,id,age,sex,report\nx.dcm,1,,,\nx.dcm,2,0,M,atrial fibrillation\n")
+    meta = table.load(alone).meta
+    assert (meta["age"], meta["sex"], meta["statements"]) == (42, "female", ("Sinus rhythm",))
+    meta = table.load(own).meta
+    assert (meta["age"], meta["sex"], "statements" in meta) == (0, "male", False)

@@ -21,8 +21,10 @@ counted.
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,10 +64,15 @@ def list_entries(raw: Path | None, options: Options) -> Listing:
 
 
 def load(entry: Entry) -> ECG:
-    """Load the recording of `entry`."""
+    """Load the recording of `entry`; age, sex and report of the table replace those of the file."""
     from melp.io import read_file
 
-    return read_file(entry.source)
+    ecg = read_file(entry.source)
+    own = ({} if math.isnan(entry.age) else {"age": entry.age}) | ({"sex": entry.sex} if entry.sex else {})
+    ecg = ecg.with_meta(**own)
+    if "statements" in ecg.meta and (entry.report or entry.statements):
+        return replace(ecg, meta={name: value for name, value in ecg.meta.items() if name != "statements"})
+    return ecg
 
 
 class _Table:
