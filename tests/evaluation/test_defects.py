@@ -16,7 +16,7 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.cells import read_cells
 from melp.evaluation.defect_cells import evaluate_defects
-from melp.evaluation.defects import TOGETHER, probe_defects, zero_shot_defects
+from melp.evaluation.defects import TOGETHER, probe_defects, read_records, zero_shot_defects
 from melp.evaluation.paper_split import sample_as_published
 from melp.evaluation.probe import probe_features
 from melp.evaluation.probes.linear import C_VALUES, Probe, fit_probe
@@ -57,10 +57,21 @@ def by_hand(
     return float(np.mean(areas))
 
 
+def of_probe(model: Model, store: Store, folder: Path, **options: Any) -> pd.DataFrame:
+    """What each defect does to a probe."""
+    records = read_records(TASK, store, folder)
+    return probe_defects(probe_features(model, store, records.patients.index), records, **options)
+
+
+def of_prompts(model: Model, store: Store, folder: Path) -> pd.DataFrame:
+    """What each defect does to a zero-shot classification."""
+    return zero_shot_defects(model, store, TASK, folder, read_records(TASK, store, folder))
+
+
 def test_every_defect_of_a_probe_equals_the_evaluation_by_hand(
     model: Model, store: Store, files: Path
 ) -> None:
-    rows = probe_defects(model, store, TASK, files, fraction=20, seeds=[3, 5]).set_index("defect")
+    rows = of_probe(model, store, files, fraction=20, seeds=[3, 5]).set_index("defect")
     exact, fold = TASK.labels(store.index), store.index.set_index("id")["fold"]
     features = probe_features(model, store, exact.index)
     patients = store.index.set_index("id")["patient"]
@@ -106,7 +117,7 @@ def test_every_defect_of_a_probe_equals_the_evaluation_by_hand(
 def test_every_defect_of_zero_shot_equals_the_evaluation_by_hand(
     model: Model, store: Store, files: Path
 ) -> None:
-    rows = zero_shot_defects(model, store, TASK, files).set_index("defect")
+    rows = of_prompts(model, store, files).set_index("defect")
     labels, fold = TASK.labels(store.index), store.index.set_index("id")["fold"]
     test = labels[fold.loc[labels.index] == 10]
     published = test.assign(AFIB=test["AFIB"] | test["SBRAD"])
@@ -130,9 +141,9 @@ def test_intervals_of_differences(
     model: Model, store: Store, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The classes have too few patients among 24 records: such intervals would cover too little.
-    assert zero_shot_defects(model, store, TASK, files)["lo"].isna().all()
+    assert of_prompts(model, store, files)["lo"].isna().all()
     monkeypatch.setattr("melp.evaluation.defects.LEAST_PAIRED", 1)
-    rows = zero_shot_defects(model, store, TASK, files).set_index("defect")
+    rows = of_prompts(model, store, files).set_index("defect")
     assert rows.loc["none", ["difference", "lo", "hi"]].tolist() == [0, 0, 0]
     assert (rows["lo"] <= rows["difference"]).all() and (rows["difference"] <= rows["hi"]).all()
     assert rows.loc["prompts", "lo"] < rows.loc["prompts", "hi"]
@@ -141,10 +152,10 @@ def test_intervals_of_differences(
 def test_errors(model: Model, store: Store, files: Path, tmp_path: Path) -> None:
     (files / "CKEPE_prompt.json").unlink()
     with pytest.raises(MelpError, match=r"published: no CKEPE_prompt\*\.json found"):
-        zero_shot_defects(model, store, TASK, files)
+        of_prompts(model, store, files)
     none = write_files(tmp_path / "none", store.index.iloc[:0], absent=7)
     with pytest.raises(MelpError, match=r"found none of the records of .*train\.csv"):
-        probe_defects(model, store, TASK, none)
+        of_probe(model, store, none)
 
 
 def test_cells_of_defects(
@@ -156,11 +167,17 @@ def test_cells_of_defects(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     options: dict[str, Any] = {"fractions": (20, 100), "seeds": [3], "out": tmp_path / "out"}
+    embed, embedded = probe_features, []
+    monkeypatch.setattr(
+        "melp.evaluation.defect_cells.probe_features",
+        lambda *of: embedded.append(1) or embed(*of),  # type: ignore[func-returns-value]
+    )
     first = evaluate_defects(model, store, [TASK], files, **options)
+    assert len(embedded) == 1  # the records of a task, once for all shares
     assert [one.cell.fraction for one in first] == [0, 20, 100]
     tables = [
-        zero_shot_defects(model, store, TASK, files),
-        *(probe_defects(model, store, TASK, files, fraction=share, seeds=[3]) for share in (20, 100)),
+        of_prompts(model, store, files),
+        *(of_probe(model, store, files, fraction=share, seeds=[3]) for share in (20, 100)),
     ]
     for one, table in zip(first, tables, strict=True):
         rows = one.metrics.set_index(["metric", "class"])

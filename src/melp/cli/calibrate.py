@@ -22,11 +22,10 @@ def calibrate_command(
     """Fit the probabilities of a task's classes, and write them to the config of the model."""
     from melp.data.store import Store
     from melp.evaluation.calibration import calibrate
-    from melp.hub import find_device, load
     from melp.tasks import get_task
 
     table, messages = calibrate(
-        load(model, find_device(device)),
+        options.load_model(model, device),
         Store(data),
         get_task(task),
         options.parse_optional_folds(folds),

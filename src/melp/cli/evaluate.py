@@ -15,7 +15,6 @@ from melp.errors import MelpError
 
 if TYPE_CHECKING:
     from melp.evaluation.cells import Evaluation
-    from melp.hub import Model
     from melp.tasks import Task
 
 _PUBLISHED_FILES = {"test": "test", "validation": "val"}
@@ -51,7 +50,7 @@ def zero_shot_command(
         "similarity": similarity not in ("", "global"),
     }
     files = _published(protocol, published, chosen)
-    store, loaded = Store(data), _load(model, device)
+    store, loaded = Store(data), options.load_model(model, device)
     if files:
         file = _PUBLISHED_FILES[split]
         cells = paper_zero_shot(loaded, store, tasks, files, file=file, prompts=wordings, out=out)
@@ -96,7 +95,7 @@ def probe_command(
     chosen = {"folds": folds, "train-folds": train_folds, "train-data": train_data, "seeds": seeds > 1}
     chosen |= {"kind": kind != "linear", "min-positives": min_positives > 1}
     files = _published(protocol, published, chosen)
-    tasks, store, loaded = _tasks(task, split), Store(data), _load(model, device)
+    tasks, store, loaded = _tasks(task, split), Store(data), options.load_model(model, device)
     if files:
         cells = paper_probe.paper_probe(loaded, store, tasks, files, file=_PUBLISHED_FILES[split], **shown)
     else:
@@ -124,7 +123,8 @@ def generate_command(
     from melp.evaluation.tables import score_cell
     from melp.tasks import parse_folds
 
-    generation = generate(_load(model, device), Store(data), parse_folds(folds), beams=beams, out=out)
+    loaded = options.load_model(model, device)
+    generation = generate(loaded, Store(data), parse_folds(folds), beams=beams, out=out)
     save_generation(generation, out)
     scores = generation.scores.map(score_cell)
     names = ("report", "BLEU-4", "ROUGE-L", "clinical precision", "clinical recall", "clinical F1")
@@ -153,12 +153,6 @@ def _tasks(text: str, split: str) -> list[Task]:
     if split == "test":
         return tasks
     return [replace(task, test_folds=task.validation_folds) for task in tasks]
-
-
-def _load(folder: Path, device: str) -> Model:
-    from melp.hub import find_device, load
-
-    return load(folder, find_device(device))
 
 
 def _fractions(text: str) -> list[float]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
+
+if TYPE_CHECKING:
+    from melp.hub import Model
 
 MODEL = typer.Argument(help="Model folder.")
 DATA = typer.Option(help="Data store.")
@@ -38,6 +44,13 @@ EXCLUDE_DUPLICATES = typer.Option(
     help="Leave recordings out of training whose samples equal those of a held-out or an earlier one.",
 )
 ALLOW_MISSING = typer.Option(False, "--allow-missing", help="Continue if recordings are missing.")
+
+
+def load_model(folder: Path, device: str) -> Model:
+    """Load a model folder onto the device that `DEVICE` names."""
+    from melp.hub import find_device, load
+
+    return load(folder, find_device(device))
 
 
 def parse_list(text: str | None) -> list[str]:

@@ -28,10 +28,9 @@ def retrieve_command(
     """Find the report of each ECG among all reports, and the ECG of each report: recall@k and median rank."""
     from melp.data.store import Store
     from melp.evaluation.retrieval import retrieve
-    from melp.hub import find_device, load
     from melp.tasks import parse_folds
 
-    _print([retrieve(load(model, find_device(device)), Store(data), parse_folds(folds), out=out)])
+    _print([retrieve(options.load_model(model, device), Store(data), parse_folds(folds), out=out)])
 
 
 @app.command("identify")
@@ -49,13 +48,12 @@ def identify_command(
     """Identify patients: later recordings against the first one of each patient."""
     from melp.data.store import Store
     from melp.evaluation.identification import identify
-    from melp.hub import find_device, load
     from melp.tasks import parse_folds
 
     _print(
         [
             identify(
-                load(model, find_device(device)),
+                options.load_model(model, device),
                 Store(data),
                 parse_folds(folds),
                 gallery=gallery,
@@ -83,10 +81,9 @@ def robustness_command(
     from melp.data.store import Store
     from melp.evaluation.disturbances import get_disturbances
     from melp.evaluation.robustness import robustness
-    from melp.hub import find_device, load
     from melp.tasks import get_task
 
-    loaded, store = load(model, find_device(device)), Store(data)
+    loaded, store = options.load_model(model, device), Store(data)
     chosen = get_disturbances(options.parse_list(conditions))
     evaluations = [
         one
@@ -122,10 +119,9 @@ def transfer_command(
     """Train a probe, or take prompts, on one corpus, and evaluate the findings it shares with another."""
     from melp.data.store import Store
     from melp.evaluation.transfer import transfer
-    from melp.hub import find_device, load
     from melp.tasks import get_task
 
-    loaded, learned, store = load(model, find_device(device)), Store(train_data), Store(data)
+    loaded, learned, store = options.load_model(model, device), Store(train_data), Store(data)
     evaluations = [
         one
         for name in options.parse_list(task)

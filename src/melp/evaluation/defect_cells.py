@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from melp.evaluation.digests import labels_digest, tokenizer_digest
 from melp.evaluation.embed import can
 from melp.evaluation.evaluate import cell_of, evaluate_missing
 from melp.evaluation.paper_zero_shot import find_prompts
+from melp.evaluation.probe import probe_features
 from melp.evaluation.prompts import read_prompts
 from melp.evaluation.questions import evaluation_of
 from melp.hub import Model
@@ -61,14 +63,17 @@ def evaluate_defects(
             cells.append(replace(cell, options={**cell.options, **read}, **sides))
 
     def evaluate(missing: list[int]) -> Iterable[Evaluation]:
-        for cell, (task, share) in ((cells[place], jobs[place]) for place in missing):
-            if share:
-                options: dict[str, Any] = {"fraction": share, "seeds": seeds, "min_positives": min_positives}
-                table = probe_defects(model, store, task, folder, **options)
-            else:
-                table = zero_shot_defects(model, store, task, folder, min_positives=min_positives)
-            ids = read_records(task, store, folder).exact["test"].index
-            yield evaluation_of(cell, model, store, ids, _metrics(table), pd.DataFrame())
+        for task, places in groupby(missing, lambda place: jobs[place][0]):
+            records = read_records(task, store, folder)
+            features = probe_features(model, store, records.patients.index)
+            for cell, share in ((cells[place], jobs[place][1]) for place in places):
+                counted: dict[str, Any] = {"min_positives": min_positives}
+                if share:
+                    table = probe_defects(features, records, fraction=share, seeds=seeds, **counted)
+                else:
+                    table = zero_shot_defects(model, store, task, folder, records, **counted)
+                ids = records.exact["test"].index
+                yield evaluation_of(cell, model, store, ids, _metrics(table), pd.DataFrame())
 
     return evaluate_missing(cells, out, evaluate)
 

@@ -22,7 +22,6 @@ from melp.evaluation.intervals import LEAST_PAIRED, areas_of, mean_difference
 from melp.evaluation.metrics import auroc
 from melp.evaluation.paper_split import sample_as_published
 from melp.evaluation.paper_zero_shot import PROMPTS, find_prompts
-from melp.evaluation.probe import probe_features
 from melp.evaluation.probes.linear import C_VALUES, Probe, fit_probe
 from melp.evaluation.prompts import Prompts, read_prompts, sides
 from melp.evaluation.split import labels_of, patients_of
@@ -77,10 +76,8 @@ class Records:
 
 
 def probe_defects(
-    model: Model,
-    store: Store,
-    task: Task,
-    folder: Path,
+    features: pd.DataFrame,
+    records: Records,
     *,
     fraction: float = 100,
     seeds: Sequence[int] = (0,),
@@ -89,10 +86,8 @@ def probe_defects(
     """Return what each defect does to a linear probe.
 
     Args:
-        model: a loaded model folder.
-        store: the records.
-        task: a task with published label files.
-        folder: the folder of these files.
+        features: those of the records, by id; see `probe_features`.
+        records: see `read_records`.
         fraction: share of the training labels, in per cent.
         seeds: subsets of the labels; areas are means over them. The published subset is one.
         min_positives: classes with fewer positives among the evaluated records do not count.
@@ -101,12 +96,7 @@ def probe_defects(
         Columns defect, value (macro AUROC), difference, lo, hi (of the difference, 95 % over patients; NaN
         if a class that counts has fewer than `LEAST_PAIRED` patients) and n (records). The first row is
         without a defect ("none"), the last has all.
-
-    Raises:
-        MelpError: the files cannot be read, or the store has no record of one of them.
     """
-    records = read_records(task, store, folder)
-    features = probe_features(model, store, records.patients.index)
 
     def tables(defects: Defects) -> Iterable[Scored]:
         training, validation, test = (records.labels(file, defects) for file in SPLITS)
@@ -126,15 +116,22 @@ def probe_defects(
 
 
 def zero_shot_defects(
-    model: Model, store: Store, task: Task, folder: Path, *, min_positives: int = 1
+    model: Model, store: Store, task: Task, folder: Path, records: Records, *, min_positives: int = 1
 ) -> pd.DataFrame:
     """Return what each defect does to a zero-shot classification; see `probe_defects`.
 
+    Args:
+        model: a loaded model folder.
+        store: the records.
+        task: a task with published label files.
+        folder: the folder of these files.
+        records: see `read_records`.
+        min_positives: see `probe_defects`.
+
     Raises:
-        MelpError: the method has no text tower, the files cannot be read, `folder` has no published prompts,
-            or the store has no record of one of the files.
+        MelpError: the method has no text tower, or `folder` has no published prompts.
     """
-    records, file = read_records(task, store, folder), find_prompts(folder)
+    file = find_prompts(folder)
     if file is None:
         raise MelpError(f"{folder}: no {PROMPTS} found, wanted the published prompts")
     ecg = text_embeddings(model, store, records.exact["test"].index)
