@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +64,10 @@ def read_file(
     """Read a recording as `read` does, and print nothing: for the many files of a corpus."""
     from melp.io.source import Source
 
-    named = Source.of(source, None if leads is None else tuple(leads), rate, unit)
+    if rate is not None and not 0 < rate < math.inf:
+        raise MelpError(f"rate: {rate} found, wanted more than 0 Hz")
+    names = leads.split(",") if isinstance(leads, str) else leads
+    named = Source.of(source, None if names is None else tuple(names), rate, unit)
     try:
         return _read(named)
     except MelpError:
@@ -110,6 +114,10 @@ def _unknown(source: Source) -> MelpError:
 
     if source.path is not None and not source.path.exists():
         return MelpError(f"{source.name}: no such file")
-    names = ", ".join(one.name for one in list_formats())
+    if source.path is not None and not source.path.is_file():
+        return MelpError(f"{source.name}: not a regular file, wanted a recording")
     what = describe(source)
+    if what.endswith("archive"):
+        return MelpError(f"{source.name}: {what} found, wanted the files in it: unpack it first")
+    names = ", ".join(one.name for one in list_formats())
     return MelpError(f"{source.name}: {what} found, wanted one of {names}")

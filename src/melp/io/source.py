@@ -70,6 +70,8 @@ class Source:
             return cls(str(source), Path(source), None, rate, unit, leads)
         if isinstance(source, bytes | bytearray | memoryview):
             return cls("bytes", None, bytes(source), rate, unit, leads)
+        if not hasattr(source, "read"):
+            raise MelpError(f"recording: {type(source).__name__} found, wanted a path, bytes or an open file")
         content, name = source.read(MAX_SIZE + 1), str(getattr(source, "name", "file"))
         if not isinstance(content, bytes):
             raise MelpError(f"{name}: a file opened as text found, wanted one opened in binary mode")

@@ -38,7 +38,7 @@ def describe(source: Source) -> str:
         return "an empty file"
     for position, magic, name in _MAGIC:
         if head.startswith(magic, position):
-            return name + (", wanted the files in it: unpack it first" if "archive" in name else "")
+            return name
     if source.root:
         return f"XML with the root {source.root[:40]!a}"
     text = source.text

@@ -100,3 +100,9 @@ def test_what_the_user_says_is_for_files_that_do_not_say_it(tmp_path: Path) -> N
     assert "the file says nV, not the V asked for" in ecg.meta["warnings"]
     with pytest.raises(melp.MelpError, match="unit: 'furlong' found, wanted mV, uV, nV or V"):
         melp.read(small.scp(), unit="furlong")
+    for rate in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(melp.MelpError, match=r"rate: .* found, wanted more than 0 Hz"):
+            melp.read(small.scp(), rate=rate)
+    assert melp.read(small.scp(), "V1,II").leads == ("II", "V1")
+    with pytest.raises(melp.MelpError, match="recording: type found, wanted a path, bytes or an open file"):
+        melp.read(object)  # type: ignore[arg-type]

@@ -33,9 +33,9 @@ def tarred(content: bytes) -> bytes:
 
 
 OTHERS = {
-    "a zip archive, wanted the files in it: unpack it first": zipped(small.dicom()),
-    "a gzip archive, wanted the files in it": gzip.compress(small.scp()),
-    "a tar archive, wanted the files in it": tarred(small.scp()),
+    "a zip archive found, wanted the files in it: unpack it first": zipped(small.dicom()),
+    "a gzip archive found, wanted the files in it: unpack it first": gzip.compress(small.scp()),
+    "a tar archive found, wanted the files in it: unpack it first": tarred(small.scp()),
     "a PDF document": b"%PDF-1.7\n...",
     "a JPEG image": b"\xff\xd8\xff\xe0\0\x10JFIF",
     "a PNG image": b"\x89PNG\r\n\x1a\n",
@@ -56,7 +56,7 @@ def test_other_files_are_named(found: str, name: str, tmp_path: Path) -> None:
         melp.read(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: {found}") and "\n" not in message
-    assert "found, wanted one of" in message and "SCP-ECG" in message
+    assert "archive" in found or ("found, wanted one of" in message and "SCP-ECG" in message)
 
 
 def test_a_header_of_wfdb_needs_its_path() -> None:
