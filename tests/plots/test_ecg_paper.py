@@ -137,11 +137,11 @@ def test_the_last_page_is_full_and_a_rest_too_short_to_read_has_none() -> None:
     ]
 
 
-def test_one_lead_has_up_to_six_rows_a_page() -> None:
-    first, second = plot_pages(marked(70, ("I",)))
+def test_one_lead_has_up_to_nine_rows_a_page() -> None:
+    first, second = plot_pages(marked(100, ("I",)))
     rows = [shown_seconds(points) for _, points in traces(first)]
-    assert rows == [[second for second in range(10 * row, 10 * row + 10) if second] for row in range(6)]
-    assert [shown_seconds(points) for _, points in traces(second)] == [list(range(60, 70))]
+    assert rows == [[second for second in range(10 * row, 10 * row + 10) if second] for row in range(9)]
+    assert [shown_seconds(points) for _, points in traces(second)] == [list(range(90, 100))]
     (figure,) = plot_pages(marked(30, ("I", "II")))
     assert [lead for lead, _ in traces(figure)] == ["I", "II"] * 3
     assert [shown_seconds(points)[-1] for _, points in traces(figure)] == [9, 9, 19, 19, 29, 29]

@@ -77,7 +77,7 @@ def draw_page(
         right: lines on the right of these.
     """
     traces = [gain * _cut(layout, cell) for cell in layout.cells]
-    needs = row_needs(*_extents(layout, traces))
+    needs = row_needs(*_extents(layout, traces, gain))
     header = [*([title] if title else []), *left]
     seconds = min(layout.seconds, max(cell.end - cell.line for cell in layout.cells))
     sheet = make_sheet(paper, speed, seconds, max(len(header), len(right)), needs)
@@ -108,9 +108,11 @@ def _cut(layout: Layout, cell: Cell) -> Float[np.ndarray, " time"]:
     return trace - np.nanmedian(trace) if np.isfinite(trace).any() else np.empty(0)
 
 
-def _extents(layout: Layout, traces: Sequence[Float[np.ndarray, " _"]]) -> tuple[list[float], list[float]]:
-    """Return the mm from the baseline of each row to its highest and to its lowest point."""
-    up, down = [0.0] * layout.rows, [0.0] * layout.rows
+def _extents(
+    layout: Layout, traces: Sequence[Float[np.ndarray, " _"]], gain: float
+) -> tuple[list[float], list[float]]:
+    """Return the mm from the baseline of each row to its highest (of 1 mV at least) and its lowest point."""
+    up, down = [gain] * layout.rows, [0.0] * layout.rows
     for cell, trace in zip(layout.cells, traces, strict=True):
         if trace.size:
             up[cell.row] = max(up[cell.row], float(np.nanmax(trace)))
@@ -166,9 +168,12 @@ def _name(page: Page, cell: Cell, left: float, trace: Float[np.ndarray, " time"]
     """Write the name of a lead above the first 0.4 s of its trace, but below the row above."""
     begin = trace[: round(0.4 * page.layout.ecg.rate)]
     high = float(np.nanmax(begin, initial=0.0)) if np.isfinite(begin).any() else 0.0
-    y = page.baselines[cell.row] - min(max(6.5, high + 1.5), 13.0)
+    above, baseline = [page.sheet.top, *page.baselines][cell.row : cell.row + 2]
+    y = baseline - min(max(6.5, high + 1.5), 13.0, 0.7 * (baseline - above))
     halo = [Stroke(linewidth=0.8 * POINT, foreground="white")]
     for zorder, effects in ((3, halo), (4, None)):
         page.text(left + 1.2, y, cell.lead, _NAME, fontweight="bold", zorder=zorder, path_effects=effects)
+    if cell.line > page.layout.start and not cell.row % page.layout.rows_of_line:
+        page.text(left + 1.2, baseline + 5.5, f"{cell.line:g} s", color=GREY)
     if not trace.size:
-        page.text(left + 1.2, page.baselines[cell.row], "no signal", color=GREY)
+        page.text(left + 1.2, baseline, "no signal", color=GREY)

@@ -50,7 +50,7 @@ def plot_ecg(
     2.5 to 5 s of 10 s). Each trace has its median on the baseline of its row. Rows with tall waves get more
     of the height; a trace that is cut at the edge of the paper is named below the grid, as are leads that are
     missing or computed from I and II. With fewer than eight of the twelve leads, each lead has rows of its
-    own: a recording of one lead is shown in up to six rows, one after another in time.
+    own: a recording of one lead is shown in up to nine rows, one after another in time.
 
     Args:
         ecg: the recording; any rate, any leads. NaN samples are gaps.

@@ -18,7 +18,7 @@ _MOST_LINES = 5
 
 def about(ecg: ECG) -> list[str]:
     """Return what is known of the person and the recording; never a name."""
-    length = f"{len(ecg.leads)} lead{'s' * (len(ecg.leads) > 1)} · {ecg.rate:g} Hz · {ecg.seconds:.4g} s"
+    length = f"{len(ecg.leads)} lead{'s' * (len(ecg.leads) > 1)} · {ecg.rate:g} Hz · {ecg.seconds:.5g} s"
     known = [_person(ecg.meta), _heart_rate(ecg.meta), length, _filters(ecg.meta)]
     return [text for text in known if text]
 
@@ -42,7 +42,7 @@ def _filters(meta: Mapping[str, Any]) -> str:
 
 def statements(texts: Iterable[str], width: int) -> list[str]:
     """Return the statements of the file in lines of at most `width` characters; what is left out is said."""
-    texts = [str(text) for text in texts]
+    texts = [" ".join(str(text).split()) for text in texts]
     if not texts:
         return []
     for shown in range(len(texts), 0, -1):
@@ -56,6 +56,6 @@ def statements(texts: Iterable[str], width: int) -> list[str]:
 def footer(layout: Layout, speed: float, gain: float, notes: Iterable[str]) -> str:
     """Return the scale, the time and what a reader has to know."""
     whole = layout.ecg.seconds
-    part = f"{layout.start:.4g} to {layout.end:.4g} s of {whole:.4g} s"
+    part = f"{layout.start:.5g} to {layout.end:.5g} s of {whole:.5g} s"
     shown = [part] if layout.start > 0 or layout.end < whole - 0.5 / layout.ecg.rate else []
     return " · ".join([f"{speed:g} mm/s", f"{gain:g} mm/mV", *shown, *notes])

@@ -19,7 +19,7 @@ LAYOUTS: dict[str, tuple[tuple[str, ...], ...]] = {
 """The leads of each row. The rows are simultaneous; the columns follow each other in time."""
 
 _ENOUGH = 8  # of the twelve leads, for a layout of twelve
-_LINES = 6  # rows on a page with few leads
+_ROWS = 9  # on a page with few leads
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def lay_out(
 
     With at least eight of the twelve leads, the page has the layout that is asked for; III, aVR, aVL and aVF
     are computed from I and II if they are missing. With fewer, each lead has rows of its own, repeated for
-    the seconds that follow (one lead: up to six rows).
+    the seconds that follow (one lead: up to nine rows).
 
     Raises:
         MelpError: unknown layout or rhythm lead, or `start` is not within the recording.
@@ -91,7 +91,7 @@ def lay_out(
     available = available_leads(ecg.leads)
     if len(available) < _ENOUGH:
         leads = ecg.leads[: len(LEADS)]
-        lines = max(1, _LINES // len(leads))
+        lines = max(1, _ROWS // len(leads))
         cells = tuple(_repeated(leads, lines, seconds, start, ecg.seconds))
         return Layout(cells, ecg, lines, seconds, start, _notes(ecg, leads, leads))
     end = min(start + seconds, ecg.seconds)

@@ -36,7 +36,7 @@ _UNPRINTED = 7.0  # mm that the grid keeps from the edge of the paper, where pri
 _FOOTER = 12.0  # mm
 _RIGHT = 5.0  # mm of grid beyond the traces
 _LEAST_GAP, _MOST_GAP, _EDGE = 20.0, 40.0, 10.0  # mm between two rows; above and below all rows
-_ALIKE = 0.75  # of the mean distance between rows: the least of a row without tall waves
+_ALIKE = 0.75  # of the mean distance between rows: the least distance
 _FINE, _HEAVY = "#f5d0d0", "#e8a3a3"
 
 
@@ -128,12 +128,14 @@ def place_rows(sheet: Sheet, needs: Sequence[float], *, fit: bool) -> list[float
     if not fit:
         return [sheet.top + float(place) for place in np.cumsum(_own_heights(needs))[:-1]]
     height = sheet.bottom - sheet.top
-    # An edge needs half as much as a gap.
-    alike = np.full(len(needs), _ALIKE * height / (len(needs) - 1))
-    alike[[0, -1]] /= 2
-    wanted = np.maximum(needs, alike)
-    places = np.cumsum(wanted)[:-1] * height / wanted.sum()
-    return [sheet.top + round(place) for place in places]
+    # The edges get what keeps the rows on the grid, gaps a least height; what is left goes first to what
+    # needs more.
+    least = np.asarray(needs) - _EDGE + 1
+    least[1:-1] = _ALIKE * (height - least[0] - least[-1]) / (len(needs) - 1)
+    more = np.maximum(needs - least, 0)
+    left = height - least.sum()
+    more = more * left / more.sum() if more.sum() > left else more + (left - more.sum()) / len(needs)
+    return [sheet.top + round(place) for place in np.cumsum(least + more)[:-1]]
 
 
 def row_needs(up: Sequence[float], down: Sequence[float]) -> list[float]:
