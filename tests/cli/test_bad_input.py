@@ -206,7 +206,7 @@ def test_invalid_training_settings(
     message: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("melp.text.hugging_face.snapshot_download", _no_network)
+    monkeypatch.setattr("huggingface_hub.snapshot_download", _no_network)
     refused(run(*fill(command, places), "--out", tmp_path / "out"), message)
     assert list(tmp_path.iterdir()) == []
 

@@ -74,7 +74,8 @@ def _choose(
         found = f"none found, and {model.folder} is calibrated for none"
         raise MelpError(f"label, task: {found}; wanted one of them")
     chosen = get_task(known[0] if task is None else task)
-    return task_scorer(model, chosen), lines_of(model, chosen)
+    scorer = task_scorer(model, chosen)
+    return scorer, lines_of(model, chosen, scorer)
 
 
 def _matrix(answered: Answered[np.ndarray], scorer: Scorer) -> np.ndarray:

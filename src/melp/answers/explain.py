@@ -22,7 +22,7 @@ from melp.plots.attention import statement_relevance
 from melp.signal.r_peaks import find_r_peaks
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from melp.plots.figures import Picture
 
 __all__ = ["Explanation", "explain"]
 
@@ -56,6 +56,9 @@ class Explanation:
             f"it depends most on lead {', '.join(best)}). {DISCLAIMER}"
         )
 
+    def _repr_png_(self) -> bytes:
+        return self.plot()._repr_png_()
+
     @property
     def table(self) -> pd.DataFrame:
         """Beats and leads in one table: part, place, value."""
@@ -65,7 +68,7 @@ class Explanation:
         both.attrs = {"note": self.note, "failed": {}}
         return both.reset_index(drop=True)
 
-    def plot(self) -> Figure:
+    def plot(self) -> Picture:
         """Return the recording on ECG paper, shaded where the sentence looks."""
         from melp.plots.ecg_attention import plot_attention
 

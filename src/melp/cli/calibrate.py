@@ -31,7 +31,8 @@ def calibrate_command(
         options.parse_optional_folds(folds),
         options.parse_optional_folds(test_folds) or (),
     )
-    print_table(["class", *table], table.round(4).reset_index().itertuples(index=False))
+    shown = table.round(4).astype(object).where(table.notna(), "")
+    print_table(["class", *shown], shown.reset_index().itertuples(index=False))
     for line in messages:
         typer.echo(line, err=True)
     typer.echo(

@@ -79,8 +79,13 @@ def calibrated_tasks(model: Model) -> list[str]:
     return list(model.config.get("calibration", {}))
 
 
-def lines_of(model: Model, task: Task) -> dict[str, Line]:
+def lines_of(model: Model, task: Task, scorer: Scorer) -> dict[str, Line]:
     """Return the lines of the classes of a task; none if the model is not calibrated for it.
+
+    Args:
+        model: a loaded model folder.
+        task: the task.
+        scorer: its `task_scorer`.
 
     Raises:
         MelpError: the model was calibrated for other prompts.
@@ -88,7 +93,7 @@ def lines_of(model: Model, task: Task) -> dict[str, Line]:
     entry = model.config.get("calibration", {}).get(task.name)
     if entry is None:
         return {}
-    if entry["prompts"] != _prompts_digest(task, task_scorer(model, task)):
+    if entry["prompts"] != _prompts_digest(task, scorer):
         raise MelpError(
             f"{model.folder}: calibrated for other prompts of {task.name}, wanted these; run `melp calibrate`"
         )
@@ -142,6 +147,7 @@ def calibrate(
     if test_folds:
         judged = _scored(model, store, task, scorer, test_folds)
         table = table.join(_judge(store, *judged, labels.mean(), lines), how="outer")
+        table["positives"] = table["positives"].astype("Int64")
     _write(model, task.name, entry)
     left_out = [name for name in names if name not in enough]
     few = f"{task.name}: not calibrated (fewer than {LEAST} positives or negatives): {', '.join(left_out)}"

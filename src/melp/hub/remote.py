@@ -9,15 +9,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
-
 from melp.errors import MelpError
 
 TOKENIZER = (
@@ -54,6 +45,9 @@ def fetch(name: str, revision: str | None = None) -> Path:
         MelpError: there is no such model or revision, or it is private; there is no network, and it is not in
             the cache; a file is missing.
     """
+    # Imported late, with its HTTP client, because most models are folders.
+    from huggingface_hub import snapshot_download
+
     try:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(FILES)))
     except Exception as error:  # huggingface_hub and its HTTP client raise errors of many kinds
@@ -78,6 +72,8 @@ def push(folder: Path, name: str, private: bool = False, revision: str | None = 
     Raises:
         MelpError: no account is logged in or it may not write, no network, or the name is malformed.
     """
+    from huggingface_hub import HfApi
+
     hub = HfApi()
     try:
         hub.create_repo(name, private=private, exist_ok=True)
@@ -97,13 +93,15 @@ def push(folder: Path, name: str, private: bool = False, revision: str | None = 
 
 def _reason(error: Exception, revision: str | None) -> str:
     """Return what is wrong, and what to do, in one line."""
-    if isinstance(error, RevisionNotFoundError):
+    from huggingface_hub import errors
+
+    if isinstance(error, errors.RevisionNotFoundError):
         return f"no revision {revision!r} found on the hub"
-    if isinstance(error, RepositoryNotFoundError) or _status(error) in (401, 403):
+    if isinstance(error, errors.RepositoryNotFoundError) or _status(error) in (401, 403):
         return "no such model found on the hub, or it is private: log in with `hf auth login`"
-    if isinstance(error, LocalEntryNotFoundError):
+    if isinstance(error, errors.LocalEntryNotFoundError):
         return "not in the cache of downloads, and the hub cannot be reached"
-    if isinstance(error, EntryNotFoundError | HFValidationError):
+    if isinstance(error, errors.EntryNotFoundError | errors.HFValidationError):
         return str(error).splitlines()[0]
     return f"the hub cannot be reached ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:120]})"
 
