@@ -142,6 +142,7 @@ def test_the_encoder_of_melp_alone(parity: Path, signal: Tensor, tmp_path: Path)
             embedded(model, signal),
             twin.melp_pooled(whole, "contrast", frames).mean(1),
         )
+    assert repr(model).endswith("it can embed)")
     for ability in ("project_ecg", "embed_text", "beat_vectors", "generate"):
         with pytest.raises(MelpError, match="converted from an encoder alone, so it has no "):
             require(model, ability)

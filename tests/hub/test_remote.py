@@ -78,6 +78,7 @@ def test_a_model_is_downloaded_pinned_and_cached(
     first = hub.branches[NAME]["main"]
     np.testing.assert_array_equal(vectors(model), vectors(load(folder)))
     assert model.config["hub"] == {"name": NAME, "revision": first}
+    assert f"{NAME} at revision {first}" in repr(model)
     assert fetched(hub) - {""} == {
         "config.json", "model.safetensors", "README.md", "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip

@@ -81,13 +81,15 @@ class Model:
         size = sum(parameter.numel() for parameter in self.method.parameters()) / 1e6
         data = self.config.get("store") or {}
         trained = f"trained on {data['records']:,} records of {data['corpus']}" if "records" in data else ""
-        known = [f"encoder {encoder}" if encoder else "", f"{size:.1f} M parameters", trained]
+        hub = "{name} at revision {revision}".format(**self.config["hub"]) if "hub" in self.config else ""
+        known = [hub, f"encoder {encoder}" if encoder else "", f"{size:.1f} M parameters", trained]
         answers = ", ".join(["embed", *(answer for answer, part in _ANSWERS.items() if self._can(part))])
         return f"Model({', '.join([self.name, *filter(None, known)])}; it can {answers})"
 
     def _can(self, part: str) -> bool:
         option = getattr(self.method, "requires_loss", {}).get(part)
-        return hasattr(self.method, part) and (not option or bool(getattr(self.method.config, option)))
+        trained = not option or bool(getattr(self.method.config, option))
+        return hasattr(self.method, part) and trained and not self.config.get("without_text")
 
     def to(self, device: str | torch.device) -> Model:
         """Move the weights to a device ("cpu", "cuda", "cuda:1", "auto") and return the model."""
