@@ -10,6 +10,9 @@ Optional columns are
     statements  the report's statements, separated by bars or line breaks
     age, sex    years; female or male, f or m
     labels      codes, separated by semicolons, bars or commas, or as a list: "['AFIB', 'LBBB']"
+    rate        samples a second, for files that do not say it
+    unit        mV, uV, nV or V, for files that do not say it
+    leads       the names of the channels in order, for files that do not say them: "I;II;V1"
 
 Any other column of which all values are 0 or 1, yes or no, true or false is a label: its name is a code of
 the records with a 1. Cells without a value (empty, NaN, NA, unknown ...) and -1 are read as not set, and
@@ -34,10 +37,12 @@ from melp.corpora._columns import Column, read_columns
 from melp.corpora._folds import hashed_fold
 from melp.ecg import ECG
 from melp.errors import MelpError
-from melp.io.values import is_nothing, parse_age, parse_flag, parse_list, parse_sex
+from melp.io.values import in_millivolt, is_nothing, parse_age, parse_flag, parse_list, parse_sex
 from melp.tasks.folds import FOLDS
 
-_COLUMNS = ("path", "id", "patient", "fold", "report", "statements", "age", "sex", "labels")
+_COLUMNS = (
+    "path", "id", "patient", "fold", "report", "statements", "age", "sex", "labels", "rate", "unit", "leads",
+)  # fmt: skip
 _UNNAMED = re.compile(r"(Unnamed: \d+)?")  # as pandas names columns without a name
 _MAX_REPORT = 1 << 24  # characters of a cell
 
@@ -67,7 +72,8 @@ def load(entry: Entry) -> ECG:
     """Load the recording of `entry`; age, sex and report of the table replace those of the file."""
     from melp.io import read_file
 
-    ecg = read_file(entry.source)
+    options = {"file": entry.source} if isinstance(entry.source, str) else dict(entry.source)
+    ecg = read_file(options.pop("file"), **options)
     own = ({} if math.isnan(entry.age) else {"age": entry.age}) | ({"sex": entry.sex} if entry.sex else {})
     ecg = ecg.with_meta(**own)
     if "statements" in ecg.meta and (entry.report or entry.statements):
@@ -174,7 +180,7 @@ class _Reader:
             statements=tuple(statements) if statements or not row.get("report") else None,
             age=self._read(number, row, "age", parse_age, float("nan")),
             sex=self._read(number, row, "sex", parse_sex, ""),
-            source=_recording(self.raw / row["path"]),
+            source=_source(self.raw / row["path"], row),
             path=row["path"],
             more={_own_name(name): value for name, value in self._more(number, row).items()},
         )
@@ -201,6 +207,28 @@ def _number(row: Row, name: str, least: int, most: int) -> int:
     if not least <= value <= most or value != int(value):
         raise ValueError(f"column {name}: {row[name]!r} found, wanted a whole number from {least} to {most}")
     return int(value)
+
+
+def _source(path: Path, row: Row) -> str | dict[str, Any] | None:
+    """Return the recording of a row, and what the row says about it; None if it is not on disk."""
+    file = _recording(path)
+    said: dict[str, Any] = {name: row[name] for name in ("rate", "unit", "leads") if row.get(name)}
+    if file is None or not said:
+        return file
+    if "rate" in said:
+        said["rate"] = _positive(said["rate"])
+    if "unit" in said and in_millivolt(said["unit"]) is None:
+        raise ValueError(f"column unit: {said['unit']!r} found, wanted mV, uV, nV or V")
+    if "leads" in said:
+        said["leads"] = parse_list(said["leads"], ";|", codes=True)
+    return {"file": file, **said}
+
+
+def _positive(text: str) -> float:
+    value = float(text) if re.fullmatch(r"\d+(\.\d*)?", text, re.ASCII) else 0.0
+    if not value:
+        raise ValueError(f"column rate: {text!r} found, wanted samples a second")
+    return value
 
 
 def _recording(path: Path) -> str | None:
