@@ -303,27 +303,3 @@ def test_the_table_replaces_what_the_file_says(raw: Path) -> None:
     assert (meta["age"], meta["sex"], meta["statements"]) == (42, "female", ("Sinus rhythm",))
     meta = table.load(own).meta
     assert (meta["age"], meta["sex"], "statements" in meta) == (0, "male", False)
-
-
-def test_what_a_file_does_not_say_stands_in_its_row(raw: Path) -> None:
-    """An array without names, rate and unit is read as its row says, with its leads in standard order."""
-    signal = np.arange(12 * 50).reshape(12, 50)
-    np.save(raw / "x.npy", signal)
-    names = "V6;V5;V4;V3;V2;V1;aVF;aVL;aVR;III;II;I"
-    one, two = entries(raw, f"path,rate,unit,leads\nx.npy,250.5,uV,{names}\na/r1.hea,,,\n")
-    ecg = table.load(one)
-    assert ecg.rate == 250.5 and np.array_equal(np.rint(ecg.signal * 1000), signal[::-1])
-    assert table.load(two).rate == 500 and one.more == two.more == {}
-
-
-@pytest.mark.parametrize(
-    ("column", "cell", "message"),
-    [
-        ("rate", "fast", "row 2: column rate: 'fast' found, wanted samples a second"),
-        ("rate", "0", "row 2: column rate: '0' found, wanted samples a second"),
-        ("unit", "mm", "row 2: column unit: 'mm' found, wanted mV, uV, nV or V"),
-    ],
-)
-def test_what_a_row_says_is_checked(raw: Path, column: str, cell: str, message: str) -> None:
-    with pytest.raises(MelpError, match=message):
-        entries(raw, f"path,{column}\na/r1.hea,{cell}\n")
