@@ -18,8 +18,14 @@ COLUMNS = ("corpus", "id", "patient", "digest")
 
 
 def identify_records(store: Store, rows: Int[np.ndarray, " record"]) -> pd.DataFrame:
-    """Return corpus, id, patient and signal digest of the records at `rows`."""
-    return pd.DataFrame({name: store.column(name)[rows] for name in COLUMNS})
+    """Return corpus, id, patient and signal digest of the records at `rows`.
+
+    A simulated corpus has the ids of the published one, and therefore a name of its own.
+    """
+    records = pd.DataFrame({name: store.column(name)[rows] for name in COLUMNS})
+    if store.manifest.get("simulated"):
+        records["corpus"] = "simulated " + records["corpus"]
+    return records
 
 
 def write_training_records(

@@ -124,7 +124,7 @@ def _build(job: Job, out: Path, workers: int, allow_missing: bool, bar: Progress
     """Build the store, or compare it with the corpus if it exists."""
     exists, folder = _store_exists(out), job.folder
     spooled = _list(job, None if exists else folder, allow_missing, _add_line(bar, "listing"))
-    plan = make_plan(job.corpus, job.options, job.compression, spooled)
+    plan = make_plan(job.corpus, job.raw, job.options, job.compression, spooled)
     job = replace(job, columns=plan["columns"])
     if exists:
         return _existing(out, plan, job.strict)

@@ -15,6 +15,7 @@ from melp.data.store import FORMAT
 from melp.ecg import LEADS
 from melp.errors import MelpError
 from melp.reports import AUTO, LANGUAGES
+from melp.simulator.corpora import SIMULATED
 
 _PACKAGES = ("numpy", "scipy", "pyarrow", "wfdb")
 
@@ -43,8 +44,11 @@ def check_missing(spooled: Spooled, allow_missing: bool, corpus: str) -> None:
         )
 
 
-def make_plan(corpus: str, options: Options, compression: str, spooled: Spooled) -> dict[str, Any]:
+def make_plan(
+    corpus: str, raw: Path | None, options: Options, compression: str, spooled: Spooled
+) -> dict[str, Any]:
     """Return everything that the bytes of the store depend on, and the notes on the listing."""
+    simulated = raw is not None and (raw / SIMULATED).is_file()
     return {
         "format": FORMAT,
         "corpus": corpus,
@@ -58,6 +62,7 @@ def make_plan(corpus: str, options: Options, compression: str, spooled: Spooled)
         "input": spooled.digest,
         "columns": {**spooled.columns, **(WINDOW_COLUMNS if options.windows == "all" else {})},
         "notes": list(spooled.notes),
+        **({"simulated": True} if simulated else {}),
         "versions": {"melp": melp.__version__, "code": _code(), **_versions()},
     }
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from melp.simulator.corpora._draw import Drawn, Layout
 
+SIMULATED = "SIMULATED.json"
+"""The file that tells the folder of a simulated corpus from that of the published one."""
 _WRITER = "write"
 
 

@@ -22,7 +22,7 @@ from melp.atomic import replacing
 from melp.errors import MelpError
 from melp.locks import locked
 from melp.progress import progress_bar
-from melp.simulator.corpora import SimulatedCorpus, get_simulated
+from melp.simulator.corpora import SIMULATED, SimulatedCorpus, get_simulated
 from melp.simulator.corpora._catalogue import not_drawn
 from melp.simulator.corpora._draw import MISSING, Drawn, corpus_seed, draw
 from melp.tasks import get_task
@@ -32,7 +32,6 @@ Advance = Callable[[int], object]
 
 TRUTH = "simulated.parquet"
 _UNFINISHED = ".simulating"
-_PLAN = "SIMULATED.json"
 _PART = 100
 _MIN_SPLIT = 50
 """Of fewer records, a file for validation may be empty."""
@@ -115,7 +114,7 @@ def _exists(out: Path, plan: dict[str, Any]) -> bool:
     """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
-    if not (out / _PLAN).is_file():
+    if not (out / SIMULATED).is_file():
         raise MelpError(f"{out}: exists and is not a simulated corpus; choose another --out")
     if _read_plan(out) != plan:
         raise MelpError(f"{out}: contains a different simulation; remove it, or choose another --out")
@@ -178,10 +177,10 @@ def _work(out: Path) -> Path:
 
 
 def _read_plan(folder: Path) -> Any:
-    file = folder / _PLAN
+    file = folder / SIMULATED
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 def _write_plan(folder: Path, plan: dict[str, Any]) -> None:
-    with replacing(folder / _PLAN) as file:
+    with replacing(folder / SIMULATED) as file:
         file.write_text(json.dumps(plan, indent=1) + "\n", encoding="utf-8")
