@@ -44,9 +44,17 @@ class _Run:
     recipe: Recipe
     out: Path
     progress: bool
+    language: Path
 
 
-def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool = True) -> Path:
+def pretrain(
+    name: str,
+    store: Store,
+    recipe: Recipe,
+    out: Path,
+    progress: bool = True,
+    language: Path | None = None,
+) -> Path:
     """Pretrain a method on a store; an interrupted training resumes from its last checkpoint.
 
     Args:
@@ -55,6 +63,8 @@ def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool 
         recipe: everything else.
         out: becomes the model folder.
         progress: whether to show progress bars.
+        language: folder of stage 1, if it is run; runs with the same stage 1 and records may share it. By
+            default `out`/text.
 
     Returns:
         `out`.
@@ -63,7 +73,7 @@ def pretrain(name: str, store: Store, recipe: Recipe, out: Path, progress: bool 
         MelpError: `out` contains a training with other settings, or the options do not fit together.
     """
     check_processes(recipe.training.ranks)
-    return _pretrain(_Run(name, store, recipe, out, progress))
+    return _pretrain(_Run(name, store, recipe, out, progress, language or out / "text"))
 
 
 def _pretrain(run: _Run) -> Path:
@@ -132,7 +142,7 @@ def _language(run: _Run) -> LanguageModel | None:
         reports_of(run.store, folds) for folds in (recipe.data.train_folds, recipe.data.validation_folds)
     )
     check_records(len(train), recipe.stage1.training, "stage1.training")
-    folder = train_language_model(train, validation, recipe.stage1, run.out / "text", run.progress)
+    folder = train_language_model(train, validation, recipe.stage1, run.language, run.progress)
     return LanguageModel.load(folder)
 
 

@@ -45,7 +45,7 @@ def pretrain_text(
         MelpError: `out` contains a training with other settings, or the options do not fit together.
     """
     check_processes(recipe.training.ranks)
-    return train_language_model(train, validation, recipe, out, progress)
+    return train_language_model(train, validation, recipe, out, progress, shared=False)
 
 
 def train_language_model(
@@ -54,13 +54,17 @@ def train_language_model(
     recipe: TextRecipe,
     out: Path,
     progress: bool,
+    shared: bool = True,
 ) -> Path:
-    """Train a language model as `pretrain_text` does, also as a part of a training of more processes."""
+    """Train a language model as `pretrain_text` does, also as a part of a training of more processes.
+
+    If it is `shared`, wait for another training of it; otherwise this is an error.
+    """
 
     def train_model() -> None:
         _train(train, validation, recipe, out, progress)
 
-    train_once(out, asdict(recipe), recipe.training.ranks, train_model)
+    train_once(out, asdict(recipe), recipe.training.ranks, train_model, shared=shared)
     return out
 
 

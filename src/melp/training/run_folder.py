@@ -27,6 +27,7 @@ def train_once(
     ranks: int,
     train: Callable[[], None],
     file_name: str = RECIPE,
+    shared: bool = False,
 ) -> None:
     """Train in a folder, unless the training in it is finished.
 
@@ -39,12 +40,13 @@ def train_once(
         ranks: number of processes that take part.
         train: the training; it resumes from a checkpoint in the folder.
         file_name: the file of the settings.
+        shared: whether to wait for another training that is running in the folder.
 
     Raises:
         MelpError: the folder contains a training with other settings, or other files; or another training is
-            running in it.
+            running in it, unless `shared`.
     """
-    with _locked_by_first(folder):
+    with _locked_by_first(folder, "" if shared else "training"):
         start_run(folder, settings, file_name)
         if not takes_part(ranks):
             wait_for_first(lambda: is_finished(folder), folder)
@@ -53,9 +55,9 @@ def train_once(
 
 
 @contextmanager
-def _locked_by_first(folder: Path) -> Iterator[None]:
+def _locked_by_first(folder: Path, work: str) -> Iterator[None]:
     if is_first():
-        with locked(folder, "training"), _removed_on_failure(folder):
+        with locked(folder, work), _removed_on_failure(folder):
             yield
     else:
         yield
