@@ -45,7 +45,7 @@ def plan(synthetic_store: Path, tmp_path: Path) -> Callable[..., Plan]:
 @pytest.mark.parametrize("name", list_plans())
 def test_plans_of_the_package_are_valid(name: str, synthetic_store: Path) -> None:
     plan = read_plan(name, [f"stores.ptb-xl={synthetic_store}"])
-    assert plan.stores["ptb-xl"] == str(synthetic_store)
+    assert plan.stores["ptb-xl"].folder == str(synthetic_store)
     # The table of defects is docs/defects.md.
     assert bool(plan.tables) != (name == "laptop/defects")
     units = list_units(plan)
@@ -53,7 +53,10 @@ def test_plans_of_the_package_are_valid(name: str, synthetic_store: Path) -> Non
     assert models == {(name, seed) for name, model in plan.models.items() for seed in model.seeds}
     for entry in plan.evaluations.values():
         assert set(entry.models) <= set(plan.models)
-    with pytest.raises(MelpError, match=r"stores\.\S+: found no folder, wanted stores\.\S+=DIR|wanted"):
+    if name == "rehearsal":
+        check_plan(read_plan(name))
+        return
+    with pytest.raises(MelpError, match=r"stores\.\S+: found no folder, wanted stores\.\S+=DIR"):
         check_plan(read_plan(name))
 
 
@@ -116,6 +119,11 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"evaluations": {"p": {**PROBE, "models": ["melp"]}}}, "evaluations.p.models: found 'melp'"),
     ({"evaluations": {"z": {**ZERO_SHOT, "models": ["clocs"]}}}, "found clocs, which cannot be evaluated by"),
     ({"tables": {"t": {"layout": "liner-probe"}}}, "liner-probe"),
+    ({"tables": {"t": {"layout": "losses", "rename": {"melp": "global"}}}}, "tables.t.rename: found 'melp'"),
+    ({"stores": {"s": {"simulate": 9}}}, "corpus: found 's', wanted one of"),
+    ({"stores": {"s": {"simulate": 9, "corpus": "georgia"}}}, "corpus: found 'georgia', wanted one of code-"),
+    ({"stores": {"s": {"foldr": "x"}}}, "foldr"),
+    ({"models": 3}, "models: found 3, wanted keys with values"),
 ]
 
 

@@ -13,19 +13,23 @@ from melp.errors import MelpError
 
 @app.command("bench")
 def bench_command(
-    plan: str = typer.Argument(help="Plan: a name such as laptop/linear-probe, or a YAML file."),
+    plan: str = typer.Argument(help="Plan: a name such as laptop/all, or a YAML file."),
     settings: list[str] = typer.Argument(None, help="Settings of the plan, such as stores.ptb-xl=DIR."),
     out: Path = typer.Option(help="Folder of the experiment; what is in it is not computed again."),
     jobs: int = typer.Option(1, min=1, help="Number of processes."),
     device: str = options.DEVICE,
     part: str = typer.Option("1/1", help="Part of the work, such as 2/8, for the array jobs of a cluster."),
+    table: str = typer.Option(
+        "", help="Do only what these tables need: names or layouts, such as zero-shot, separated by commas."
+    ),
     dry_run: bool = typer.Option(False, "--dry-run", help="List the work."),
 ) -> None:
     """Train and evaluate many models by a plan, and write tables. The same command resumes it."""
     from melp.plans import bench, read_plan
     from melp.plans.units import describe
 
-    merged, share = read_plan(plan, settings or []), _part(part)
+    chosen = [f"only=[{table}]"] if table else []
+    merged, share = read_plan(plan, [*(settings or []), *chosen]), _part(part)
     if dry_run:
         print_table(("run", "state", "cells", "evaluations"), describe(merged, out, share))
         return

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from melp.corpora import get_corpus
 from melp.data.store import Store
 from melp.errors import MelpError, one_of
 from melp.evaluation.layouts.layout import get_layout
-from melp.plans.kinds import can_be_evaluated, check_kind, check_transfer, count_cells, folds_of
-from melp.plans.schema import EvaluationPlan, ModelPlan, Plan
+from melp.plans.kinds import KINDS, can_be_evaluated, check_kind, check_transfer, count_cells, folds_of
+from melp.plans.schema import EvaluationPlan, ModelPlan, Plan, StorePlan
 from melp.recipes import load_finetune_recipe, load_recipe
+from melp.simulator.corpora import get_simulated
 from melp.tasks import get_task
 from melp.training.recipe import Recipe
 
@@ -29,8 +31,8 @@ __all__ = [
 ]
 
 
-def check_plan(plan: Plan) -> dict[str, Store]:
-    """Check a plan and return its stores, opened.
+def check_plan(plan: Plan) -> None:
+    """Check a plan; its stores are opened, but for those that are not made yet.
 
     Raises:
         MelpError: an unknown method, recipe, task, kind, store or model; a store without a task's corpus; a
@@ -38,17 +40,28 @@ def check_plan(plan: Plan) -> dict[str, Store]:
     """
     if not plan.models or not plan.evaluations:
         raise MelpError("plan: found no models or no evaluations, wanted at least one of each")
-    stores = {}
-    for name, folder in plan.stores.items():
-        if not folder:
-            raise MelpError(f"stores.{name}: found no folder, wanted stores.{name}=DIR")
-        stores[name] = Store(folder)
+    corpora = {name: _corpora(name, entry) for name, entry in plan.stores.items()}
     _check_models(plan)
     for name, entry in plan.evaluations.items():
-        _check_evaluation(plan, f"evaluations.{name}", entry, stores)
-    for table in plan.tables.values():
+        _check_evaluation(plan, f"evaluations.{name}", entry, corpora)
+    for name, table in plan.tables.items():
         get_layout(table.layout)
-    return stores
+        if unknown := sorted(set(table.rename) - set(plan.models)):
+            wanted = one_of(unknown[0], plan.models)
+            raise MelpError(f"tables.{name}.rename: found {unknown[0]!r}, wanted {wanted}")
+
+
+def _corpora(name: str, entry: StorePlan) -> list[str]:
+    """Return the corpora of a store."""
+    if entry.folder:
+        return [str(corpus) for corpus in np.unique(Store(entry.folder).column("corpus"))]
+    if not entry.raw and not entry.simulate:
+        ways = f"stores.{name}=DIR, stores.{name}.raw=DIR or stores.{name}.simulate=NUMBER"
+        raise MelpError(f"stores.{name}: found no folder, wanted {ways}")
+    get_corpus(entry.corpus)
+    if not entry.raw:
+        get_simulated(entry.corpus)
+    return [entry.corpus]
 
 
 def recipe_of(entry: ModelPlan, seed: int, begin: Path | None = None) -> Recipe:
@@ -109,14 +122,16 @@ def _check_models(plan: Plan) -> None:
         except MelpError as error:
             raise MelpError(f"models.{name}: {error}") from error
         root_of(plan, name)
-        training = json.dumps({**asdict(entry), "seeds": None}, sort_keys=True)
+        training = json.dumps({**asdict(entry), "seeds": None, "evaluated": None}, sort_keys=True)
         if training in known:
             raise MelpError(f"models.{name}: found the same as models.{known[training]}, wanted it once")
         known[training] = name
 
 
-def _check_evaluation(plan: Plan, where: str, entry: EvaluationPlan, stores: Mapping[str, Store]) -> None:
-    check_kind(where, entry, plan.published_splits)
+def _check_evaluation(
+    plan: Plan, where: str, entry: EvaluationPlan, corpora: Mapping[str, Sequence[str]]
+) -> None:
+    check_kind(where, entry)
     _check_store(f"{where}.store", entry.store, plan)
     if entry.train_store:
         _check_store(f"{where}.train_store", entry.train_store, plan)
@@ -125,20 +140,19 @@ def _check_evaluation(plan: Plan, where: str, entry: EvaluationPlan, stores: Map
     load_finetune_recipe(entry.options)
     for name in entry.tasks:
         task = get_task(name)
-        corpora = np.unique(stores[entry.store].column("corpus")).tolist()
-        if task.corpus not in corpora:
-            found = f"{entry.store}, a store of {', '.join(corpora)} ({plan.stores[entry.store]})"
+        if task.corpus not in corpora[entry.store]:
+            place = plan.stores[entry.store].folder or "to be made"
+            found = f"{entry.store}, a store of {', '.join(corpora[entry.store])} ({place})"
             wanted = f"one of {task.corpus} for task {name}, as `melp data build {task.corpus}` makes"
             raise MelpError(f"{where}.store: found {found}, wanted {wanted}")
         if entry.protocol == "paper" and task.published is None:
             raise MelpError(f"{where}.tasks: found {name}, wanted one with published label files")
-    learned = np.unique(stores[entry.train_store].column("corpus")).tolist() if entry.train_store else []
-    check_transfer(where, entry, learned)
+    check_transfer(where, entry, corpora[entry.train_store] if entry.train_store else [])
     for name in entry.models:
         if name not in plan.models:
             raise MelpError(f"{where}.models: found {name!r}, wanted {one_of(name, plan.models)}")
         model = plan.models[name]
-        if not can_be_evaluated(entry.kind, model.method, recipe_of(model, model.seeds[0])):
+        if not _fits(entry.kind, model):
             raise MelpError(f"{where}.models: found {name}, which cannot be evaluated by {entry.kind}")
 
 
@@ -150,12 +164,17 @@ def _check_store(where: str, name: str, plan: Plan) -> None:
 def evaluations_of(plan: Plan, name: str) -> dict[str, EvaluationPlan]:
     """Return the evaluations of a model by name."""
     model = plan.models[name]
-    recipe = recipe_of(model, model.seeds[0])
     return {
         title: entry
         for title, entry in plan.evaluations.items()
-        if (name in entry.models if entry.models else can_be_evaluated(entry.kind, model.method, recipe))
+        if model.evaluated and (name in entry.models if entry.models else _fits(entry.kind, model))
     }
+
+
+def _fits(kind: str, model: ModelPlan) -> bool:
+    if not KINDS[kind].needs:
+        return True  # without its recipe, which takes a while to read
+    return can_be_evaluated(kind, model.method, recipe_of(model, model.seeds[0]))
 
 
 def expected_cells(plan: Plan, name: str) -> int:

@@ -212,17 +212,14 @@ def evaluate(
     KINDS[entry.kind].protocols[entry.protocol](job)
 
 
-def check_kind(where: str, entry: EvaluationPlan, published: str) -> None:
+def check_kind(where: str, entry: EvaluationPlan) -> None:
     """Check the kind and the protocol of an evaluation.
 
     Raises:
-        MelpError: an unknown kind, protocol or condition, no folder of published splits, tasks for a kind
-            without them, or the reverse.
+        MelpError: an unknown kind, protocol or condition, tasks for a kind without them, or the reverse.
     """
     _known(f"{where}.kind", entry.kind, list(KINDS))
     _known(f"{where}.protocol", entry.protocol, list(KINDS[entry.kind].protocols))
-    if entry.protocol == "paper" and not (published and Path(published).is_dir()):
-        raise MelpError(f"published_splits: found {published!r}, wanted the folder that {where} needs")
     if bool(entry.tasks) != KINDS[entry.kind].per_task:
         wanted = "at least one" if KINDS[entry.kind].per_task else "none"
         raise MelpError(f"{where}.tasks: found {', '.join(entry.tasks) or 'none'}, wanted {wanted}")

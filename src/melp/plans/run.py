@@ -1,6 +1,8 @@
 """Run a plan: train and evaluate what is missing, in one folder that is the whole experiment.
 
 OUT/plan.yaml          the plan as merged
+OUT/raw, OUT/stores    what is simulated and built (see `stores`)
+OUT/language           language models, each for all runs with the same stage 1
 OUT/runs/NAME-SEED     the run of each model and seed
 OUT/cells              the results
 OUT/tables             the tables
@@ -8,9 +10,10 @@ OUT/tables             the tables
 
 from __future__ import annotations
 
+import hashlib
+import json
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -32,9 +35,11 @@ from melp.locks import locked
 from melp.plans.check import check_plan, depends_on, evaluations_of, recipe_of, run_folder
 from melp.plans.kinds import evaluate
 from melp.plans.schema import Plan
+from melp.plans.stores import make_stores, say, with_published_splits
 from melp.plans.units import Unit, clock, list_units, missing_units, time_left
 from melp.training.pretrain import pretrain
 from melp.training.processes import is_first
+from melp.training.recipe import Recipe
 
 __all__ = ["bench"]
 
@@ -59,13 +64,15 @@ def bench(
     Raises:
         MelpError: see `check_plan`; or a training or an evaluation failed, after all others were done.
     """
+    merged, plan = plan, with_published_splits(plan, out)
     check_plan(plan)
     for device in devices:
         find_device(device)
     units = list_units(plan, part)
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out / "plan.yaml", shared=True) as temporary:
-        temporary.write_text(yaml.safe_dump(asdict(plan), sort_keys=False), encoding="utf-8")
+        temporary.write_text(yaml.safe_dump(asdict(merged), sort_keys=False), encoding="utf-8")
+    plan = make_stores(plan, out, jobs)
     missing = missing_units(plan, out, units)
     failed, seconds = [], {}
     start = time.monotonic()
@@ -75,7 +82,7 @@ def bench(
         elapsed = time.monotonic() - start
         left = time_left(seconds, [one for one in missing if one not in seconds], elapsed)
         state = f"failed: {error}" if error else "done"
-        _say(f"{done} of {len(units)} runs, {unit.name} {state}; {clock(elapsed)}{left}")
+        say(f"{done} of {len(units)} runs, {unit.name} {state}; {clock(elapsed)}{left}")
         failed += [f"{unit.name}: {error}"] if error else []
         _write_tables(plan, out)
     if failed:
@@ -135,7 +142,7 @@ def run_unit(plan: Plan, out: Path, unit: Unit, device: str, progress: bool = Tr
     """Train and evaluate the models of a unit; return the message of an error, if any, and the seconds."""
     start = time.monotonic()
     try:
-        stores = {name: Store(folder) for name, folder in plan.stores.items()}
+        stores = {name: Store(entry.folder) for name, entry in plan.stores.items()}
         for name in unit.models:
             model = _trained(plan, out, name, unit.seed, stores, find_device(device), progress)
             folder = run_folder(out, name, unit.seed)
@@ -161,24 +168,30 @@ def _trained(
     if entry.untrained and source:
         model = untrained(load(source, device), folder, seed)
     else:
-        recipe = recipe_of(entry, seed, source)
-        model = load(pretrain(entry.method, stores[entry.store], recipe, folder, progress), device)
+        recipe, store = recipe_of(entry, seed, source), stores[entry.store]
+        language = _language_folder(out, recipe, store)
+        model = load(pretrain(entry.method, store, recipe, folder, progress, language), device)
     model.about = {"name": name, "recipe": entry.recipe, "seed": seed}
     return model
+
+
+def _language_folder(out: Path, recipe: Recipe, store: Store) -> Path:
+    """Return the folder of stage 1, the same for all runs of a plan with the same stage 1."""
+    data = recipe.data
+    settings = [asdict(recipe.stage1), store.address, data.train_folds, data.validation_folds]
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    return out / "language" / digest[:16]
 
 
 def _write_tables(plan: Plan, out: Path) -> None:
     """Write the tables; a line says why one cannot be written yet."""
     for name, table in plan.tables.items() if is_first() else ():
         folder = out / "tables" / name
-        shown: dict[str, Any] = {"published": table.published, "conditions": table.conditions}
+        conditions = [f"protocol={table.protocol}"] if table.protocol else []
+        shown: dict[str, Any] = {"published": table.published, "rename": table.rename}
+        shown["conditions"] = [*conditions, *table.conditions]
         try:
             with locked(folder):
                 write_table(out, table.layout, folder, **shown)
         except MelpError as error:
-            _say(f"{folder}: not written: {error}")
-
-
-def _say(line: str) -> None:
-    if is_first():
-        print(f"melp: {line}", file=sys.stderr, flush=True)
+            say(f"{folder}: not written: {error}")

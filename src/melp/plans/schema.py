@@ -1,19 +1,37 @@
-"""What a plan says: models to train, evaluations of each, and tables."""
+"""What a plan says: stores, models to train, evaluations of each, and tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
-from typing import Any
 
 from omegaconf import MISSING
 
-from melp.errors import MelpError, one_of
-from melp.recipes import merge_file
+__all__ = ["EvaluationPlan", "ModelPlan", "Plan", "StorePlan", "TablePlan"]
 
-__all__ = ["EvaluationPlan", "ModelPlan", "Plan", "TablePlan", "list_plans", "read_plan"]
+
+@dataclass
+class StorePlan:
+    """A store of a plan: a folder, or how it is made in the folder of the experiment.
+
+    The first of `folder`, `raw` and `simulate` that is given counts.
+    """
+
+    folder: str = ""
+    """Folder of the store; stores.NAME=DIR is short for it."""
+    raw: str = ""
+    """Folder of the published corpus, from which the store is built."""
+    simulate: int = 0
+    """Number of records to simulate, from which the store is built."""
+    seed: int = 0
+    """Seed of the simulation."""
+    corpus: str = ""
+    """Corpus; if empty, the name of the store."""
+    rate: float = 500
+    """Sampling rate of a store that is built, in Hz."""
+    seconds: float = 10
+    """Length of its records."""
+    allow_missing: bool = False
+    """Whether recordings may be missing; of a simulated corpus, some are."""
 
 
 @dataclass
@@ -34,6 +52,8 @@ class ModelPlan:
     """Name of the model whose encoder, of the same seed, initialises this one's; if empty, at random."""
     untrained: bool = False
     """Whether it is the network of a trained model of the plan, with new random weights."""
+    evaluated: bool = True
+    """Whether it is evaluated; false if other models only begin with it."""
 
 
 @dataclass
@@ -76,6 +96,10 @@ class TablePlan:
 
     layout: str = MISSING
     """Layout of `melp table`."""
+    protocol: str = ""
+    """Protocol of the cells, if the plan has several."""
+    rename: dict[str, str] = field(default_factory=dict)
+    """Names in the table of models with another name in the plan."""
     published: bool = False
     """Whether the published figures follow."""
     conditions: list[str] = field(default_factory=list)
@@ -86,39 +110,10 @@ class TablePlan:
 class Plan:
     """A whole experiment."""
 
-    stores: dict[str, str] = field(default_factory=dict)
-    """Folders of stores by name."""
+    stores: dict[str, StorePlan] = field(default_factory=dict)
     models: dict[str, ModelPlan] = field(default_factory=dict)
     evaluations: dict[str, EvaluationPlan] = field(default_factory=dict)
     tables: dict[str, TablePlan] = field(default_factory=dict)
     published_splits: str = ""
-    """Folder that contains the label files published by MERL and MELP, for protocol paper."""
-
-
-def list_plans() -> list[str]:
-    """Return the names of the plans of the package, such as laptop/linear-probe."""
-    return sorted(_files())
-
-
-def _files() -> dict[str, Path]:
-    home = Path(str(files("melp.recipes"))) / "plans"
-    return {file.relative_to(home).with_suffix("").as_posix(): file for file in home.rglob("*.yaml")}
-
-
-def read_plan(name: str | Path, settings: Sequence[str] = ()) -> Plan:
-    """Return a plan of the package, or of a YAML file, merged with settings.
-
-    Args:
-        name: one of `list_plans()`, or a file.
-        settings: key=value, such as stores.ptb-xl=DIR.
-
-    Raises:
-        MelpError: an unknown plan, an unknown key, or a value of the wrong type.
-    """
-    plans = _files()
-    file = plans.get(str(name), Path(name))
-    if not file.is_file():
-        raise MelpError(f"plan: found {str(name)!r}, wanted a YAML file or {one_of(name, sorted(plans))}")
-    plan: Any = merge_file(Plan(), file, settings)
-    assert isinstance(plan, Plan)
-    return plan
+    """Folder that contains the label files published by MERL and MELP, for protocol paper; if empty, those of
+    the simulated stores."""

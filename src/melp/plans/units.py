@@ -11,6 +11,7 @@ from typing import NamedTuple
 from melp.evaluation.cells import read_cells
 from melp.plans.check import check_plan, depends_on, evaluations_of, expected_cells, root_of, run_folder
 from melp.plans.schema import Plan
+from melp.plans.stores import is_made, with_published_splits
 from melp.training.run_folder import CHECKPOINT, is_finished
 
 __all__ = ["Unit", "clock", "describe", "list_units", "missing_units", "time_left"]
@@ -59,11 +60,19 @@ def _depth(plan: Plan, name: str) -> int:
 def describe(plan: Plan, out: Path, part: tuple[int, int] = (1, 1)) -> list[tuple[str, str, str, str]]:
     """Return the work of a part of a plan: run, its state, cells ("2/5": two of five are there), evaluations.
 
+    The stores that the plan makes come first.
+
     Raises:
         MelpError: see `check_plan`.
     """
+    plan = with_published_splits(plan, out)
     check_plan(plan)
-    return [
+    stores = [
+        (f"stores/{name}", "made" if is_made(out, name, entry) else "to make", "", "")
+        for name, entry in plan.stores.items()
+        if not entry.folder
+    ]
+    return stores + [
         (
             run_folder(out, name, unit.seed).name,
             state,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,20 @@ def _merge(defaults: Any, recipe: str | None, overrides: Sequence[str], parts: d
 
 
 def merge_file(
-    defaults: Any, file: Path | None, overrides: Sequence[str], parts: Mapping[str, type] | None = None
+    defaults: Any,
+    file: Path | None,
+    overrides: Sequence[str],
+    parts: Mapping[str, type] | None = None,
+    complete: Callable[[DictConfig], DictConfig] = lambda chosen: chosen,
 ) -> Any:
-    """Merge a dataclass with a YAML file and options; `parts` are the classes of sections typed `Any`.
+    """Merge a dataclass with a YAML file and options.
+
+    Args:
+        defaults: the dataclass.
+        file: the YAML file; None for none.
+        overrides: the options, key=value.
+        parts: the classes of sections typed `Any`.
+        complete: returns the file with its options as the dataclass has them.
 
     Raises:
         MelpError: the file cannot be read, an unknown key, or a value of the wrong type.
@@ -99,7 +110,7 @@ def merge_file(
                 raise MelpError(f"options: {option!r} found, wanted key=value")
             # Replaced, not merged: another encoder must not inherit the encoder options of the recipe.
             OmegaConf.update(chosen, key, OmegaConf.from_dotlist([f"value={value}"])["value"], merge=False)
-        return OmegaConf.to_object(OmegaConf.merge(schema, chosen))
+        return OmegaConf.to_object(OmegaConf.merge(schema, complete(chosen)))
     except (YAMLError, UnicodeDecodeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise MelpError(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from melp.errors import MelpError, one_of
-from melp.evaluation.layouts.layout import ABLATIONS, Layout
+from melp.evaluation.layouts.layout import Layout
 
 __all__ = ["SEEDS", "choose", "where"]
 
@@ -107,11 +107,7 @@ def _of_layout(cells: pd.DataFrame, layout: Layout) -> pd.Series[bool]:
         fits &= cells["task"].isin(layout.tasks)
     if layout.fractions:
         fits &= cells["fraction"].isin(layout.fractions)
-    if layout.closed:
-        fits &= cells["name"].isin(list(layout.models))
-    elif layout.models:
-        fits &= ~cells["name"].isin(list(ABLATIONS))
-    return fits
+    return fits & cells["name"].map(layout.shows)
 
 
 def _contents(cells: pd.DataFrame) -> str:

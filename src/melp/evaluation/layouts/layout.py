@@ -95,6 +95,10 @@ class Layout:
     decimals: int = 2
     published: int = 0
 
+    def shows(self, name: str) -> bool:
+        """Return whether a model may be a row, by its name."""
+        return name in self.models if self.closed else not self.models or name not in ABLATIONS
+
     def labels(self, row: tuple[object, ...]) -> tuple[str, ...]:
         """Return the labels of a row."""
         return self.models.get(str(row[0]), tuple(map(str, row)))
