@@ -8,7 +8,7 @@ import torch
 
 from melp.augment.random import uniform
 from melp.augment.streams import Stream
-from melp.augment.time import permute_segments, random_crop, random_span, resized_crop, time_out
+from melp.augment.time import permute_segments, random_crop, random_span, resized_crop, shift_time, time_out
 
 KEYS = torch.arange(200)
 
@@ -106,3 +106,23 @@ def test_random_crop_has_a_uniform_start() -> None:
     assert torch.equal(crop, first[:, None, None] + ecg[..., :90])
     assert torch.equal(random_crop(ecg[7:8], KEYS[7:8], 90, Stream.ST_MEM_CROP)[0], crop[7])
     assert random_crop(ecg, KEYS, 100, Stream.ST_MEM_CROP) is ecg
+
+
+def test_shift_moves_a_recording_and_fills_with_its_baseline() -> None:
+    time = 40
+    ecg = torch.randn(200, 2, time, generator=torch.Generator().manual_seed(0))
+    moved, seen = shift_time(ecg, KEYS, 0.25), set()
+    for row in range(200):
+        shift = round(
+            float((2 * uniform(KEYS[row : row + 1], 1, stream=Stream.TIME_SHIFT) - 1) * 0.25 * time)
+        )
+        seen.add(shift)
+        wanted = ecg[row].median(-1, keepdim=True).values.repeat(1, time)
+        wanted[:, max(shift, 0) : time + min(shift, 0)] = ecg[row, :, max(-shift, 0) : time - max(shift, 0)]
+        assert torch.equal(moved[row], wanted)
+    assert min(seen) == -10 and max(seen) == 10 and len(seen) == 21
+
+
+def test_no_shift_changes_nothing() -> None:
+    ecg = torch.randn(200, 2, 40)
+    assert torch.equal(shift_time(ecg, KEYS, 0), ecg)

@@ -37,9 +37,11 @@ def test_loss_is_the_cross_entropy_of_every_statement_of_the_bank(workshop: Work
 
 
 @torch.no_grad()
-def test_leads_are_masked_in_training_only(workshop: Workshop) -> None:
-    method, batch = workshop.method("quest", ("lead_masking=0.9",)), workshop.batch("quest")
-    plain = workshop.method("quest", ("lead_masking=0",))
+@pytest.mark.parametrize("augmentation", ["lead_masking=0.9", "shift=0.3", "scaling=0.5"])
+def test_augmentation_is_for_training_only(workshop: Workshop, augmentation: str) -> None:
+    off = ["lead_masking=0", "shift=0", "scaling=0"]
+    method, batch = workshop.method("quest", (*off, augmentation)), workshop.batch("quest")
+    plain = workshop.method("quest", off)
     torch.testing.assert_close(method.eval()(batch)["loss"], plain.eval()(batch)["loss"])
     assert not torch.equal(method.train()(batch)["loss"], plain.train()(batch)["loss"])
 

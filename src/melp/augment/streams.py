@@ -38,6 +38,7 @@ class Stream(Enum):
     TIME_OUT_LENGTH = "time-out", 0
     TIME_OUT_START = "time-out", 1
     MASKED_LEADS = "lead masking", 1
+    TIME_SHIFT = "time shift", 3
 
     # Methods: keys of the batch, or of one half of a recording (ECG-FM).
     ST_MEM_CROP = "st_mem", 0

@@ -116,3 +116,24 @@ def random_crop(
     first = (uniform(keys, 1, stream=stream) * (time - length + 1)).long()
     place = first + torch.arange(length, device=ecg.device)
     return ecg.take_along_dim(place[:, None], -1)
+
+
+@full_precision
+def shift_time(
+    ecg: Float[Tensor, "batch lead time"], keys: Int[Tensor, " batch"], longest: float
+) -> Float[Tensor, "batch lead time"]:
+    """Shift a recording in time; the median of each lead, its baseline, takes the place that becomes free.
+
+    The end does not come back at the start: that would break the rhythm.
+
+    Args:
+        ecg: preprocessed ECGs.
+        keys: random key of each record.
+        longest: longest shift in either direction, as a share of the time; shifts are uniform.
+    """
+    time = ecg.shape[-1]
+    draw = 2 * uniform(keys, 1, stream=Stream.TIME_SHIFT) - 1
+    place = torch.arange(time, device=ecg.device) - (draw * longest * time).round().long()
+    inside = (place >= 0) & (place < time)
+    moved = ecg.take_along_dim(place.clamp(0, time - 1)[:, None], -1)
+    return torch.where(inside[:, None], moved, fill_value(ecg, "isoelectric"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import pandas as pd
 import torch
@@ -15,7 +16,7 @@ from melp.evaluation.embed import map_rows, require, rows_of
 from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 
-__all__ = ["answers", "any_of"]
+__all__ = ["answers", "any_of", "group_answers"]
 
 
 def any_of(logits: Float[Tensor, "record statement"]) -> Float[Tensor, " record"]:
@@ -45,15 +46,19 @@ def answers(
         MelpError: the method has no answers, or a statement is refused.
     """
     require(model, "answers")
-    # Each wording is asked once; groups may share one.
-    wordings = list(dict.fromkeys(text for group in texts.values() for text in group))
-    check_wordings(model, wordings, "prompt", refuse)
-    place = {text: number for number, text in enumerate(wordings)}
-    columns = [[place[text] for text in group] for group in texts.values()]
-
-    def ask(ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch group"]:
-        logits = model.method.answers(ecg, wordings).float()
-        return torch.stack([any_of(logits[:, group]) for group in columns], dim=1)
-
-    parts = map_rows(model, store, rows_of(store, ids), ask)
+    check_wordings(model, list(dict.fromkeys(chain(*texts.values()))), "prompt", refuse)
+    parts = map_rows(model, store, rows_of(store, ids), lambda ecg: group_answers(model, ecg, texts))
     return pd.DataFrame(torch.cat(parts).cpu().numpy(), index=ids, columns=list(texts))
+
+
+def group_answers(
+    model: Model, ecg: Float[Tensor, "batch lead time"], texts: Mapping[str, Sequence[str]]
+) -> Float[Tensor, "batch group"]:
+    """Return the log odds that any statement of a group applies to preprocessed ECGs."""
+    # Each wording is asked once; groups may share one.
+    wordings = list(dict.fromkeys(chain(*texts.values())))
+    place = {text: number for number, text in enumerate(wordings)}
+    logits = model.method.answers(ecg, wordings).float()
+    return torch.stack(
+        [any_of(logits[:, [place[text] for text in group]]) for group in texts.values()], dim=1
+    )

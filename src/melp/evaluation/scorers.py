@@ -12,9 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from melp.errors import MelpError
+from melp.evaluation.answers import group_answers
 from melp.evaluation.embed import require
-from melp.evaluation.prompts import contrasted, prompts_of, sides
+from melp.evaluation.prompts import Prompts, contrasted, prompts_of, sides
 from melp.evaluation.similarity import embed_prompts, similarities
+from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -29,7 +31,8 @@ class Scorer:
 
     Attributes:
         names: the labels.
-        measure: what the scores are: similarities with texts (cosines), or logits of a classifier.
+        measure: what the scores are: similarities with texts (cosines), or logits of a classifier or of a
+            method with answers.
         score: maps preprocessed ECGs [record, lead, samples] to scores.
     """
 
@@ -46,8 +49,11 @@ def label_scorer(model: Model, labels: Sequence[str]) -> Scorer:
     """
     if not labels or not all(label.strip() for label in labels):
         raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
-    require(model, "project_ecg")
     names = tuple(dict.fromkeys(labels))
+    if hasattr(model.method, "answers"):
+        check_wordings(model, names, "label", refuse=True)
+        return Scorer(names, LOGIT, partial(_answers, model, {name: [name] for name in names}))
+    require(model, "project_ecg")
     texts = embed_prompts(model, {label: [label] for label in names}, "label")
 
     def score(inputs: Tensor) -> Float[np.ndarray, "record label"]:
@@ -67,8 +73,10 @@ def task_scorer(model: Model, task: Task) -> Scorer:
             found = f"{model.folder}: the classes of {model.config.get('task')} found"
             raise MelpError(f"{found}, wanted those of {task.name}")
         return class_scorer(model)
-    require(model, "project_ecg")
     prompts = prompts_of(task, None)
+    if hasattr(model.method, "answers"):
+        return Scorer(task.classes, LOGIT, partial(_answers, model, prompts))
+    require(model, "project_ecg")
     texts = embed_prompts(model, sides(prompts), refuse=False)
 
     def score(inputs: Tensor) -> Float[np.ndarray, "record label"]:
@@ -86,6 +94,12 @@ def class_scorer(model: Model) -> Scorer:
     """
     require(model, "logits")
     return Scorer(tuple(model.config["classes"]), LOGIT, partial(_logits, model))
+
+
+def _answers(model: Model, prompts: Prompts, inputs: Tensor) -> Float[np.ndarray, "record label"]:
+    texts = sides(prompts)
+    found = pd.DataFrame(group_answers(model, inputs, texts).cpu().numpy(), columns=list(texts))
+    return contrasted(found, prompts).to_numpy()
 
 
 def _project(model: Model, inputs: Tensor) -> Float[np.ndarray, "record dimension"]:

@@ -12,7 +12,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from melp.augment.amplitude import scale_amplitude
 from melp.augment.leads import mask_leads
+from melp.augment.time import shift_time
 from melp.data.bank import StatementBank
 from melp.errors import check_ranges
 from melp.losses.gather import share_of_mean
@@ -48,12 +50,17 @@ class QUESTConfig(TextConfig):
     """Attention heads with which a statement pools the frames; 0 takes the mean frame for all statements."""
     lead_masking: float = 0.3
     """Probability that a lead is masked in training."""
+    shift: float = 0.05
+    """Longest shift in time in training, as a share of the recording."""
+    scaling: float = 0.1
+    """Standard deviation of the factor that scales a recording in training."""
     probe: str = "stages"
     """Embedding: stages (mean outputs of the encoder's stages, concatenated) or frames (mean frame)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        limits = {"lead_masking": (0, 1), "bank_size": (1, math.inf), "heads": (0, math.inf)}
+        limits = {"lead_masking": (0, 1), "shift": (0, 1), "scaling": (0, 1)}
+        limits |= {"bank_size": (1, math.inf), "heads": (0, math.inf)}
         check_ranges("method", self, limits)
 
 
@@ -130,13 +137,17 @@ class QUEST(Method):
 
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Return the loss."""
-        ecg = batch["ecg"]
-        if self.training:
-            ecg = mask_leads(ecg, batch["key"], self.config.lead_masking)
+        ecg = self._augment(batch) if self.training else batch["ecg"]
         logits = self._logits(self.encoder(ecg), self._bank_states(batch["bank"]))
         stated = batch["stated"].to(logits.dtype)
         errors = F.binary_cross_entropy_with_logits(logits, stated, reduction="none")
         return {"loss": share_of_mean(errors.sum(1))}
+
+    def _augment(self, batch: Batch) -> Float[Tensor, "batch lead time"]:
+        ecg, keys = mask_leads(batch["ecg"], batch["key"], self.config.lead_masking), batch["key"]
+        if self.config.shift:
+            ecg = shift_time(ecg, keys, self.config.shift)
+        return scale_amplitude(ecg, keys, deviation=self.config.scaling) if self.config.scaling else ecg
 
     def _bank_states(self, bank: Bank) -> Float[Tensor, "statement text_dim"]:
         """Return the language model's vectors of the bank; if it is not trained, it reads the bank once."""
