@@ -14,6 +14,11 @@ _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,
 _PROLOG = re.compile(r"^\s*<\?xml[^>]*\?>")
 # Comments, instructions and the document type come before the root.
 _BEFORE_ROOT = re.compile(r"\s*(?:<!--.*?-->|<\?.*?\?>|<!DOCTYPE[^<>\[]*(?:\[.*?\]\s*)?>)", re.DOTALL)
+# Exports do not always escape what people typed: a bare "&", characters that XML does not allow.
+_BARE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)")
+_FORBIDDEN = re.compile(
+    "[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&#(?:0*(?:[0-8]|1[124-9]|2\\d|3[01])|x0*(?:[0-8bcef]|1[0-9a-f]));"
+)
 _NAME = re.compile(r"\s*<([^\s<>/!?]{1,200})[\s/>]")
 
 
@@ -45,7 +50,7 @@ def root_name(text: str) -> str:
 
 
 def parse_xml(text: str) -> ElementTree.Element:
-    """Parse XML; the names of elements are without their namespaces.
+    """Parse XML; the names of elements are without their namespaces. What was not escaped is text.
 
     Raises:
         ValueError: it is not well-formed, or defines entities, which can expand without bounds.
@@ -53,7 +58,7 @@ def parse_xml(text: str) -> ElementTree.Element:
     if "<!ENTITY" in text:
         raise ValueError("XML that defines entities found, wanted none")
     try:
-        root = ElementTree.fromstring(_PROLOG.sub("", text, count=1))
+        root = ElementTree.fromstring(_BARE.sub("&amp;", _FORBIDDEN.sub("", _PROLOG.sub("", text, count=1))))
     except ElementTree.ParseError as error:
         raise ValueError(f"not well-formed XML ({error}); a damaged file") from None
     for element in root.iter():

@@ -110,7 +110,7 @@ def test_parquet_of_pandas() -> None:
 
 @pytest.mark.parametrize("order", [("aVR", "aVL", "aVF"), ("aVL", "aVF", "aVR")])
 def test_one_tracing_of_code(order: tuple[str, ...]) -> None:
-    """Its padding is cut, and the order of the augmented leads is that which Goldberger's identities tell."""
+    """Its padding is cut; Goldberger's identities tell the order of the augmented leads."""
     one, two = MILLIVOLT[:2]
     goldberger = {"aVR": -(one + two) / 2, "aVL": one - two / 2, "aVF": two - one / 2}
     limb = {"I": one, "II": two, "III": two - one, **goldberger}

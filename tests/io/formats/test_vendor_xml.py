@@ -71,6 +71,7 @@ def muse(recordings: Path) -> str:
 
 
 CHANGES = {
+    "not escaped": (">TEST 05<", ">M\0ue & S\x1bon&nbsp;&#2;<"),
     "rate as a power": (">500</SampleBase>", ">50</SampleBase>", "<SampleExponent>0<", "<SampleExponent>1<"),
     "millivolts": ("MICROVOLTS", "MILLIVOLTS", ">4.88<", ">0.00488<"),
     "comma": (">4.88<", ">4,88<"),

@@ -102,10 +102,10 @@ def _signal(
         most = stated if 0 < stated <= 100 * len(text) else 100 * len(text)
         chunks = decode_leads(base64_bytes(text), leads, most)
         if len({len(chunk) for chunk in chunks}) != 1 or (stated and len(chunks[0]) < stated):
-            raise ValueError(
-                f"leads of {len(chunks[0])} samples found, wanted {stated or 'the same for all'}"
-            )
-        return _whole_limb_leads(np.stack(chunks).astype(np.int64))
+            wanted = stated or "as many in each"
+            raise ValueError(f"leads of {len(chunks[0])} samples found, wanted {wanted}")
+        signal = np.stack(chunks).astype(np.int64)
+        return _whole_limb_leads(signal) if names[:6] == LEADS[:6] else signal
     if method not in ("", "none", "uncompressed", "xli"):
         raise ValueError(f"compression {method[:20]!a} found, wanted XLI or none")
     if encoding == "base64":
