@@ -104,7 +104,7 @@ def test_search_reads_stores_and_embeddings(run: Run, store: Store, tmp_path: Pa
     words = ("--text", "atrial fibrillation", "-k", "3", *MODEL)
     code, out, _ = run("search", store.path, *words)
     header, *rows = [line.split("\t") for line in out.splitlines()]
-    assert code == 0 and header[:3] == ["rank", "id", "similarity"] and "labels" in header
+    assert code == 0 and header[:3] == ["rank", "id", "score"] and "labels" in header
     assert len(rows) == 3 and all("AFIB" in row[header.index("labels")] for row in rows)
     assert run("embed", store.path, *MODEL, "--space", "text", "--out", tmp_path / "e")[0] == 0
     again = [line.split("\t")[:3] for line in run("search", tmp_path / "e", *words)[1].splitlines()]

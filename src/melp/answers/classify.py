@@ -20,8 +20,8 @@ __all__ = ["classify", "compare"]
 CALIBRATED, PROBABILITY = "calibrated probability", "probability"
 _MEANINGS = {
     SIMILARITY: "Similarities are cosines, not probabilities.",
-    PROBABILITY: "Classes are independent; probabilities are not calibrated.",
-    CALIBRATED: "Classes are independent; probabilities are those of the population of the calibration.",
+    PROBABILITY: "Labels are independent; probabilities are not calibrated.",
+    CALIBRATED: "Labels are independent; probabilities are those of the population of the calibration.",
 }
 
 
@@ -38,21 +38,22 @@ def classify(
 
 
 def compare(model: Model, x: Recordings, sentences: Sequence[str], reading: Reading) -> pd.DataFrame:
-    """Return how the similarity of sentences changes over the recordings; see `melp.Model.compare`."""
+    """Return how the scores of sentences change over the recordings; see `melp.Model.compare`."""
     scorer = label_scorer(model, sentences)
     answered: Answered[np.ndarray] = ask(model, x, scorer.score, reading)
-    scores, count = _matrix(answered, scorer), len(scorer.names)
+    (scores, measure), count = _readable(answered, scorer), len(scorer.names)
     table = pd.DataFrame(
         {
             "number": np.repeat(np.arange(1, len(scores) + 1), count),
             "id": np.repeat(np.array(answered.ids, dtype=object), count),
             "sentence": np.tile(np.array(scorer.names, dtype=object), len(scores)),
-            "similarity": scores.ravel(),
+            "score": scores.ravel(),
             "change": (scores - scores[:1]).ravel(),
+            "measure": measure,
             "doubts": np.repeat(np.array(answered.doubts, dtype=object), count),
         }
     )
-    return finish(table, answered, f"{_MEANINGS[SIMILARITY]} Changes are from the first recording.")
+    return finish(table, answered, f"{_MEANINGS[measure]} Changes are from the first recording.")
 
 
 def _choose(
@@ -74,21 +75,27 @@ def _choose(
         found = f"none found, and {model.folder} is calibrated for none"
         raise MelpError(f"label, task: {found}; wanted one of them")
     chosen = get_task(known[0] if task is None else task)
-    scorer = task_scorer(model, chosen)
-    return scorer, lines_of(model, chosen, scorer)
+    return task_scorer(model, chosen), lines_of(model, chosen)
 
 
 def _matrix(answered: Answered[np.ndarray], scorer: Scorer) -> np.ndarray:
     return np.array(answered.values, dtype=float).reshape(-1, len(scorer.names))
 
 
+def _readable(answered: Answered[np.ndarray], scorer: Scorer) -> tuple[np.ndarray, str]:
+    """Return similarities, or the probabilities of logits, and which of both they are."""
+    scores = _matrix(answered, scorer)
+    if scorer.measure == SIMILARITY:
+        return scores, SIMILARITY
+    return 1 / (1 + np.exp(-scores)), PROBABILITY
+
+
 def _table(answered: Answered[np.ndarray], scorer: Scorer, lines: Mapping[str, Line]) -> pd.DataFrame:
     """Return the ranked labels of all recordings; those that are calibrated come first."""
     scores, names = _matrix(answered, scorer), np.array(scorer.names, dtype=object)
     is_calibrated = np.array([name in lines for name in names])
-    plain = scores if scorer.measure == SIMILARITY else 1 / (1 + np.exp(-scores))
+    plain, measure = _readable(answered, scorer)
     values = np.where(is_calibrated, apply_lines(scores, scorer.names, lines), plain)
-    measure = SIMILARITY if scorer.measure == SIMILARITY else PROBABILITY
     measures = np.where(is_calibrated, CALIBRATED, measure).astype(object)
     order = np.lexsort((-values, np.broadcast_to(~is_calibrated, values.shape)), axis=-1)
     count = len(names)

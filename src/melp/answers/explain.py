@@ -29,21 +29,21 @@ __all__ = ["Explanation", "explain"]
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What the similarity of a recording and a sentence depends on.
+    """What the score of a sentence for a recording depends on.
 
     Attributes:
         ecg: the recording.
         sentence: the sentence.
-        similarity: their cosine.
+        score: their cosine; for a method that answers, the log odds of the sentence.
         trace: attention of the sentence over time: `seconds` (the middle of a frame) and `weight` (sum 1).
         beats: the same by heartbeat: `seconds` of the R wave and `weight` of the time that is nearest to it.
-        leads: how much the similarity falls without each lead (its baseline in its place): `lead`, `change`.
+        leads: how much the score falls without each lead (its baseline in its place): `lead`, `change`.
         note: what the numbers are, and that they are not a medical device's.
     """
 
     ecg: ECG
     sentence: str
-    similarity: float
+    score: float
     trace: pd.DataFrame
     beats: pd.DataFrame
     leads: pd.DataFrame
@@ -52,7 +52,7 @@ class Explanation:
     def __repr__(self) -> str:
         best = self.leads.sort_values("change", ascending=False)["lead"].head(3)
         return (
-            f"Explanation({self.sentence!r}, similarity {self.similarity:.3f}, {len(self.beats)} beats; "
+            f"Explanation({self.sentence!r}, score {self.score:.3f}, {len(self.beats)} beats; "
             f"it depends most on lead {', '.join(best)}). {DISCLAIMER}"
         )
 
@@ -78,12 +78,19 @@ class Explanation:
 
 def explain(model: Model, x: Recordings, sentence: str, reading: Reading) -> Explanation:
     """Return the weights of the beats and leads of one recording; see `melp.Model.explain`."""
-    require(model, "beat_vectors")
+    answers = hasattr(model.method, "attention")
+    if not answers:
+        require(model, "beat_vectors")
     scorer = label_scorer(model, [sentence])
     ecg, inputs = read_one(model, x, reading)
     with torch.inference_mode():
-        weights = statement_relevance(model.method, inputs[0], [sentence])[0].float().cpu().numpy()
-        similarity = float(scorer.score(inputs)[0, 0])
+        over_frames = (
+            model.method.attention(inputs, [sentence])[0, :, 0]
+            if answers
+            else statement_relevance(model.method, inputs[0], [sentence])[0]
+        )
+        weights = over_frames.float().cpu().numpy()
+        score = float(scorer.score(inputs)[0, 0])
         without = scorer.score(_without_each_lead(inputs))[:, 0]
     width = model.preprocessing.seconds / len(weights)
     seconds = (np.arange(len(weights)) + 0.5) * width
@@ -92,11 +99,11 @@ def explain(model: Model, x: Recordings, sentence: str, reading: Reading) -> Exp
     return Explanation(
         ecg,
         sentence,
-        similarity,
+        score,
         pd.DataFrame({"seconds": seconds, "weight": weights}),
         pd.DataFrame({"seconds": beats, "weight": _by_beat(seconds, weights, beats)}),
-        pd.DataFrame({"lead": list(model.preprocessing.leads), "change": similarity - without}),
-        "Weights of beats are attention, changes of leads are of a cosine; neither is a cause. " + DISCLAIMER,
+        pd.DataFrame({"lead": list(model.preprocessing.leads), "change": score - without}),
+        "Weights of beats are attention, changes of leads are of the score: no causes. " + DISCLAIMER,
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 
 from melp.answers.batches import read_one
+from melp.answers.classify import classify
 from melp.answers.describe import embed, embedder
 from melp.answers.sources import Reading, Recordings, Source
 from melp.data.store import Store
@@ -29,6 +30,10 @@ def search(
     model: Model, query: Source, x: Recordings | pd.DataFrame, k: int, space: str, reading: Reading
 ) -> pd.DataFrame:
     """Return the `k` recordings that are most similar to a query; see `melp.Model.search`."""
+    if isinstance(query, str) and hasattr(model.method, "answers") and not isinstance(x, pd.DataFrame):
+        asked = classify(model, x, [query], None, reading)
+        scores, found = asked["score"].to_numpy(), asked.set_index("id")
+        return _best(scores, found, x, k, asked.attrs["note"])
     wanted = _query_vector(model, query, space, reading)
     found = x if isinstance(x, pd.DataFrame) else embed(model, x, space, reading)
     vectors = found.to_numpy(dtype=np.float32)
@@ -36,15 +41,30 @@ def search(
         raise MelpError(
             f"embeddings: {vectors.shape[1]} dimensions found, wanted {len(wanted)} (space={space!r})"
         )
-    similarity = unit(vectors) @ unit(wanted)
-    best = np.argsort(-similarity, kind="stable")[:k]
+    return _best(
+        unit(vectors) @ unit(wanted),
+        found,
+        x,
+        k,
+        f"Similarities are cosines, not probabilities. {DISCLAIMER}",
+    )
+
+
+def _best(
+    scores: Float[np.ndarray, " record"],
+    found: pd.DataFrame,
+    x: Recordings | pd.DataFrame,
+    k: int,
+    note: str,
+) -> pd.DataFrame:
+    """Return the recordings with the highest scores; of a store also what it knows of them."""
+    best = np.argsort(-scores, kind="stable")[:k]
     table = pd.DataFrame(
-        {"rank": np.arange(1, len(best) + 1), "id": found.index[best], "similarity": similarity[best]}
+        {"rank": np.arange(1, len(best) + 1), "id": found.index[best], "score": scores[best]}
     )
     if (store := _store(x)) is not None:
         index = store.index.set_index("id")
         table = table.join(index[[name for name in _SHOWN if name in index]], on="id")
-    note = f"Similarities are cosines, not probabilities. {DISCLAIMER}"
     table.attrs = {"note": note, "failed": found.attrs.get("failed", {})}
     return table
 

@@ -53,7 +53,7 @@ def compare_command(
     reading: ReadingOptions,
     label: list[str] = typer.Option(help="A finding; repeat the option for several."),
 ) -> pd.DataFrame:
-    """Compare the recordings of one patient, in the order given: how the similarity of findings changes."""
+    """Compare the recordings of one patient, in the order given: how the scores of findings change."""
     return model.compare(files, label, **reading)
 
 

@@ -20,7 +20,7 @@ from melp.errors import MelpError, dataclass_from_dict
 from melp.evaluation.digests import digest
 from melp.evaluation.embed import map_rows, rows_of
 from melp.evaluation.prompts import prompts_of
-from melp.evaluation.scorers import SIMILARITY, Scorer, task_scorer
+from melp.evaluation.scorers import Scorer, task_scorer
 from melp.evaluation.split import in_folds, join_folds, labels_of, patients_of
 from melp.hub import Model
 from melp.hub.folder import CONFIG, read_config, write_text
@@ -79,13 +79,8 @@ def calibrated_tasks(model: Model) -> list[str]:
     return list(model.config.get("calibration", {}))
 
 
-def lines_of(model: Model, task: Task, scorer: Scorer) -> dict[str, Line]:
+def lines_of(model: Model, task: Task) -> dict[str, Line]:
     """Return the lines of the classes of a task; none if the model is not calibrated for it.
-
-    Args:
-        model: a loaded model folder.
-        task: the task.
-        scorer: its `task_scorer`.
 
     Raises:
         MelpError: the model was calibrated for other prompts.
@@ -93,7 +88,7 @@ def lines_of(model: Model, task: Task, scorer: Scorer) -> dict[str, Line]:
     entry = model.config.get("calibration", {}).get(task.name)
     if entry is None:
         return {}
-    if entry["prompts"] != _prompts_digest(task, scorer):
+    if entry["prompts"] != _prompts_digest(model, task):
         raise MelpError(
             f"{model.folder}: calibrated for other prompts of {task.name}, wanted these; run `melp calibrate`"
         )
@@ -140,7 +135,7 @@ def calibrate(
     entry = {
         "folds": list(fitted_on),
         "records": len(labels),
-        "prompts": _prompts_digest(task, scorer),
+        "prompts": _prompts_digest(model, task),
         "classes": {name: asdict(line) for name, line in lines.items()},
     }
     table = pd.DataFrame([asdict(line) for line in lines.values()], index=pd.Index(enough, name="class"))
@@ -201,8 +196,8 @@ def _write(model: Model, task: str, entry: Mapping[str, object]) -> None:
     model.config["calibration"] = config["calibration"]
 
 
-def _prompts_digest(task: Task, scorer: Scorer) -> str:
-    return digest(prompts_of(task, None)) if scorer.measure == SIMILARITY else ""
+def _prompts_digest(model: Model, task: Task) -> str:
+    return "" if "classes" in model.config else digest(prompts_of(task, None))
 
 
 def _sigmoid(values: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:

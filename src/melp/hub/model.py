@@ -27,11 +27,12 @@ INSIDE = Path(__file__).parent / "mini"
 """The model that is part of the package."""
 
 _ANSWERS = {
-    "classify by text": "project_ecg",
+    "classify and search by text": "project_ecg",
+    "answer, classify and search by text": "answers",
     "classify": "logits",
     "report": "generate",
     "explain": "beat_vectors",
-    "search by text": "project_ecg",
+    "explain sentences": "attention",
 }
 
 
@@ -130,8 +131,8 @@ class Model:
 
         Returns:
             One row per recording and label: id, rank, label, score, measure and doubts. `measure` says what
-            the score is: "similarity" (a cosine), "probability" (of a classifier, not calibrated), or
-            "calibrated probability" (see `melp calibrate`), with `threshold`: the probability from which the
+            the score is: "similarity" (a cosine), "probability" (of a classifier or QUEST, not calibrated)
+            or "calibrated probability" (see `melp calibrate`), with `threshold`: the probability from which the
             sum of sensitivity and specificity was greatest.
 
         Raises:
@@ -214,7 +215,8 @@ class Model:
             reading: see `Model`.
 
         Returns:
-            One row per recording: rank, id and similarity (a cosine); of a store also what it knows of them.
+            One row per recording: rank, id and score (a cosine; the probability of a text if the method gives
+            one); of a store also what it knows of them.
 
         Raises:
             MelpError: the model has no text, the embeddings are of another space, or a recording cannot be
@@ -229,7 +231,7 @@ class Model:
     def compare(
         self, x: Recordings, sentences: Sequence[str], **reading: Unpack[ReadingOptions]
     ) -> pd.DataFrame:
-        """Return how the similarity of sentences changes over the recordings of one patient.
+        """Return how the scores of sentences change over the recordings of one patient.
 
         Args:
             x: recordings in their order in time (see `Model`).
@@ -237,8 +239,8 @@ class Model:
             reading: see `Model`.
 
         Returns:
-            One row per recording and sentence: number, id, sentence, similarity, change (from the first
-            recording) and doubts.
+            One row per recording and sentence: number, id, sentence, score, change (from the first
+            recording), measure (as in `classify`) and doubts.
 
         Raises:
             MelpError: a sentence is refused, the model has no text, or a recording cannot be used.

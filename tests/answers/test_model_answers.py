@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.calibration import fit_line
+from melp.evaluation.digests import digest
 from melp.hub import Model, load
 from melp.tasks import get_task
 from small_judging import BlindMethod, HashingMethod, direction, small_model
@@ -57,10 +59,7 @@ def test_a_calibrated_task_gives_probabilities(model: Model, store: Store) -> No
     calibrated = replace(model, config={**model.config, "calibration": {task.name: entry}})
     with pytest.raises(MelpError, match="calibrated for other prompts of ptbxl-rhythm"):
         calibrated.classify(store)
-    from melp.evaluation.calibration import _prompts_digest
-    from melp.evaluation.scorers import task_scorer
-
-    entry["prompts"] = _prompts_digest(task, task_scorer(model, task))
+    entry["prompts"] = digest(task.prompts)
     table = calibrated.classify(store)
     first = table[table["rank"] == 1]
     assert set(first["label"]) == {"AFIB"} and set(first["measure"]) == {"calibrated probability"}
@@ -129,7 +128,7 @@ def test_search_finds_what_is_most_similar(model: Model, store: Store) -> None:
         4,
         5,
     ]
-    np.testing.assert_allclose(found["similarity"], np.array(slow)[best], atol=1e-5)
+    np.testing.assert_allclose(found["score"], np.array(slow)[best], atol=1e-5)
     assert found["labels"].map(list).tolist() == index["labels"].iloc[best].map(list).tolist()
     again = model.search(AFIB, model.embed(store, space="text"), k=5)
     assert again["id"].tolist() == found["id"].tolist()
@@ -140,12 +139,43 @@ def test_search_finds_what_is_most_similar(model: Model, store: Store) -> None:
         model.search(AFIB, pd.DataFrame(np.zeros((4, 3))))
 
 
+class Answering(HashingMethod):
+    """Gives the log odds of texts, and no vectors that are comparable with texts."""
+
+    similarity = "answers"
+    project_ecg = embed_text = property()  # type: ignore[assignment]
+
+    def answers(self, ecg: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+        return ecg.mean(-1) @ torch.tensor(np.stack([direction(text) for text in texts]).T).float()
+
+    def attention(self, ecg: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+        frames = ecg.abs().sum(1).unflatten(1, (10, -1)).sum(-1)
+        return (frames / frames.sum(1, keepdim=True))[..., None].expand(-1, -1, len(texts))
+
+
+def test_a_method_with_answers_gives_probabilities(store: Store) -> None:
+    model = small_model(Answering())
+    odds = {name: float(mean_of_leads(store, name) @ direction(AFIB)) for name in store.index["id"]}
+    table = model.classify(store, [AFIB]).set_index("id")
+    assert set(table["measure"]) == {"probability"}
+    np.testing.assert_allclose(table["score"], 1 / (1 + np.exp(-pd.Series(odds))), atol=1e-5)
+    found = model.search(AFIB, store, k=3)
+    assert found["id"].tolist() == sorted(odds, key=odds.__getitem__, reverse=True)[:3]
+    np.testing.assert_allclose(found["score"], table["score"].loc[found["id"]])
+    change = model.compare([store.ecg("r001"), store.ecg("r002")], [AFIB])["change"]
+    np.testing.assert_allclose(change, [0, table["score"]["r002"] - table["score"]["r001"]], atol=1e-6)
+    why = model.explain(store.ecg("r001"), AFIB)
+    assert why.score == pytest.approx(odds["r001"], abs=1e-4) and why.trace["weight"].sum() == pytest.approx(
+        1
+    )
+
+
 def test_changes_are_from_the_first_recording(model: Model, store: Store) -> None:
     names = ["r005", "r001", "r003"]
     table = model.compare([store.ecg(name) for name in names], [AFIB, BRADY])
     assert table["number"].tolist() == [1, 1, 2, 2, 3, 3] and table["sentence"].tolist() == [AFIB, BRADY] * 3
     slow = [[cosine(mean_of_leads(store, name), direction(text)) for text in (AFIB, BRADY)] for name in names]
-    np.testing.assert_allclose(table["similarity"], np.ravel(slow), atol=1e-5)
+    np.testing.assert_allclose(table["score"], np.ravel(slow), atol=1e-5)
     np.testing.assert_allclose(table["change"], np.ravel(np.array(slow) - slow[0]), atol=1e-5)
 
 
@@ -167,7 +197,7 @@ def test_an_explanation_is_attention_by_beat_and_the_loss_of_each_lead(
             blank[0, row] = blank[0, row].median()
             rest = float(model.method.project_ecg(blank)[0] @ text)
             assert found.leads["change"][row] == pytest.approx(whole - rest, abs=1e-5), lead
-    assert found.similarity == pytest.approx(whole, abs=1e-5)
+    assert found.score == pytest.approx(whole, abs=1e-5)
     np.testing.assert_allclose(found.trace["weight"], weights, atol=1e-6)
     middle = found.trace["seconds"].to_numpy()
     assert middle[0] == pytest.approx(10 / len(weights) / 2) and middle[-1] == pytest.approx(10 - middle[0])
