@@ -162,6 +162,11 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
             return batch
         return {**batch, "stated": self.bank.stated(reports), "bank": self.encoded_bank}
 
+    @property
+    def reports(self) -> Iterator[list[str]]:
+        """The statements of each record."""
+        return (self.statements[row] for row in self.rows)
+
     @cached_property
     def encoded_bank(self) -> dict[str, Any]:
         """The bank as in a batch."""

@@ -59,7 +59,7 @@ class QUESTConfig(TextConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        limits = {"lead_masking": (0, 1), "shift": (0, 1), "scaling": (0, 1)}
+        limits = dict.fromkeys(("lead_masking", "shift", "scaling"), (0.0, 1.0))
         limits |= {"bank_size": (1, math.inf), "heads": (0, math.inf)}
         check_ranges("method", self, limits)
 

@@ -95,8 +95,8 @@ def _train(run: _Run, preprocessing: Preprocessing) -> None:
     encode = ReportEncoder(language.tokenizer, length) if language else None
     augmentation = TextAugmentation(recipe.data.statement_sampling, recipe.data.statement_shuffle)
     exclude = recipe.data.exclude_duplicates
-    bank = _bank(run)
-    train = StoreBatches(store, recipe.data.train_folds, encode, augmentation, exclude, bank)
+    train = StoreBatches(store, recipe.data.train_folds, encode, augmentation, exclude)
+    train.bank = bank = _bank(run, train)
     if train.duplicates and is_first():
         note = duplicates_note(train.duplicates, "data.exclude_duplicates=false")
         print(f"{store.path}: {note}", file=sys.stderr)
@@ -146,12 +146,15 @@ def _language(run: _Run) -> LanguageModel | None:
     return LanguageModel.load(folder)
 
 
-def _bank(run: _Run) -> StatementBank | None:
-    """Return the bank of the training reports, for a method that needs one."""
+def _bank(run: _Run, train: StoreBatches) -> StatementBank | None:
+    """Return the bank of the reports of the training records, for a method that needs one.
+
+    Reports without a recording are left out: no ECG could show what only they state.
+    """
     kind = get_method(run.name)
     if "bank" not in kind.needs:
         return None
-    bank = kind.new_bank(run.recipe.method, reports_of(run.store, run.recipe.data.train_folds))
+    bank = kind.new_bank(run.recipe.method, train.reports)
     if is_first():
         print(f"{run.name}: a bank of {len(bank.statements)} statements", file=sys.stderr)
     return bank
