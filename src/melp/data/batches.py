@@ -165,7 +165,7 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
     @property
     def reports(self) -> Iterator[list[str]]:
         """The statements of each record."""
-        return (self.statements[row] for row in self.rows)
+        return (self.statements[row] for row in self.rows.tolist())
 
     @cached_property
     def encoded_bank(self) -> dict[str, Any]:
