@@ -132,8 +132,8 @@ class Model:
         Returns:
             One row per recording and label: id, rank, label, score, measure and doubts. `measure` says what
             the score is: "similarity" (a cosine), "probability" (of a classifier or QUEST, not calibrated)
-            or "calibrated probability" (see `melp calibrate`), with `threshold`: the probability from which the
-            sum of sensitivity and specificity was greatest.
+            or "calibrated probability" (see `melp calibrate`), with `threshold`: the probability from which
+            the sum of sensitivity and specificity was greatest.
 
         Raises:
             MelpError: labels are refused, the model has no text, or a recording cannot be used.
