@@ -44,11 +44,7 @@ def zero_shot_command(
 
     tasks, test_folds = _tasks(task, split), options.parse_optional_folds(folds)
     wordings = {task.name: read_prompts(prompts, task) for task in tasks if prompts}
-    chosen = {
-        "folds": folds,
-        "min-positives": min_positives > 1,
-        "similarity": similarity not in ("", "global"),
-    }
+    chosen = {"folds": folds, "min-positives": min_positives > 1, "similarity": similarity}
     files = _published(protocol, published, chosen)
     store, loaded = Store(data), options.load_model(model, device)
     if files:

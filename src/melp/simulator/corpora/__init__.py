@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from melp.simulator.corpora._draw import Drawn, Layout
 
 SIMULATED = "SIMULATED.json"
-"""The file that tells the folder of a simulated corpus from that of the published one."""
+"""The file that only the folder of a simulated corpus has."""
 _WRITER = "write"
 
 
