@@ -16,7 +16,7 @@ from PIL import Image
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from melp.plots.ecg_paper import plot_ecg, plot_pages
-from melp.plots.figures import save, svg
+from melp.plots.figures import save, save_pages, svg
 from melp.plots.layouts import LAYOUTS
 
 RATE = 100
@@ -245,6 +245,36 @@ def test_the_files_are_to_scale(tmp_path: Path, paper: str) -> None:
     with Image.open(tmp_path / "page.png") as image:
         assert image.size == (round(10 * width), round(10 * height)), "10 pixels a mm"
         assert image.info["dpi"] == pytest.approx((254, 254), abs=0.01)
+
+
+def test_pages_are_saved_as_one_pdf_or_as_images(tmp_path: Path) -> None:
+    (pdf,) = save_pages(plot_pages(marked(20, LEADS)), tmp_path / "ecg.pdf")
+    assert len(re.findall(rb"/Type /Page\b", pdf.read_bytes())) == 2
+    images = save_pages(plot_pages(marked(20, LEADS), speed=50), tmp_path / "ecg.svg")
+    assert [file.name for file in images] == [f"ecg-{number}.svg" for number in range(1, 5)]
+    for number, file in enumerate(images):
+        assert f"{5 * number} to {5 * number + 5} s of 20 s" in file.read_text()
+    assert save_pages(plot_pages(marked(10, LEADS)), tmp_path / "one.svg") == [tmp_path / "one.svg"]
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "ecg.pdf",
+        "one.svg",
+        *(file.name for file in images),
+    }
+    with pytest.raises(MelpError, match="suffix 'txt' found"):
+        save_pages(plot_pages(marked(10, LEADS)), tmp_path / "one.txt")
+
+
+def test_rows_keep_their_distance_and_the_edges() -> None:
+    rng = np.random.default_rng(0)
+    for tall in ([], [0], [11], [1, 2, 6, 7, 8], range(12)):
+        signal = rng.normal(scale=0.05, size=(12, 1000))
+        signal[list(tall), ::100] = 1.5
+        signal[list(tall), 50::100] = -1.5
+        figure = plot_ecg(ECG(signal, RATE), "12x1")
+        bases = np.array([points[0, 1] for _, points in lines(figure, "calibration")])
+        assert np.diff(bases).min() >= 8, "the names do not touch"
+        assert "cut at the edge" not in texts(figure)[-1]
+        assert (bases - bases.round()).tolist() == pytest.approx([bases[0] % 1] * 12, abs=1e-6), "on a line"
 
 
 def test_tall_waves_get_more_room_and_what_is_cut_is_named() -> None:

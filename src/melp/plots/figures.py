@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from melp.atomic import replacing
 from melp.errors import MelpError
 
-__all__ = ["BLUE", "GREY", "INK", "ORANGE", "Picture", "plain_axes", "save", "svg"]
+__all__ = ["BLUE", "GREY", "INK", "ORANGE", "Picture", "plain_axes", "save", "save_pages", "svg"]
 
 INK, GREY, BLUE, ORANGE = "#14181d", "#8a949e", "#2c6fb3", "#c2540a"
 _SCREEN = 110  # dots an inch
+_UNDATED = {"CreationDate": None}  # the same bytes every time
 _PATH_DATA, _MORE_DECIMALS = re.compile(r' d="[^"]*"'), re.compile(r"(\.\d\d)\d+")
 
 
@@ -62,10 +65,33 @@ def save(figure: Figure, file: Path) -> None:
     suffix = file.suffix.removeprefix(".").lower()
     if suffix not in formats:
         raise MelpError(f"{file}: suffix {suffix!r} found, wanted one of {', '.join(sorted(formats))}")
-    # The same bytes every time: without the date of today.
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with replacing(file) as partial, _settings():
-        figure.savefig(partial, format=suffix, dpi=max(figure.dpi, _SCREEN), metadata=undated.get(suffix))
+        if suffix == "svg":
+            Path(partial).write_text(svg(figure), encoding="utf-8")
+            return
+        metadata = _UNDATED if suffix == "pdf" else None
+        figure.savefig(partial, format=suffix, dpi=max(figure.dpi, _SCREEN), metadata=metadata)
+
+
+def save_pages(pages: Iterable[Figure], file: Path) -> list[Path]:
+    """Write the pages of `melp.plots.ecg_paper.plot_pages`, and return the files.
+
+    A PDF has all pages. In other formats, each of several pages has a file: NAME-1.png, NAME-2.png ...
+
+    Raises:
+        MelpError: see `save`.
+    """
+    if file.suffix.lower() == ".pdf":
+        with replacing(file) as partial, _settings(), PdfPages(partial, metadata=_UNDATED) as pdf:
+            for page in pages:
+                pdf.savefig(page)
+        return [file]
+    pages = list(pages)
+    files = [file.with_name(f"{file.stem}-{number}{file.suffix}") for number in range(1, len(pages) + 1)]
+    files = files if len(pages) > 1 else [file]
+    for page, name in zip(pages, files, strict=True):
+        save(page, name)
+    return files
 
 
 def _settings() -> AbstractContextManager[None]:

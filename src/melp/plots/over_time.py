@@ -73,7 +73,7 @@ def _panel(axes: Axes, sentence: str, own: pd.DataFrame, time: str, score: str) 
 
 def _time_axis(axes: Axes, *, dates: bool) -> None:
     if dates:
-        locator = AutoDateLocator(minticks=2, maxticks=4)
+        locator = AutoDateLocator(minticks=2, maxticks=5)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(
             ConciseDateFormatter(locator, formats=_DATES, zero_formats=_DATES, show_offset=False)
