@@ -48,6 +48,7 @@ COMMANDS = (
     "metrics",
     "answers",
     "calibrate",
+    "plot",
     "convert",
     "hub",
     "simulate",
