@@ -104,7 +104,7 @@ def test_files_are_written_atomically(folder: Path, tmp_path: Path, monkeypatch:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("melp.hub.folder.save_file", full)
+        patch.setattr(Path, "write_bytes", full)
         with pytest.raises(OSError, match="No space left"):
             write_weights(file, {"a": torch.zeros(3)})
     with monkeypatch.context() as patch:
@@ -113,6 +113,11 @@ def test_files_are_written_atomically(folder: Path, tmp_path: Path, monkeypatch:
         with pytest.raises(OSError, match="No space left"):
             write_text(file, "other")
     assert file.read_bytes() == before
+
+
+def test_weights_can_be_read_by_others_as_the_config_can(folder: Path) -> None:
+    weights, config = ((folder / name).stat().st_mode for name in ("model.safetensors", "config.json"))
+    assert weights == config
 
 
 def test_weights_of_any_layout_are_written(tmp_path: Path) -> None:

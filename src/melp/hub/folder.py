@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from melp import __version__
@@ -128,11 +129,9 @@ def write_text(file: Path, text: str) -> None:
 def write_weights(file: Path, state: Mapping[str, Tensor]) -> None:
     """Write a safetensors file atomically."""
     tensors = {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+    # `save_file` would make a file that only its owner can read.
     with replacing(file) as partial:
-        try:
-            save_file(tensors, partial)
-        except SafetensorError as error:
-            raise MelpError(f"{file}: cannot be written ({error})") from error
+        partial.write_bytes(serialise(tensors))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
