@@ -14,6 +14,7 @@ from melp.data.store import Store
 from melp.evaluation.answers import any_of
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import load
+from melp.plans.kinds import can_be_evaluated
 from melp.recipes import load_recipe
 from melp.tasks import get_task
 from melp.training.pretrain import pretrain
@@ -69,3 +70,9 @@ def test_zero_shot_asks_for_every_prompt(run: Path, synthetic_store: Path) -> No
 def test_a_method_without_answers_says_so(tiny_run: Path, synthetic_store: Path) -> None:
     with pytest.raises(Exception, match="melp has no answers, wanted a QUEST model, or --similarity global"):
         zero_shot(load(tiny_run), Store(synthetic_store), [get_task("synthetic")], similarity="answers")
+
+
+def test_plans_evaluate_it_by_prompts() -> None:
+    recipe = load_recipe("quest", "quest/tiny")
+    assert can_be_evaluated("zero-shot", "quest", recipe)
+    assert not can_be_evaluated("retrieval", "quest", recipe)

@@ -31,7 +31,13 @@ def any_of(logits: Float[Tensor, "record statement"]) -> Float[Tensor, " record"
 
 
 def answers(
-    model: Model, store: Store, ids: pd.Index, texts: Mapping[str, Sequence[str]], *, refuse: bool = True
+    model: Model,
+    store: Store,
+    ids: pd.Index,
+    texts: Mapping[str, Sequence[str]],
+    *,
+    refuse: bool = True,
+    keep: float | None = None,
 ) -> pd.DataFrame:
     """Return the log odds that any statement of a group applies: a row per record, a column per group.
 
@@ -41,13 +47,15 @@ def answers(
         ids: the records to embed.
         texts: the statements of each group.
         refuse: see `check_wordings`.
+        keep: see `map_rows`.
 
     Raises:
         MelpError: the method has no answers, or a statement is refused.
     """
     require(model, "answers")
     check_wordings(model, list(dict.fromkeys(chain(*texts.values()))), "prompt", refuse)
-    parts = map_rows(model, store, rows_of(store, ids), lambda ecg: group_answers(model, ecg, texts))
+    rows = rows_of(store, ids)
+    parts = map_rows(model, store, rows, lambda ecg: group_answers(model, ecg, texts), keep=keep)
     return pd.DataFrame(torch.cat(parts).cpu().numpy(), index=ids, columns=list(texts))
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from melp.data.store import Store
 from melp.errors import MelpError
+from melp.evaluation.answers import answers
 from melp.evaluation.cells import Evaluation
 from melp.evaluation.embed import require
 from melp.evaluation.evaluate import evaluate_missing
@@ -18,6 +21,8 @@ from melp.evaluation.paper_split import (
 )
 from melp.evaluation.prompts import Prompts, read_json, read_prompts, sides
 from melp.evaluation.zero_shot import (
+    joined_sides,
+    own_scores,
     prompt_options,
     prompt_scores,
     text_embeddings,
@@ -59,7 +64,8 @@ def paper_zero_shot(
     Raises:
         MelpError: the method has no text tower, the files cannot be read, or nothing is left to evaluate.
     """
-    require(model, "embed_text")
+    if not hasattr(model.method, "answers"):
+        require(model, "embed_text")
     published = find_prompts(folder)
     splits = [split_as_published(task, store, folder, file) for task in tasks]
     chosen = [_chosen(task, (prompts or {}).get(task.name), published, folder) for task in tasks]
@@ -69,18 +75,38 @@ def paper_zero_shot(
     ]
 
     def evaluate(missing: list[int]) -> Iterator[Evaluation]:
-        embedded = embed_together(
-            tasks,
-            [split.test.index for split in splits],
-            lambda ids, keep: text_embeddings(model, store, ids, keep),
-        )
+        refused = [bool((prompts or {}).get(task.name)) for task in tasks]
+        ids, words = [split.test.index for split in splits], [one for one, _ in chosen]
+        scores = _scores(model, store, tasks, ids, words, refused)
         for place in missing:
-            split, (words, notes) = splits[place], chosen[place]
-            given = bool((prompts or {}).get(tasks[place].name))
-            scores = prompt_scores(model, embedded[place], words, refuse=given)
-            yield evaluate_as_published(cells[place], model, store, split, scores, split.test, notes)
+            split, (_, notes) = splits[place], chosen[place]
+            yield evaluate_as_published(cells[place], model, store, split, scores[place], split.test, notes)
 
     return evaluate_missing(cells, out, evaluate)
+
+
+def _scores(
+    model: Model,
+    store: Store,
+    tasks: Sequence[Task],
+    ids: Sequence[pd.Index],
+    wordings: Sequence[Prompts],
+    refused: Sequence[bool],
+) -> list[pd.DataFrame]:
+    """Return the scores of the records of each task; each record is embedded once for all tasks."""
+    if hasattr(model.method, "answers"):
+        texts = joined_sides(wordings)
+        tables = embed_together(
+            tasks,
+            ids,
+            lambda rows, keep: answers(model, store, rows, texts, refuse=any(refused), keep=keep),
+        )
+        return [own_scores(table, place, wordings[place]) for place, table in enumerate(tables)]
+    embedded = embed_together(tasks, ids, lambda rows, keep: text_embeddings(model, store, rows, keep))
+    return [
+        prompt_scores(model, table, words, refuse=refuse)
+        for table, words, refuse in zip(embedded, wordings, refused, strict=True)
+    ]
 
 
 def _chosen(

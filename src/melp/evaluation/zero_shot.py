@@ -105,16 +105,24 @@ def _joint_scores(
     refused: Sequence[bool],
 ) -> list[pd.DataFrame]:
     """The same by a function that reads ECGs and texts together, which is called once for all tasks."""
-    parts = [
-        {f"{number} {side}": texts for side, texts in sides(words).items()}
+    table = function(model, store, ids, joined_sides(wordings), refuse=any(refused))
+    return [own_scores(table, number, words) for number, words in enumerate(wordings)]
+
+
+def joined_sides(wordings: Sequence[Prompts]) -> dict[str, Sequence[str]]:
+    """Return the texts for and against each class of all tasks, which are numbered."""
+    return {
+        f"{number} {side}": texts
         for number, words in enumerate(wordings)
-    ]
-    texts = {name: group for part in parts for name, group in part.items()}
-    table = function(model, store, ids, texts, refuse=any(refused))
-    return [
-        contrasted(table[list(part)].set_axis(list(sides(words)), axis=1), words)
-        for part, words in zip(parts, wordings, strict=True)
-    ]
+        for side, texts in sides(words).items()
+    }
+
+
+def own_scores(table: pd.DataFrame, number: int, prompts: Prompts) -> pd.DataFrame:
+    """Return the scores of the classes of a task from the columns of `joined_sides`."""
+    names = list(sides(prompts))
+    own = table[[f"{number} {name}" for name in names]]
+    return contrasted(own.set_axis(names, axis=1), prompts)
 
 
 _SCORES: dict[str, Callable[..., list[pd.DataFrame]]] = {

@@ -87,13 +87,13 @@ class Kind:
 
     Attributes:
         protocols: how it is done by each protocol.
-        needs: the ability of a method that it needs, if any.
+        needs: abilities of a method, one of which it needs; none if every method has what it needs.
         per_task: whether it is of tasks.
         cells: number of cells of a task, or in all, of a model with a text tower or without one.
     """
 
     protocols: Mapping[str, Evaluate]
-    needs: str = ""
+    needs: tuple[str, ...] = ()
     per_task: bool = True
     cells: Callable[[EvaluationPlan, bool], int] = _one
 
@@ -167,14 +167,14 @@ def _transfer(job: Job) -> None:
 
 
 KINDS = {
-    "zero-shot": Kind({"corrected": _zero_shot, "paper": _paper_zero_shot}, "embed_text"),
+    "zero-shot": Kind({"corrected": _zero_shot, "paper": _paper_zero_shot}, ("embed_text", "answers")),
     "probe": Kind({"corrected": _probe, "paper": _paper_probe}, cells=_of_shares),
     "knn": Kind({"corrected": partial(_probe, kind="neighbours")}, cells=_of_shares),
     "attentive": Kind({"corrected": partial(_probe, kind="attentive")}, cells=_of_shares),
     "finetune": Kind({"corrected": _finetune}, cells=_of_shares),
     "defects": Kind({"paper": _defects}, cells=lambda entry, text: len(entry.fractions) + text),
-    "generation": Kind({"corrected": _generate}, "generate", per_task=False),
-    "retrieval": Kind({"corrected": _retrieve}, "embed_text", per_task=False),
+    "generation": Kind({"corrected": _generate}, ("generate",), per_task=False),
+    "retrieval": Kind({"corrected": _retrieve}, ("embed_text",), per_task=False),
     "identification": Kind({"corrected": _identify}, per_task=False),
     "robustness": Kind(
         {"corrected": _robustness},
@@ -186,13 +186,12 @@ KINDS = {
 
 def can_be_evaluated(kind: str, method: str, recipe: Recipe) -> bool:
     """Return whether a method has what a kind of evaluation needs, and trains it."""
-    return _has(KINDS[kind].needs, method, recipe)
+    needs = KINDS[kind].needs
+    return not needs or any(_has(ability, method, recipe) for ability in needs)
 
 
 def _has(ability: str, method: str, recipe: Recipe) -> bool:
     own = get_method(method)
-    if not ability:
-        return True
     option = own.requires_loss.get(ability)
     return hasattr(own, ability) and (option is None or bool(getattr(recipe.method, option)))
 
