@@ -47,7 +47,8 @@ def test_a_strip_is_shaded_in_the_row_of_the_time() -> None:
     layers = images(page.figure)
     assert list(layers) == ["a", "a-1", "a-2"] and len(page.baselines) == 3
     for (left, right, top, bottom, _), baseline in zip(layers.values(), page.baselines, strict=True):
-        assert right - left == pytest.approx(250) and top < baseline < bottom
+        assert (left - page.sheet.trace, right - left) == pytest.approx((0, 250))
+        assert top < baseline < bottom
     assert layers["a"][-1].tolist() == [0, 0, 0.5]
     assert layers["a-1"][-1].tolist() == [0.5, 0, 0]
     assert not layers["a-2"][-1].any()
