@@ -272,7 +272,7 @@ def test_rows_keep_their_distance_and_the_edges() -> None:
         signal[list(tall), 50::100] = -2
         figure = plot_ecg(ECG(signal, RATE), "12x1")
         bases = np.array([points[0, 1] for _, points in lines(figure, "calibration")])
-        assert np.diff(bases).min() >= 8, "the names do not touch"
+        assert np.diff(bases).min() >= 10, "the names do not touch"
         assert "cut at the edge" not in texts(figure)[-1]
         assert (bases - bases.round()).tolist() == pytest.approx([bases[0] % 1] * 12, abs=1e-6), "on a line"
 
