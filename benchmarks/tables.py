@@ -32,6 +32,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparison.md": lambda: comparison.table(RESULTS / "comparison.json"),
     "comparison_clocs.md": lambda: comparison.table(RESULTS / "comparison_clocs.json"),
     "defects.md": defects.table,
+    "defects_csn.md": lambda: defects.table(RESULTS / "defects_csn"),
     "intervals.md": _interval_tables.table,
     "laptop.md": laptop.table,
     "metric_intervals.md": _metric_interval_tables.table,
