@@ -15,8 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 ROWS = {
-    "ablation.md", "comparison.md", "comparison_clocs.md", "defects.md", "intervals.md", "laptop.md",
-    "methods.md", "metric_intervals.md",
+    "ablation.md", "comparison.md", "comparison_clocs.md", "defects.md", "defects_csn.md",
+    "intervals.md", "laptop.md", "methods.md", "metric_intervals.md",
     "questions_generation.md", "questions_identification.md", "questions_prompts.md",
     "questions_retrieval.md", "questions_robustness.md", "questions_transfer.md",
 }  # fmt: skip
