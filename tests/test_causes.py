@@ -44,8 +44,8 @@ def test_matlab_files_that_are_no_recordings(tmp_path: Path) -> None:
     new.write_bytes(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM" + bytes(600))
     hdf5.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(600))
     assert message(melp.read, empty) == f"{empty}: an empty file"
-    wanted = "a file of MATLAB 7.3 (HDF5), wanted MATLAB 5: save it in MATLAB with the option -v7"
-    assert [message(melp.read, file) for file in (new, hdf5)] == [f"{new}: {wanted}", f"{hdf5}: {wanted}"]
+    for file in (new, hdf5):
+        assert message(melp.read, file).startswith(f"{file}: a damaged file (")
 
 
 def test_store_without_reports(tmp_path: Path) -> None:

@@ -88,5 +88,5 @@ def test_frames_that_half_precision_cannot_hold_are_refused(store: Store) -> Non
 
 
 def test_kinds_are_known(model: Model, store: Store) -> None:
-    with pytest.raises(MelpError, match="kind: found 'knn', wanted linear, neighbours, attentive"):
+    with pytest.raises(MelpError, match="kind: found 'knn', wanted one of linear, neighbours, attentive"):
         probe(model, store, [get_task("ptbxl-rhythm")], kind="knn")

@@ -22,7 +22,7 @@ from melp.training.pretrain import pretrain
 from small_methods import Workshop, tiny_recipe
 
 TRAIN_FOLDS = range(1, 8)
-LONE = {"st_mem", "heartlang"}
+LONE = {"st_mem", "heartlang", "quest"}
 """Methods that learn from one record; the others compare the records of a batch."""
 PAIRS = ("clocs", "ecg_fm")
 TEXT = [name for name in list_methods() if "text" in get_method(name).needs]

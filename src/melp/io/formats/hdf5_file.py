@@ -32,7 +32,10 @@ _SMALL = 1 << 20
 
 def matches(source: Source) -> bool:
     """Return whether the file begins as HDF5, at once or after the header of MATLAB 7.3."""
-    return source.head.startswith(_MAGIC) or source.head.startswith(_MAGIC, _MATLAB_HEADER)
+    # The header of MATLAB alone is enough: the rest may be damaged.
+    return source.head.startswith((_MAGIC, b"MATLAB 7.3 MAT-file")) or source.head.startswith(
+        _MAGIC, _MATLAB_HEADER
+    )
 
 
 def read(source: Source) -> ECG:
