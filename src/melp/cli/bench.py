@@ -14,7 +14,11 @@ from melp.errors import MelpError
 @app.command("bench")
 def bench_command(
     plan: str = typer.Argument(help="Plan: a name such as laptop/all, or a YAML file."),
-    settings: list[str] = typer.Argument(None, help="Settings of the plan, such as stores.ptb-xl=DIR."),
+    settings: list[str] = typer.Argument(
+        None,
+        help="Settings of the plan, such as stores.ptb-xl=DIR; stores.ptb-xl.raw=DIR builds the store from "
+        "the published corpus, stores.ptb-xl.simulate=1000 from simulated records.",
+    ),
     out: Path = typer.Option(help="Folder of the experiment; what is in it is not computed again."),
     jobs: int = typer.Option(1, min=1, help="Number of processes."),
     device: str = options.DEVICE,
@@ -24,7 +28,10 @@ def bench_command(
     ),
     dry_run: bool = typer.Option(False, "--dry-run", help="List the work."),
 ) -> None:
-    """Train and evaluate many models by a plan, and write tables. The same command resumes it."""
+    """Make stores, train and evaluate many models by a plan, and write tables.
+
+    The same command resumes it. `melp bench rehearsal` does everything on simulated records.
+    """
     from melp.plans import bench, read_plan
     from melp.plans.units import describe
 

@@ -43,6 +43,9 @@ from melp.training.recipe import Recipe
 
 __all__ = ["bench"]
 
+_PAUSE = 20
+"""After tables are written, as many times as long passes before they are written again."""
+
 
 def bench(
     plan: Plan,
@@ -75,7 +78,7 @@ def bench(
     plan = make_stores(plan, out, jobs)
     missing = missing_units(plan, out, units)
     failed, seconds = [], {}
-    start = time.monotonic()
+    start = pause = time.monotonic()
     for done, (unit, error, spent) in enumerate(_finished(plan, out, units, jobs, devices), start=1):
         if unit in missing:
             seconds[unit] = spent
@@ -84,7 +87,8 @@ def bench(
         state = f"failed: {error}" if error else "done"
         say(f"{done} of {len(units)} runs, {unit.name} {state}; {clock(elapsed)}{left}")
         failed += [f"{unit.name}: {error}"] if error else []
-        _write_tables(plan, out)
+        if done == len(units) or time.monotonic() >= pause:
+            pause = _write_tables(plan, out, last=done == len(units))
     if failed:
         raise MelpError(f"{len(failed)} of {len(units)} runs failed; {failed[0]}")
 
@@ -183,8 +187,9 @@ def _language_folder(out: Path, recipe: Recipe, store: Store) -> Path:
     return out / "language" / digest[:16]
 
 
-def _write_tables(plan: Plan, out: Path) -> None:
-    """Write the tables; a line says why one cannot be written yet."""
+def _write_tables(plan: Plan, out: Path, last: bool) -> float:
+    """Write the tables and return when to write them again; in the end, say which cannot be written."""
+    start = time.monotonic()
     for name, table in plan.tables.items() if is_first() else ():
         folder = out / "tables" / name
         conditions = [f"protocol={table.protocol}"] if table.protocol else []
@@ -194,4 +199,6 @@ def _write_tables(plan: Plan, out: Path) -> None:
             with locked(folder):
                 write_table(out, table.layout, folder, **shown)
         except MelpError as error:
-            say(f"{folder}: not written: {error}")
+            if last:
+                say(f"{folder}: not written: {error}")
+    return time.monotonic() + _PAUSE * (time.monotonic() - start)
