@@ -78,6 +78,10 @@ def test_from_nothing_to_tables(
         table = pd.read_csv(out / "tables" / name / "losses.csv")
         table = table[table["task"] == "cpsc2018"]
         assert table["name"].tolist() == [row]
+        assert (
+            f"Protocol: {protocol}. Simulated recordings."
+            in (out / "tables" / name / "losses.md").read_text()
+        )
         assert table["value"].item() == pytest.approx(100 * means[protocol])
     with pytest.raises(MelpError, match=r"stores.cpsc2018: found other settings than in .*, wanted the same"):
         bench(make(tmp_path, "stores.cpsc2018.raw=none"), out)

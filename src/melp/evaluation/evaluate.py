@@ -80,6 +80,7 @@ def cell_of(
 ) -> Cell:
     """Return a cell with the digests of a model and of stores; `task` is one with classes, or a name."""
     name, options = (task, {}) if isinstance(task, str) else (task.name, {"classes": task_digest(task)})
+    simulated = {"simulated": True} if store.manifest.get("simulated") else {}
     return Cell(
         kind,
         model.name,
@@ -88,7 +89,7 @@ def cell_of(
         Path(name).stem if name.endswith((".yaml", ".yml")) else name,
         store=store_digest(store),
         train_store=store_digest(train_store) if train_store else "",
-        options=options,
+        options={**options, **simulated},
     )
 
 

@@ -15,12 +15,14 @@ __all__ = ["averaged", "caption", "compared", "missing", "not_shown", "protocols
 
 
 def caption(layout: Layout, cells: pd.DataFrame, metric: str) -> str:
-    """Return what the table shows: title, metric and protocol."""
+    """Return what the table shows: title, metric and protocol, and whether recordings are simulated."""
     unit = ", in per cent" if layout.scale == 100 else ""
     of_classes = " (mean over classes)" if metric in ("auroc", "auprc", "f1") else ""
     name = {"auroc": "AUROC", "auprc": "AUPRC"}.get(metric, metric)
     protocols = _list(cells["protocol"].unique())
-    return f"{layout.title}: {name}{of_classes}{unit}. Protocol: {protocols}."
+    simulated = "options.simulated" in cells and (cells["options.simulated"] == "true").any()
+    records = " Simulated recordings." if simulated else ""
+    return f"{layout.title}: {name}{of_classes}{unit}. Protocol: {protocols}.{records}"
 
 
 def averaged(cells: pd.DataFrame, entries: Entries, decimals: int) -> str:
