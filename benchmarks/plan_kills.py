@@ -31,13 +31,14 @@ from melp.data.build import build
 from melp.evaluation.tables import markdown_table
 from melp.plans import read_plan
 from melp.plans.units import describe
+from melp.training.run_folder import is_finished
 
 MODEL = {"store": "s", "seeds": [0, 1]}
 EVALUATION = {"store": "s", "tasks": ["synthetic"]}
 PLAN = {
     "models": {
-        "merl": {"method": "merl", "recipe": "merl/tiny", **MODEL},
-        "clocs": {"method": "clocs", "recipe": "clocs/tiny", **MODEL},
+        "merl": {"method": "merl", "recipe": "merl/tiny", "options": ["training.epochs=8"], **MODEL},
+        "clocs": {"method": "clocs", "recipe": "clocs/tiny", "options": ["training.epochs=30"], **MODEL},
     },
     "evaluations": {
         "probe": {"kind": "probe", "fractions": [10, 100], "seeds": [0, 1], **EVALUATION},
@@ -116,6 +117,8 @@ def stages(plan: Path, out: Path) -> list[str]:
     found = [
         name for name, files in zip(("writing a cell", "writing a table"), partial, strict=True) if files
     ]
+    if any(not is_finished(folder) for folder in out.glob("language/*") if folder.is_dir()):
+        found.append("training of a language model")
     rows = describe(read_plan(plan), out)
     for run_name, state, cells, _ in rows:
         there, expected = map(int, cells.split("/"))
@@ -125,7 +128,7 @@ def stages(plan: Path, out: Path) -> list[str]:
             found.append("evaluation")
     if all(state == "trained" and len(set(cells.split("/"))) == 1 for _, state, cells, _ in rows):
         found.append(TABLES)
-    return list(dict.fromkeys(found)) or ["before the next training"]
+    return list(dict.fromkeys(found)) or ["imports"]
 
 
 def main() -> None:
@@ -156,12 +159,13 @@ def main() -> None:
             print("compared", compared, file=sys.stderr, flush=True)
             shutil.rmtree(out)
     counts = Counter(stage for *_, names in rows for stage in names.split(", "))
+    plans = len({number for number, *_ in rows})
     publish(
         arguments.out,
         "# A plan that is killed at random moments",
-        f"{len(rows)} kills of all processes of a plan; {compared} plans, each killed and resumed until its "
-        f"end, have the same {len(expected)} files as one that was left alone: tables, predictions, metrics, "
-        "byte for byte.",
+        f"{len(rows)} kills of all processes of a plan; {plans} plans, killed and resumed until they ended, "
+        f"have the same {len(expected)} files as one that was left alone: tables, predictions, metrics, byte "
+        "for byte.",
         "What the two processes were doing, from the files that they left (two may differ): "
         + "; ".join(f"{name} {count}" for name, count in counts.most_common())
         + ".",
