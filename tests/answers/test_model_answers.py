@@ -145,12 +145,15 @@ class Answering(HashingMethod):
     similarity = "answers"
     project_ecg = embed_text = property()  # type: ignore[assignment]
 
-    def answers(self, ecg: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
-        return ecg.mean(-1) @ torch.tensor(np.stack([direction(text) for text in texts]).T).float()
+    def embed_statements(self, texts: Sequence[str]) -> torch.Tensor:
+        return torch.tensor(np.stack([direction(text) for text in texts])).float()
 
-    def attention(self, ecg: torch.Tensor, texts: Sequence[str]) -> torch.Tensor:
+    def answers(self, ecg: torch.Tensor, statements: torch.Tensor) -> torch.Tensor:
+        return ecg.mean(-1) @ statements.T
+
+    def attention(self, ecg: torch.Tensor, statements: torch.Tensor) -> torch.Tensor:
         frames = ecg.abs().sum(1).unflatten(1, (10, -1)).sum(-1)
-        return (frames / frames.sum(1, keepdim=True))[..., None].expand(-1, -1, len(texts))
+        return (frames / frames.sum(1, keepdim=True))[..., None].expand(-1, -1, len(statements))
 
 
 def test_a_method_with_answers_gives_probabilities(store: Store) -> None:

@@ -30,7 +30,7 @@ def test_loss_is_the_cross_entropy_of_every_statement_of_the_bank(workshop: Work
         report = workshop.reports[row]
         true = {*report, *(text for statement in report for text in implied_statements(statement))}
         for text in bank.statements:
-            logit = float(method.answers(batch["ecg"][row : row + 1], [text]))
+            logit = float(method.answers(batch["ecg"][row : row + 1], method.embed_statements([text])))
             probability = 1 / (1 + math.exp(-logit))
             total -= math.log(probability if text in true else 1 - probability)
     assert float(method(batch)["loss"]) == pytest.approx(total / 3, rel=1e-4)
@@ -80,7 +80,9 @@ def test_answers_keep_the_order_of_texts_and_do_not_depend_on_each_other(worksho
     method: Any = workshop.method("quest").eval()
     ecg = workshop.batch("quest", size=2)["ecg"]
     texts = ["sinus rhythm", "left bundle branch block", "atrial fibrillation"]
-    together = method.answers(ecg, texts)
-    alone = torch.cat([method.answers(ecg, [text]) for text in texts], dim=1)
+    together = method.answers(ecg, method.embed_statements(texts))
+    alone = torch.cat([method.answers(ecg, method.embed_statements([text])) for text in texts], dim=1)
     torch.testing.assert_close(together, alone)
-    assert method.attention(ecg, texts).sum(1) == pytest.approx(torch.ones(2, 3).numpy(), abs=1e-5)
+    assert method.attention(ecg, method.embed_statements(texts)).sum(1) == pytest.approx(
+        torch.ones(2, 3).numpy(), abs=1e-5
+    )

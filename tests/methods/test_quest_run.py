@@ -56,7 +56,7 @@ def test_zero_shot_asks_for_every_prompt(run: Path, synthetic_store: Path) -> No
     with torch.no_grad():
         ecg = model.inputs(store.signals(np.array(rows)), store.rate)
         normal, afib, sinus = (
-            any_of(model.method.answers(ecg, texts)).numpy()
+            any_of(model.method.answers(ecg, model.method.embed_statements(texts))).numpy()
             for texts in (
                 ["sinus rhythm", "normal ecg"],
                 ["atrial fibrillation", "atrial flutter"],

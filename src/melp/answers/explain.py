@@ -85,7 +85,7 @@ def explain(model: Model, x: Recordings, sentence: str, reading: Reading) -> Exp
     ecg, inputs = read_one(model, x, reading)
     with torch.inference_mode():
         over_frames = (
-            model.method.attention(inputs, [sentence])[0, :, 0]
+            model.method.attention(inputs, model.method.embed_statements([sentence]))[0, :, 0]
             if answers
             else statement_relevance(model.method, inputs[0], [sentence])[0]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
 import pandas as pd
@@ -52,21 +52,31 @@ def answers(
     Raises:
         MelpError: the method has no answers, or a statement is refused.
     """
-    require(model, "answers")
-    check_wordings(model, list(dict.fromkeys(chain(*texts.values()))), "prompt", refuse)
-    rows = rows_of(store, ids)
-    parts = map_rows(model, store, rows, lambda ecg: group_answers(model, ecg, texts), keep=keep)
+    ask = group_answers(model, texts, "prompt", refuse)
+    parts = map_rows(model, store, rows_of(store, ids), ask, keep=keep)
     return pd.DataFrame(torch.cat(parts).cpu().numpy(), index=ids, columns=list(texts))
 
 
 def group_answers(
-    model: Model, ecg: Float[Tensor, "batch lead time"], texts: Mapping[str, Sequence[str]]
-) -> Float[Tensor, "batch group"]:
-    """Return the log odds that any statement of a group applies to preprocessed ECGs."""
-    # Each wording is asked once; groups may share one.
+    model: Model, texts: Mapping[str, Sequence[str]], what: str, refuse: bool
+) -> Callable[[Float[Tensor, "batch lead time"]], Float[Tensor, "batch group"]]:
+    """Return a function of preprocessed ECGs: the log odds that any statement of a group applies.
+
+    Each statement is read once, here; groups may share one. For `what` and `refuse` see `check_wordings`.
+
+    Raises:
+        MelpError: the method has no answers, or a statement is refused.
+    """
+    require(model, "answers")
     wordings = list(dict.fromkeys(chain(*texts.values())))
+    check_wordings(model, wordings, what, refuse)
     place = {text: number for number, text in enumerate(wordings)}
-    logits = model.method.answers(ecg, wordings).float()
-    return torch.stack(
-        [any_of(logits[:, [place[text] for text in group]]) for group in texts.values()], dim=1
-    )
+    groups = [[place[text] for text in group] for group in texts.values()]
+    with torch.inference_mode():
+        statements = model.method.embed_statements(wordings)
+
+    def ask(ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch group"]:
+        logits = model.method.answers(ecg, statements).float()
+        return torch.stack([any_of(logits[:, group]) for group in groups], dim=1)
+
+    return ask

@@ -16,7 +16,6 @@ from melp.evaluation.answers import group_answers
 from melp.evaluation.embed import require
 from melp.evaluation.prompts import Prompts, contrasted, prompts_of, sides
 from melp.evaluation.similarity import embed_prompts, similarities
-from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -51,8 +50,7 @@ def label_scorer(model: Model, labels: Sequence[str]) -> Scorer:
         raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
     names = tuple(dict.fromkeys(labels))
     if hasattr(model.method, "answers"):
-        check_wordings(model, names, "label", refuse=True)
-        return Scorer(names, LOGIT, partial(_answers, model, {name: [name] for name in names}))
+        return _answer_scorer(model, {name: [name] for name in names}, "label", refuse=True)
     require(model, "project_ecg")
     texts = embed_prompts(model, {label: [label] for label in names}, "label")
 
@@ -75,7 +73,7 @@ def task_scorer(model: Model, task: Task) -> Scorer:
         return class_scorer(model)
     prompts = prompts_of(task, None)
     if hasattr(model.method, "answers"):
-        return Scorer(task.classes, LOGIT, partial(_answers, model, prompts))
+        return _answer_scorer(model, prompts, "prompt", refuse=False)
     require(model, "project_ecg")
     texts = embed_prompts(model, sides(prompts), refuse=False)
 
@@ -96,10 +94,15 @@ def class_scorer(model: Model) -> Scorer:
     return Scorer(tuple(model.config["classes"]), LOGIT, partial(_logits, model))
 
 
-def _answers(model: Model, prompts: Prompts, inputs: Tensor) -> Float[np.ndarray, "record label"]:
+def _answer_scorer(model: Model, prompts: Prompts, what: str, *, refuse: bool) -> Scorer:
     texts = sides(prompts)
-    found = pd.DataFrame(group_answers(model, inputs, texts).cpu().numpy(), columns=list(texts))
-    return contrasted(found, prompts).to_numpy()
+    ask = group_answers(model, texts, what, refuse)
+
+    def score(inputs: Tensor) -> Float[np.ndarray, "record label"]:
+        found = pd.DataFrame(ask(inputs).cpu().numpy(), columns=list(texts))
+        return contrasted(found, prompts).to_numpy()
+
+    return Scorer(tuple(prompts), LOGIT, score)
 
 
 def _project(model: Model, inputs: Tensor) -> Float[np.ndarray, "record dimension"]:

@@ -144,10 +144,10 @@ class QUEST(Method):
         return {"loss": share_of_mean(errors.sum(1))}
 
     def _augment(self, batch: Batch) -> Float[Tensor, "batch lead time"]:
-        ecg, keys = mask_leads(batch["ecg"], batch["key"], self.config.lead_masking), batch["key"]
-        if self.config.shift:
-            ecg = shift_time(ecg, keys, self.config.shift)
-        return scale_amplitude(ecg, keys, deviation=self.config.scaling) if self.config.scaling else ecg
+        keys = batch["key"]
+        ecg = mask_leads(batch["ecg"], keys, self.config.lead_masking)
+        ecg = shift_time(ecg, keys, self.config.shift)
+        return scale_amplitude(ecg, keys, deviation=self.config.scaling)
 
     def _bank_states(self, bank: Bank) -> Float[Tensor, "statement text_dim"]:
         """Return the language model's vectors of the bank; if it is not trained, it reads the bank once."""
@@ -169,17 +169,18 @@ class QUEST(Method):
         cosines = self.pooler(self.frame_norm(frames), self._adapt(states))
         return self.logit_scale.exp() * cosines + self.log_odds(normalised(states))[:, 0]
 
-    def _states(self, texts: Sequence[str]) -> Float[Tensor, "text text_dim"]:
+    def embed_statements(self, texts: Sequence[str]) -> Float[Tensor, "text text_dim"]:
+        """Return statement vectors, which `answers` and `attention` compare with ECGs."""
         return read_texts(self.text, self.reports, texts).statements[:, 0]
 
     def answers(
-        self, ecg: Float[Tensor, "batch lead time"], texts: Sequence[str]
+        self, ecg: Float[Tensor, "batch lead time"], statements: Float[Tensor, "text text_dim"]
     ) -> Float[Tensor, "batch text"]:
         """Return the logit of each statement for each ECG: the log odds that a report would make it."""
-        return self._logits(self.encoder(ecg), self._states(texts))
+        return self._logits(self.encoder(ecg), statements)
 
     def attention(
-        self, ecg: Float[Tensor, "batch lead time"], texts: Sequence[str]
+        self, ecg: Float[Tensor, "batch lead time"], statements: Float[Tensor, "text text_dim"]
     ) -> Float[Tensor, "batch frame text"]:
         """Return the attention of each statement over the frames of each ECG; it sums to 1."""
-        return self.pooler.weights(self.frame_norm(self.encoder(ecg)), self._adapt(self._states(texts)))
+        return self.pooler.weights(self.frame_norm(self.encoder(ecg)), self._adapt(statements))
