@@ -19,7 +19,13 @@ __all__ = ["beat_similarities"]
 
 
 def beat_similarities(
-    model: Model, store: Store, ids: pd.Index, texts: Mapping[str, Sequence[str]], *, refuse: bool = True
+    model: Model,
+    store: Store,
+    ids: pd.Index,
+    texts: Mapping[str, Sequence[str]],
+    *,
+    refuse: bool = True,
+    keep: float | None = None,
 ) -> pd.DataFrame:
     """Return the similarity of records with groups of statements: one row per record, one column per group.
 
@@ -32,6 +38,7 @@ def beat_similarities(
         ids: the records to embed.
         texts: the statements of each group.
         refuse: see `check_wordings`.
+        keep: see `map_rows`.
 
     Raises:
         MelpError: the method has no beats, or a statement is refused.
@@ -48,5 +55,5 @@ def beat_similarities(
         beats = model.method.beat_vectors(ecg)
         return local_similarity(beats, statements, owner, len(texts), model.method.local)
 
-    parts = map_rows(model, store, rows_of(store, ids), similarity)
+    parts = map_rows(model, store, rows_of(store, ids), similarity, keep=keep)
     return pd.DataFrame(torch.cat(parts).float().cpu().numpy(), index=ids, columns=list(texts))

@@ -9,9 +9,7 @@ import pandas as pd
 
 from melp.data.store import Store
 from melp.errors import MelpError
-from melp.evaluation.answers import answers
 from melp.evaluation.cells import Evaluation
-from melp.evaluation.embed import require
 from melp.evaluation.evaluate import evaluate_missing
 from melp.evaluation.paper_split import (
     embed_together,
@@ -20,13 +18,7 @@ from melp.evaluation.paper_split import (
     split_as_published,
 )
 from melp.evaluation.prompts import Prompts, read_json, read_prompts, sides
-from melp.evaluation.zero_shot import (
-    joined_sides,
-    own_scores,
-    prompt_options,
-    prompt_scores,
-    text_embeddings,
-)
+from melp.evaluation.zero_shot import class_scores, find_similarity, prompt_options
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -64,8 +56,7 @@ def paper_zero_shot(
     Raises:
         MelpError: the method has no text tower, the files cannot be read, or nothing is left to evaluate.
     """
-    if not hasattr(model.method, "answers"):
-        require(model, "embed_text")
+    similarity = find_similarity(model)
     published = find_prompts(folder)
     splits = [split_as_published(task, store, folder, file) for task in tasks]
     chosen = [_chosen(task, (prompts or {}).get(task.name), published, folder) for task in tasks]
@@ -76,37 +67,19 @@ def paper_zero_shot(
 
     def evaluate(missing: list[int]) -> Iterator[Evaluation]:
         refused = [bool((prompts or {}).get(task.name)) for task in tasks]
-        ids, words = [split.test.index for split in splits], [one for one, _ in chosen]
-        scores = _scores(model, store, tasks, ids, words, refused)
+        wordings, numbers = [words for words, _ in chosen], range(len(tasks))
+
+        def score(ids: pd.Index, keep: float | None) -> pd.DataFrame:
+            scores = class_scores(model, store, ids, wordings, refused, similarity, keep)
+            return pd.concat(scores, axis=1, keys=numbers)
+
+        tables = embed_together(tasks, [split.test.index for split in splits], score)
         for place in missing:
             split, (_, notes) = splits[place], chosen[place]
-            yield evaluate_as_published(cells[place], model, store, split, scores[place], split.test, notes)
+            scores = tables[place][[place]].droplevel(0, axis=1)
+            yield evaluate_as_published(cells[place], model, store, split, scores, split.test, notes)
 
     return evaluate_missing(cells, out, evaluate)
-
-
-def _scores(
-    model: Model,
-    store: Store,
-    tasks: Sequence[Task],
-    ids: Sequence[pd.Index],
-    wordings: Sequence[Prompts],
-    refused: Sequence[bool],
-) -> list[pd.DataFrame]:
-    """Return the scores of the records of each task; each record is embedded once for all tasks."""
-    if hasattr(model.method, "answers"):
-        texts = joined_sides(wordings)
-        tables = embed_together(
-            tasks,
-            ids,
-            lambda rows, keep: answers(model, store, rows, texts, refuse=any(refused), keep=keep),
-        )
-        return [own_scores(table, place, wordings[place]) for place, table in enumerate(tables)]
-    embedded = embed_together(tasks, ids, lambda rows, keep: text_embeddings(model, store, rows, keep))
-    return [
-        prompt_scores(model, table, words, refuse=refuse)
-        for table, words, refuse in zip(embedded, wordings, refused, strict=True)
-    ]
 
 
 def _chosen(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,14 @@ from melp.evaluation.split import split_records, union
 from melp.hub import Model
 from melp.tasks import Task
 
-__all__ = ["SIMILARITIES", "prompt_scores", "text_embeddings", "zero_shot"]
+__all__ = [
+    "SIMILARITIES",
+    "class_scores",
+    "find_similarity",
+    "prompt_scores",
+    "text_embeddings",
+    "zero_shot",
+]
 
 SIMILARITIES = {"global": "embed_text", "local": "beat_vectors", "answers": "answers"}
 """What a method needs for each similarity."""
@@ -57,10 +63,7 @@ def zero_shot(
     Raises:
         MelpError: an unknown similarity, or the method lacks it; or nothing is left to evaluate.
     """
-    similarity = similarity or getattr(model.method, "similarity", "global")
-    if similarity not in SIMILARITIES:
-        raise MelpError(f"similarity: found {similarity!r}, wanted {' or '.join(SIMILARITIES)}")
-    require(model, SIMILARITIES[similarity])
+    similarity = find_similarity(model, similarity)
     splits = [split_records(task, store, folds) for task in tasks]
     given = [(prompts or {}).get(task.name) for task in tasks]
     wordings = [prompts_of(task, words) for task, words in zip(tasks, given, strict=True)]
@@ -78,58 +81,62 @@ def zero_shot(
         # All tasks, so that the embeddings do not depend on what is missing.
         ids = union([split.test for split in splits])
         refused = [words is not None for words in given]
-        scores = _SCORES[similarity](model, store, ids, wordings, refused)
+        scores = class_scores(model, store, ids, wordings, refused, similarity)
         for place in missing:
             yield evaluate_split(cells[place], model, store, splits[place], scores[place])
 
     return evaluate_missing(cells, out, evaluate)
 
 
-def _global_scores(
-    model: Model, store: Store, ids: pd.Index, wordings: Sequence[Prompts], refused: Sequence[bool]
-) -> list[pd.DataFrame]:
-    """Return the scores of all records for each task; `refused`: whether its unknown texts are refused."""
-    ecg = text_embeddings(model, store, ids)
-    return [
-        prompt_scores(model, ecg, words, refuse=refuse)
-        for words, refuse in zip(wordings, refused, strict=True)
-    ]
+def find_similarity(model: Model, similarity: str = "") -> str:
+    """Return a similarity, or that of the method if it is empty.
+
+    Raises:
+        MelpError: an unknown similarity, or the method lacks it.
+    """
+    similarity = similarity or getattr(model.method, "similarity", "global")
+    if similarity not in SIMILARITIES:
+        raise MelpError(f"similarity: found {similarity!r}, wanted {' or '.join(SIMILARITIES)}")
+    require(model, SIMILARITIES[similarity])
+    return similarity
 
 
-def _joint_scores(
-    function: Callable[..., pd.DataFrame],
+def class_scores(
     model: Model,
     store: Store,
     ids: pd.Index,
     wordings: Sequence[Prompts],
     refused: Sequence[bool],
+    similarity: str,
+    keep: float | None = None,
 ) -> list[pd.DataFrame]:
-    """The same by a function that reads ECGs and texts together, which is called once for all tasks."""
-    table = function(model, store, ids, joined_sides(wordings), refuse=any(refused))
-    return [own_scores(table, number, words) for number, words in enumerate(wordings)]
+    """Return the scores of all records for the classes of each task; each record is embedded once.
 
-
-def joined_sides(wordings: Sequence[Prompts]) -> dict[str, Sequence[str]]:
-    """Return the texts for and against each class of all tasks, which are numbered."""
-    return {
+    Args:
+        model, store, ids: the model, and the records to embed.
+        wordings: the prompts of each task.
+        refused: whether the unknown prompts of each task are refused, see `check_wordings`.
+        similarity: from `find_similarity`.
+        keep: see `map_rows`.
+    """
+    if similarity == "global":
+        ecg = text_embeddings(model, store, ids, keep)
+        pairs = zip(wordings, refused, strict=True)
+        return [prompt_scores(model, ecg, words, refuse=refuse) for words, refuse in pairs]
+    # Functions that read ECGs and texts together; they are called once for all tasks.
+    function = {"local": beat_similarities, "answers": answers}[similarity]
+    texts = {
         f"{number} {side}": texts
         for number, words in enumerate(wordings)
         for side, texts in sides(words).items()
     }
-
-
-def own_scores(table: pd.DataFrame, number: int, prompts: Prompts) -> pd.DataFrame:
-    """Return the scores of the classes of a task from the columns of `joined_sides`."""
-    names = list(sides(prompts))
-    own = table[[f"{number} {name}" for name in names]]
-    return contrasted(own.set_axis(names, axis=1), prompts)
-
-
-_SCORES: dict[str, Callable[..., list[pd.DataFrame]]] = {
-    "global": _global_scores,
-    "local": partial(_joint_scores, beat_similarities),
-    "answers": partial(_joint_scores, answers),
-}
+    table = function(model, store, ids, texts, refuse=any(refused), keep=keep)
+    return [
+        contrasted(
+            table[[f"{number} {side}" for side in sides(words)]].set_axis(list(sides(words)), axis=1), words
+        )
+        for number, words in enumerate(wordings)
+    ]
 
 
 def prompt_options(model: Model, prompts: Prompts) -> dict[str, Any]:
