@@ -6,12 +6,13 @@ import base64
 import hashlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from small_server import listening
 
 Files = dict[str, bytes]
 
@@ -52,17 +53,9 @@ class Hub:
 
 @contextmanager
 def serving_hub(hub: Hub) -> Iterator[Hub]:
-    """Serve at `hub.address`, in threads of this process."""
-    handler = type("Handler", (_Handler,), {"hub": hub})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        hub.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield hub
-        finally:
-            server.shutdown()
-            thread.join()
+    """Serve `hub` at `hub.address`."""
+    with listening(_Handler, hub=hub) as hub.address:
+        yield hub
 
 
 class _Handler(BaseHTTPRequestHandler):

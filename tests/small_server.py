@@ -55,18 +55,23 @@ class Site:
 
 
 @contextmanager
-def serving(site: Site) -> Iterator[Site]:
-    """Serve `site` at `site.address`, in threads of this process."""
-    handler = type("Handler", (_Handler,), {"site": site})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        site.address = f"http://127.0.0.1:{server.server_port}"
+def listening(handler: type[BaseHTTPRequestHandler], **content: object) -> Iterator[str]:
+    """Serve with a handler that has `content` as attributes, in threads; yield the address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (handler,), content)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield site
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def serving(site: Site) -> Iterator[Site]:
+    """Serve `site` at `site.address`."""
+    with listening(_Handler, site=site) as site.address:
+        yield site
 
 
 class _Handler(BaseHTTPRequestHandler):
