@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from melp.answers.batches import Answered, ask, finish
 from melp.answers.sources import Reading, Recordings
@@ -87,7 +88,7 @@ def _readable(answered: Answered[np.ndarray], scorer: Scorer) -> tuple[np.ndarra
     scores = _matrix(answered, scorer)
     if scorer.measure == SIMILARITY:
         return scores, SIMILARITY
-    return 1 / (1 + np.exp(-scores)), PROBABILITY
+    return expit(scores), PROBABILITY
 
 
 def _table(answered: Answered[np.ndarray], scorer: Scorer, lines: Mapping[str, Line]) -> pd.DataFrame:

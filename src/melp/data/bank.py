@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -80,10 +79,9 @@ class StatementBank:
         return self._columns[statement]
 
     @property
-    def log_odds(self) -> Float[np.ndarray, " statement"]:
+    def log_odds(self) -> Float[Tensor, " statement"]:
         """Log odds of each statement in a report."""
-        shares = np.clip(np.array(self.shares), 1e-6, 1 - 1e-6)
-        return np.asarray(np.log(shares) - np.log1p(-shares))
+        return torch.logit(torch.tensor(self.shares, dtype=torch.float64), eps=1e-6).float()
 
 
 def _closure(report: Sequence[str], implied: Implied) -> dict[str, None]:

@@ -173,8 +173,8 @@ class StoreBatches(Dataset[dict[str, Tensor]]):
         assert self.bank is not None and self.encode is not None
         texts = self.bank.statements
         number = zlib.crc32("\n".join(texts).encode())
-        log_odds = torch.tensor(self.bank.log_odds, dtype=torch.float32)
-        return {**self.encode([[text] for text in texts]), "log_odds": log_odds, "number": number}
+        encoded = self.encode([[text] for text in texts])
+        return {**encoded, "log_odds": self.bank.log_odds, "number": number}
 
 
 def sample_key(seed: int, step: int, row: int) -> int:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
+from scipy.special import expit
 
 from melp.data.store import Store
 from melp.errors import MelpError, dataclass_from_dict
@@ -59,7 +60,7 @@ def fit_line(score: Float[np.ndarray, " record"], label: Bool[np.ndarray, " reco
     fitted = LogisticRegression(C=_WEAK).fit(((score - centre) / deviation)[:, None], label)
     slope = float(fitted.coef_[0, 0]) / deviation
     line = Line(slope, float(fitted.intercept_[0]) - slope * centre, 0.0, int(label.sum()))
-    false, true, thresholds = roc_curve(label, _sigmoid(line.slope * score + line.bias))
+    false, true, thresholds = roc_curve(label, expit(line.slope * score + line.bias))
     return Line(**{**asdict(line), "threshold": float(min(thresholds[np.argmax(true - false)], 1.0))})
 
 
@@ -71,7 +72,7 @@ def apply_lines(
         np.array([getattr(lines[name], part) if name in lines else np.nan for name in names])
         for part in ("slope", "bias")
     )
-    return _sigmoid(slope * scores + bias)
+    return expit(slope * scores + bias)
 
 
 def calibrated_tasks(model: Model) -> list[str]:
@@ -172,7 +173,7 @@ def _judge(
 
     names = list(lines)
     columns = {
-        "before": scores[names].map(_sigmoid),
+        "before": scores[names].map(expit),
         "frequency": scores[names] * 0 + frequency[names],
         "after": pd.DataFrame(apply_lines(scores[names].to_numpy(), names, lines), scores.index, names),
     }
@@ -198,7 +199,3 @@ def _write(model: Model, task: str, entry: Mapping[str, object]) -> None:
 
 def _prompts_digest(model: Model, task: Task) -> str:
     return "" if "classes" in model.config else digest(prompts_of(task, None))
-
-
-def _sigmoid(values: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
-    return np.asarray(1 / (1 + np.exp(-values)))
