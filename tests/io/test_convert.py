@@ -89,6 +89,6 @@ def test_nothing_to_convert(folder: Path) -> None:
     with pytest.raises(MelpError, match="in the folder of the recordings"):
         convert(folder, folder / "out", "npz")
     (folder.parent / "none").mkdir()
-    for missing, message in (("none", "no file found"), ("absent", "no such file or folder")):
+    for missing, message in (("none", "no files found"), ("absent", "no such file or folder")):
         with pytest.raises(MelpError, match=message):
             list_files(folder.parent / missing)

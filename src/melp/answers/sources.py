@@ -16,6 +16,7 @@ from melp.data.store import Store
 from melp.ecg import ECG, BadRecordError
 from melp.errors import MelpError
 from melp.io import read_file
+from melp.io.folders import recordings_in
 from melp.io.values import in_millivolt
 from melp.leads import LEADS
 
@@ -117,23 +118,13 @@ def _paths(text: str | Path) -> list[Path]:
     """Return the files that a path or a glob names; those of a folder are sorted."""
     path = Path(text)
     if path.is_dir():
-        return _recordings_in(path)
+        return recordings_in(path)
     if path.exists() or not glob.has_magic(str(text)):
         return [path]
     found = [Path(name) for name in sorted(glob.glob(str(text), recursive=True))]  # noqa: PTH207
     if not found:
         raise MelpError(f"{text}: no file matches")
-    return [one for name in found for one in (_recordings_in(name) if name.is_dir() else [name])]
-
-
-def _recordings_in(folder: Path) -> list[Path]:
-    """Return the files of a folder and its folders; a WFDB record is its header, without its other files."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    headers = {path.with_suffix("") for path in files if path.suffix == ".hea"}
-    files = [path for path in files if path.suffix == ".hea" or path.with_suffix("") not in headers]
-    if not files:
-        raise MelpError(f"{folder}: no files found, wanted recordings")
-    return files
+    return [one for name in found for one in (recordings_in(name) if name.is_dir() else [name])]
 
 
 def _of_file(path: Path, reading: Reading, wanted: Sequence[str]) -> ECG:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from melp.errors import MelpError
 from melp.io import read_file
+from melp.io.folders import recordings_in
 from melp.io.write import output_format, output_name, write
 from melp.progress import progress_bar
 
@@ -28,31 +29,16 @@ class Converted(NamedTuple):
 
 
 def list_files(source: Path) -> list[Path]:
-    """Return the files of a folder and those below it that may be recordings, by name; a file itself.
-
-    Of a WFDB record, the header stands for its signal files. Hidden files are left out.
+    """Return the recordings of a folder (see `recordings_in`); a file itself.
 
     Raises:
         MelpError: there is no such file or folder, or the folder has no file.
     """
-    if not source.is_dir():
-        if not source.exists() and not source.with_name(source.name + ".hea").is_file():
-            raise MelpError(f"{source}: no such file or folder")
-        return [source]
-    found = [
-        file
-        for file in sorted(source.rglob("*"))
-        if not any(part.startswith(".") for part in file.relative_to(source).parts) and file.is_file()
-    ]
-    headers = {file.with_suffix("") for file in found if file.suffix.lower() == ".hea"}
-    files = [
-        file
-        for file in found
-        if file.suffix.lower() not in (".dat", ".mat") or file.with_suffix("") not in headers
-    ]
-    if not files:
-        raise MelpError(f"{source}: no file found, wanted recordings")
-    return files
+    if source.is_dir():
+        return recordings_in(source)
+    if not source.exists() and not source.with_name(source.name + ".hea").is_file():
+        raise MelpError(f"{source}: no such file or folder")
+    return [source]
 
 
 def convert(
