@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from melp.evaluation.findings import clinical_scores
-from melp.evaluation.generation import join_statements
 from melp.reports.findings import read_findings
+from melp.reports.write import join_statements
 
 TRUE = ["left bundle branch block", "anterior myocardial infarction, probably old", "no atrial fibrillation"]
 

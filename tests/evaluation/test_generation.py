@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.cells import read_cells
-from melp.evaluation.generation import bleu4, generate, join_statements, rouge_l, save_generation, words
+from melp.evaluation.generation import bleu4, generate, rouge_l, save_generation, words
 from melp.hub import Model
 
 
@@ -29,8 +29,6 @@ def test_words_ignore_punctuation_between_statements() -> None:
         "av",
         "block",
     ]
-    assert join_statements(["sinus rhythm", "normal ecg"]) == "sinus rhythm. normal ecg."
-    assert join_statements([]) == ""
 
 
 def test_bleu4_by_hand() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import torch
 
 from melp.data.bank import StatementBank
 from melp.data.store import Store
+from melp.errors import MelpError
 from melp.evaluation.answers import any_of
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import load
 from melp.plans.kinds import can_be_evaluated
 from melp.recipes import load_recipe
+from melp.reports.implied import implied_statements
 from melp.tasks import get_task
 from melp.training.pretrain import pretrain
 
@@ -65,6 +69,33 @@ def test_zero_shot_asks_for_every_prompt(run: Path, synthetic_store: Path) -> No
         )
     np.testing.assert_allclose(found.scores["STACH"], normal, atol=1e-4)
     np.testing.assert_allclose(found.scores["AFIB"], afib - sinus, atol=1e-4)
+
+
+def test_it_reports_the_statements_of_the_training_that_apply(run: Path, synthetic_store: Path) -> None:
+    model, store = load(run), Store(synthetic_store)
+    index, bank = store.index, model.method.inputs.statements
+    training = index["statements"][index["fold"].isin(range(1, 8))]
+    assert tuple(bank) == StatementBank.of_reports(training, implied_statements, 64).statements
+    texts = model.report(store, folds=[10])["report"]
+    with torch.no_grad():
+        for text, row in zip(texts, np.flatnonzero(index["fold"] == 10), strict=True):
+            ecg = model.inputs(store.signals(np.array([row])), store.rate)
+            logits = model.method.answers(ecg, model.method.embed_statements(bank))[0]
+            likely = [bank[place] for place in np.flatnonzero(logits >= 0)]
+            implied = {other for one in likely for other in implied_statements(one)}
+            stated = set(likely) - implied or {bank[int(logits.argmax())]}
+            assert set(text.removesuffix(".").split(". ")) == stated
+
+
+def test_its_reports_need_no_beams_but_a_bank(run: Path, synthetic_store: Path, tmp_path: Path) -> None:
+    with pytest.raises(MelpError, match="beams: found 4, wanted 1"):
+        load(run).report(synthetic_store, 4)
+    earlier = shutil.copytree(run, tmp_path / "earlier")
+    config = json.loads((earlier / "config.json").read_text())
+    del config["inputs"]["statements"]
+    (earlier / "config.json").write_text(json.dumps(config))
+    with pytest.raises(MelpError, match="no statements found"):
+        load(earlier).report(synthetic_store)
 
 
 def test_a_method_without_answers_says_so(tiny_run: Path, synthetic_store: Path) -> None:

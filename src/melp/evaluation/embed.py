@@ -31,7 +31,7 @@ ABILITIES = {
     "embed_text": ("text tower", "a MELP or MERL model"),
     "beat_vectors": ("beats", "a MELP model, or --similarity global"),
     "answers": ("answers", "a QUEST model, or --similarity global"),
-    "generate": ("report decoder", "a MELP model"),
+    "generate": ("report decoder", "a MELP or QUEST model"),
     "logits": ("classes", "--label, or a folder of `melp finetune`"),
 }
 """Methods of a model: the part that each needs, and what to use if a model lacks it."""

@@ -23,8 +23,9 @@ from melp.evaluation.findings import clinical_scores
 from melp.evaluation.leakage import Shared, shared_with_training
 from melp.evaluation.split import join_folds, patients_of
 from melp.hub import Model
+from melp.reports.write import join_statements
 
-__all__ = ["Generation", "bleu4", "generate", "join_statements", "rouge_l"]
+__all__ = ["Generation", "bleu4", "generate", "rouge_l"]
 
 TASK = "report-generation"
 _WORD = re.compile(r"[a-z0-9]+(?:[-/:.'][a-z0-9]+)*")
@@ -34,11 +35,6 @@ COLUMNS = {"generated": None, "most_frequent": "most-frequent-report", "random":
 def words(text: str) -> list[str]:
     """Return the words of a report in lower case, without the punctuation between statements."""
     return _WORD.findall(text.lower())
-
-
-def join_statements(statements: Sequence[str]) -> str:
-    """Return the statements of a report as text."""
-    return ". ".join(statements) + "." if len(statements) else ""
 
 
 def bleu4(candidates: Sequence[str], references: Sequence[str]) -> float:

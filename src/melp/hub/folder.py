@@ -64,6 +64,7 @@ def save(
             "leads": method.inputs.leads,
             "samples": method.inputs.samples,
             "rate": method.inputs.rate,
+            "statements": list(method.inputs.statements),
         },
         "preprocessing": preprocessing.to_dict(),
         "text": asdict(language.bert.config) if language else None,

@@ -75,6 +75,8 @@ class Inputs:
     """Language model, for methods that need text."""
     names: tuple[str, ...] = LEADS
     """Names of the leads."""
+    statements: Sequence[str] = ()
+    """Statements of the bank of the training, for methods that have one."""
 
 
 @dataclass(frozen=True)

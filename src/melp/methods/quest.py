@@ -16,13 +16,14 @@ from melp.augment.amplitude import scale_amplitude
 from melp.augment.leads import mask_leads
 from melp.augment.time import shift_time
 from melp.data.bank import StatementBank
-from melp.errors import check_ranges
+from melp.errors import MelpError, check_ranges
 from melp.losses.gather import share_of_mean
 from melp.methods._base import Bank, Batch, Inputs, Method
 from melp.methods._reports import TextConfig, read_texts, text_of
 from melp.nn.heads import mlp
 from melp.nn.query_pooling import QueryPooler
 from melp.reports.implied import implied_statements
+from melp.reports.write import compose_report, join_statements
 
 _RIDGE = 10.0
 """Penalty of the regression with which the log odds begin."""
@@ -116,6 +117,7 @@ class QUEST(Method):
         self.text.projection.requires_grad_(False)
         self.text.bert.requires_grad_(config.text_trained)
         self._bank: tuple[tuple[int, torch.device], Tensor] | None = None
+        self._statements: Tensor | None = None
         self.train(self.training)
 
     @torch.no_grad()
@@ -184,3 +186,23 @@ class QUEST(Method):
     ) -> Float[Tensor, "batch frame text"]:
         """Return the attention of each statement over the frames of each ECG; it sums to 1."""
         return self.pooler.weights(self.frame_norm(self.encoder(ecg)), self._adapt(statements))
+
+    @torch.inference_mode()
+    def generate(self, ecg: Float[Tensor, "batch lead time"], beams: int = 1) -> list[str]:
+        """Return a report for each ECG: the statements of the bank that apply (`melp.reports.write`).
+
+        Args:
+            ecg: preprocessed ECGs.
+            beams: 1, as the report is not written word by word.
+
+        Raises:
+            MelpError: another number of beams, or the model was trained before banks were saved.
+        """
+        if beams != 1:
+            raise MelpError(f"beams: found {beams}, wanted 1, because QUEST does not write word by word")
+        if not self.inputs.statements:
+            raise MelpError("report: no statements found in config.json, wanted a model trained by this melp")
+        if self._statements is None or self._statements.device != ecg.device:
+            self._statements = self.embed_statements(self.inputs.statements)
+        probabilities = self.answers(ecg, self._statements).sigmoid().tolist()
+        return [join_statements(compose_report(self.inputs.statements, row)) for row in probabilities]

@@ -90,13 +90,13 @@ def _train(run: _Run, preprocessing: Preprocessing) -> None:
     _check(run)
     language, before = _language(run), _previous_stage(run)
     lightning.seed_everything(recipe.training.seed, verbose=False)
-    method = _method(run, preprocessing, language, before)
     length = getattr(recipe.method, "text_length", 127)
     encode = ReportEncoder(language.tokenizer, length) if language else None
     augmentation = TextAugmentation(recipe.data.statement_sampling, recipe.data.statement_shuffle)
     exclude = recipe.data.exclude_duplicates
     train = StoreBatches(store, recipe.data.train_folds, encode, augmentation, exclude)
     train.bank = bank = _bank(run, train)
+    method = _method(run, preprocessing, language, before, bank.statements if bank else ())
     if train.duplicates and is_first():
         note = duplicates_note(train.duplicates, "data.exclude_duplicates=false")
         print(f"{store.path}: {note}", file=sys.stderr)
@@ -177,11 +177,15 @@ def _previous_stage(run: _Run) -> Path | None:
 
 
 def _method(
-    run: _Run, preprocessing: Preprocessing, language: LanguageModel | None, before: Path | None
+    run: _Run,
+    preprocessing: Preprocessing,
+    language: LanguageModel | None,
+    before: Path | None,
+    statements: Sequence[str],
 ) -> Method:
     """Build the method with its initial weights."""
     leads = preprocessing.leads
-    inputs = Inputs(len(leads), preprocessing.samples, preprocessing.rate, language, leads)
+    inputs = Inputs(len(leads), preprocessing.samples, preprocessing.rate, language, leads, statements)
     method = get_method(run.name)(run.recipe.method, inputs)
     if before is not None:
         load_weights(method, before / WEIGHTS)
