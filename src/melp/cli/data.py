@@ -127,6 +127,18 @@ def _print_summary(summary: Summary) -> None:
         typer.echo(f"  all in {summary.path / 'dropped.parquet'}")
 
 
+@data.command("join")
+def join_command(
+    stores: list[Path] = typer.Argument(help="Folders of stores, at least two."),
+    out: Path = typer.Option(help="Folder for the new store."),
+) -> None:
+    """Join stores of the same rate and length into one, to pretrain on several corpora at once."""
+    from melp.data.build.join import join_stores
+
+    joined = join_stores(stores, out)
+    typer.echo(f"{out}: {len(joined)} records of {joined.manifest['corpus']}")
+
+
 @data.command("info")
 def info_command(
     store: str = typer.Argument(help="Folder or URL of the store."),

@@ -1,4 +1,4 @@
-"""`melp quickstart`: all steps in one command, and a page with the results."""
+"""`melp demo` and `melp quickstart`: a first answer, and all steps in one command with a page of results."""
 
 from __future__ import annotations
 
@@ -8,6 +8,22 @@ import typer
 
 from melp.cli import app, options
 from melp.cli.tables import print_table
+
+
+@app.command("demo")
+def demo_command(
+    out: Path = typer.Option(Path("demo"), help="Folder for the recording and its picture."),
+) -> None:
+    """Draw, classify and report one simulated ECG with the model in the package."""
+    from melp.quickstart.demo import demo
+
+    done = demo(out)
+    typer.echo(f"{done.file}: a simulated ECG: {done.simulated}\n{done.picture}: on ECG paper\n")
+    print_table(("label", "probability"), done.labels[["label", "score"]].round(3).itertuples(index=False))
+    typer.echo(f"\nReport of the model: {done.report}\n")
+    typer.echo(
+        f'Your own files: melp classify FILE --label "atrial fibrillation". {done.labels.attrs["note"]}'
+    )
 
 
 @app.command("quickstart")

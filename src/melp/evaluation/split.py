@@ -135,14 +135,16 @@ def _training(
 
 
 def labels_of(task: Task, store: Store, corpus: str) -> pd.DataFrame:
-    """Return the labels of all records of a store that a task covers, by id (see `Task.labels`).
+    """Return the labels of the records of a corpus that a task covers, by id (see `Task.labels`).
+
+    Records of other corpora, in a store that `melp data join` made, are left out.
 
     Raises:
         MelpError: the store does not contain `corpus`.
     """
     check_corpus(task, store, corpus)
-    codes = list(store.lists("labels"))
-    return task.labels(pd.DataFrame({"id": store.column("id"), "labels": codes}))
+    records = pd.DataFrame({"id": store.column("id"), "labels": list(store.lists("labels"))})
+    return task.labels(records[store.column("corpus") == corpus])
 
 
 def in_folds(labels: pd.DataFrame, store: Store, folds: Sequence[int]) -> pd.DataFrame:

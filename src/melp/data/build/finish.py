@@ -46,16 +46,16 @@ def finish(folder: Path, plan: dict[str, Any], shards: int, texts: int, missing:
     if not records:
         raise MelpError(f"{plan['corpus']}: {_why_empty(folder, dropped)}")
     flags: Counter[str] = Counter()
-    _write(folder / "index.parquet", index_schema(plan["columns"]), _index(folder, summaries, flags))
+    write_tables(folder / "index.parquet", index_schema(plan["columns"]), _index(folder, summaries, flags))
     chunks = (pq.read_table(texts_part(folder, number)) for number in range(texts))
-    reports = _write(folder / "texts.parquet", TEXTS, chunks)
+    reports = write_tables(folder / "texts.parquet", TEXTS, chunks)
     counts = [json.loads(texts_counts(folder, number).read_text("utf-8")) for number in range(texts)]
     counts += [summary.pop("reports") for summary in summaries]
     files = ["dropped.parquet", "index.parquet", "texts.parquet"]
     if missing:
         lines = spool.read_lines(folder, spool.MISSING)
         tables = (pa.Table.from_pylist(chunk, MISSING) for chunk in lines)
-        _write(folder / "missing.parquet", MISSING, tables)
+        write_tables(folder / "missing.parquet", MISSING, tables)
         files.append("missing.parquet")
     manifest = {
         **plan,
@@ -104,7 +104,7 @@ def _merge_dropped(folder: Path, shards: int) -> tuple[list[dict[str, Any]], Cou
             reasons.update(record["reason"] for record in repeated)
             yield pa.Table.from_pylist(repeated, DROPPED)
 
-    _write(folder / "dropped.parquet", DROPPED, tables())
+    write_tables(folder / "dropped.parquet", DROPPED, tables())
     return summaries, reasons
 
 
@@ -148,7 +148,7 @@ def _find_duplicates(folder: Path, summaries: list[dict[str, Any]]) -> Bool[np.n
     return duplicates
 
 
-def _write(file: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
+def write_tables(file: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
     """Write tables to one file, in row groups of at least `_ROWS` rows; return the number of rows."""
     pending: list[pa.Table] = []
     rows = 0
