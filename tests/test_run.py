@@ -112,6 +112,7 @@ def test_each_command_installs_what_it_needs_once(machine: Machine) -> None:
     assert commands[-1] == "melp quickstart --out some where"
 
     assert machine.run("quickstart")[1] == ["melp quickstart"]
+    assert machine.run("demo", "--out", "there")[1] == ["melp demo --out there"]
     assert installations(machine.run("check")[1]) == ["torch", f"{project}[dev]"]
     assert machine.run("melp", "--version")[1] == ["melp --version"], "dev includes core"
     assert machine.run("check")[1] == CHECKS

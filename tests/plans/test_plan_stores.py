@@ -98,3 +98,23 @@ def test_without_published_splits_protocol_paper_is_left_out(
     assert capsys.readouterr().err.splitlines() == [line]
     with pytest.raises(MelpError, match="published_splits: found 'none', wanted the folder of"):
         describe(read_plan(tmp_path / "plan.yaml", ["published_splits=none"]), tmp_path / "out")
+
+
+def test_a_store_of_others_is_made_after_them(
+    synthetic_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = ["stores.cpsc2018.seconds=10", "models.st_mem.options=[training.max_steps=1]"]
+    both = [f"stores.own={synthetic_store}", "stores.both.join=[own,cpsc2018]", "models.st_mem.store=both"]
+    plan, out = make(tmp_path, *long, *both), tmp_path / "out"
+    with monkeypatch.context() as context:
+        context.setattr(stores, "join_stores", interrupted(stores.join_stores))
+        with pytest.raises(KeyboardInterrupt):
+            bench(plan, out)
+    bench(plan, out)
+    assert len(Store(out / "stores/both")) == len(Store(synthetic_store)) + len(
+        Store(out / "stores/cpsc2018")
+    )
+    records = read_training_records(out / "runs/st_mem-0")
+    assert records is not None and set(records["corpus"]) == {"synthetic", "simulated cpsc2018"}
+    with pytest.raises(MelpError, match=r"stores.both.join: found 'cpsc', wanted one of cpsc2018, own"):
+        bench(make(tmp_path, f"stores.own={synthetic_store}", "stores.both.join=[cpsc]"), tmp_path / "other")

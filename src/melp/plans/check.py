@@ -14,7 +14,7 @@ from melp.data.store import Store
 from melp.errors import MelpError, one_of
 from melp.evaluation.layouts.layout import get_layout
 from melp.plans.kinds import KINDS, can_be_evaluated, check_kind, check_transfer, count_cells, folds_of
-from melp.plans.schema import EvaluationPlan, ModelPlan, Plan, StorePlan
+from melp.plans.schema import EvaluationPlan, ModelPlan, Plan
 from melp.recipes import load_finetune_recipe, load_recipe
 from melp.simulator.corpora import get_simulated
 from melp.tasks import get_task
@@ -40,7 +40,7 @@ def check_plan(plan: Plan) -> None:
     """
     if not plan.models or not plan.evaluations:
         raise MelpError("plan: found no models or no evaluations, wanted at least one of each")
-    corpora = {name: _corpora(name, entry) for name, entry in plan.stores.items()}
+    corpora = {name: _corpora(plan, name) for name in plan.stores}
     _check_models(plan)
     for name, entry in plan.evaluations.items():
         _check_evaluation(plan, f"evaluations.{name}", entry, corpora)
@@ -51,10 +51,13 @@ def check_plan(plan: Plan) -> None:
             raise MelpError(f"tables.{name}.rename: found {unknown[0]!r}, wanted {wanted}")
 
 
-def _corpora(name: str, entry: StorePlan) -> list[str]:
+def _corpora(plan: Plan, name: str) -> list[str]:
     """Return the corpora of a store."""
+    entry = plan.stores[name]
     if entry.folder:
         return [str(corpus) for corpus in np.unique(Store(entry.folder).column("corpus"))]
+    if entry.join and not entry.raw and not entry.simulate:
+        return _joined_corpora(plan, name)
     if not entry.raw and not entry.simulate:
         ways = f"stores.{name}=DIR, stores.{name}.raw=DIR or stores.{name}.simulate=NUMBER"
         raise MelpError(f"stores.{name}: found no folder, wanted {ways}")
@@ -62,6 +65,17 @@ def _corpora(name: str, entry: StorePlan) -> list[str]:
     if not entry.raw:
         get_simulated(entry.corpus)
     return [entry.corpus]
+
+
+def _joined_corpora(plan: Plan, name: str) -> list[str]:
+    corpora = list[str]()
+    for other in plan.stores[name].join:
+        if other not in plan.stores or plan.stores[other].join:
+            wanted = one_of(other, [one for one, entry in plan.stores.items() if not entry.join])
+            raise MelpError(f"stores.{name}.join: found {other!r}, wanted {wanted}")
+        simulated = plan.stores[other].simulate and not plan.stores[other].raw
+        corpora += [f"simulated {one}" if simulated else one for one in _corpora(plan, other)]
+    return corpora
 
 
 def recipe_of(entry: ModelPlan, seed: int, begin: Path | None = None) -> Recipe:

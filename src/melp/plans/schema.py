@@ -13,7 +13,7 @@ __all__ = ["EvaluationPlan", "ModelPlan", "Plan", "StorePlan", "TablePlan"]
 class StorePlan:
     """A store of a plan: a folder, or how it is made in the folder of the experiment.
 
-    The first of `folder`, `raw` and `simulate` that is given counts.
+    The first of `folder`, `raw`, `simulate` and `join` that is given counts.
     """
 
     folder: str = ""
@@ -22,6 +22,8 @@ class StorePlan:
     """Folder of the published corpus, from which the store is built."""
     simulate: int = 0
     """Number of records to simulate, from which the store is built."""
+    join: list[str] = field(default_factory=list)
+    """Names of other stores of the plan, which are joined."""
     seed: int = 0
     """Seed of the simulation."""
     corpus: str = ""

@@ -2,18 +2,21 @@
 
 OUT/raw/NAME           a simulated corpus
 OUT/published-splits   the label files of MERL and MELP for simulated records
-OUT/stores/NAME        a store that was built, and how, in NAME.json
+OUT/stores/NAME        a store that was built or joined, and how, in NAME.json
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from melp.atomic import replacing
 from melp.data.build import build
+from melp.data.build.join import join_stores
 from melp.errors import MelpError
 from melp.locks import locked
 from melp.plans.schema import Plan, StorePlan
@@ -64,14 +67,17 @@ def make_stores(plan: Plan, out: Path, workers: int) -> Plan:
         The plan with the folder of each store.
 
     Raises:
-        MelpError: a store was made with other settings, or the corpus cannot be simulated or read.
+        MelpError: a store was made with other settings, the corpus cannot be simulated or read, or stores
+            cannot be joined.
     """
     stores = dict(plan.stores)
-    for name, entry in plan.stores.items():
+    # Joined stores last, because they need the others.
+    for name, entry in sorted(plan.stores.items(), key=lambda item: bool(item[1].join)):
         if not entry.folder:
             with locked(out / "stores"):
                 if not is_made(out, name, entry):
-                    say(_make(out, name, entry, workers))
+                    parts = [stores[other].folder for other in entry.join]
+                    say(_make(out, name, entry, workers, parts))
             stores[name] = replace(entry, folder=str(_store(out, name)))
     return replace(plan, stores=stores)
 
@@ -90,7 +96,20 @@ def is_made(out: Path, name: str, entry: StorePlan) -> bool:
     return True
 
 
-def _make(out: Path, name: str, entry: StorePlan, workers: int) -> str:
+def _make(out: Path, name: str, entry: StorePlan, workers: int, parts: Sequence[str]) -> str:
+    """Make a store and return a line about it; `parts` are the folders of the stores that it joins."""
+    store = _store(out, name)
+    if entry.join and not entry.raw and not entry.simulate:
+        shutil.rmtree(store, ignore_errors=True)  # of a call that was killed before it wrote NAME.json
+        line = f"{store}: {len(join_stores(list(map(Path, parts)), store))} records"
+    else:
+        line = _build(out, name, entry, workers)
+    with replacing(store.with_suffix(".json")) as file:
+        file.write_text(json.dumps(asdict(entry), indent=1) + "\n", encoding="utf-8")
+    return line
+
+
+def _build(out: Path, name: str, entry: StorePlan, workers: int) -> str:
     """Simulate the corpus, if it has no folder, and build the store; return a line about it."""
     raw, store = Path(entry.raw or out / "raw" / name), _store(out, name)
     if not entry.raw:
@@ -106,8 +125,6 @@ def _make(out: Path, name: str, entry: StorePlan, workers: int) -> str:
         allow_missing=entry.allow_missing or not entry.raw,
         progress=True,
     )
-    with replacing(store.with_suffix(".json")) as file:
-        file.write_text(json.dumps(asdict(entry), indent=1) + "\n", encoding="utf-8")
     lost = {"missing": done.missing, **done.dropped}
     return ", ".join([f"{store}: {done.records} records", *(f"{what}: {n}" for what, n in lost.items() if n)])
 
