@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from melp import __version__
 from melp.errors import MelpError
 from melp.hub import Model, find_device, load, save
+from melp.hub.card import model_card
 from melp.hub.folder import write_text, write_weights
 from melp.methods._base import Method
 from small_methods import Workshop
@@ -90,6 +91,19 @@ def test_card_describes_the_model(folder: Path) -> None:
     for line in ("# melp, pretrained on synthetic", "12 leads at 100 Hz for 10 s", "scaling millivolt",
                  "ICML 2025", "| text_attention | statement |", "Not a medical device"):  # fmt: skip
         assert line in card
+
+
+def test_card_names_the_corpora_their_licences_and_the_calibration(folder: Path) -> None:
+    model = load(folder)
+    calibration = {"ptbxl-super": {"folds": [8], "records": 300, "prompts": "", "classes": {}}}
+    store = {"corpus": "ptb-xl + simulated ptb-xl + own", "records": 9}
+    card = model_card(type(model.method), {**model.config, "store": store, "calibration": calibration})
+    corpora = (
+        "ptb-xl (licence: CC BY 4.0) and simulated ptb-xl (by `melp simulate`) and own (licence: that of "
+    )
+    assert f"Corpora: {corpora}your data); 9 records" in card
+    assert "Wagner et al., Scientific Data 7, 154 (2020)" in card
+    assert "Calibrated for ptbxl-super on 300 records of fold 8." in card
 
 
 def test_files_are_written_atomically(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

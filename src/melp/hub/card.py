@@ -20,6 +20,12 @@ LICENCES = {
     "mimic-iv-ecg": "ODbL 1.0",
 }
 """Licences of the corpora."""
+_CREDITS = {
+    "ptb-xl": "PTB-XL: Wagner et al., Scientific Data 7, 154 (2020), doi:10.13026/kfzx-aw45, recordings "
+    "resampled and reports translated",
+}
+"""What a licence asks to be named."""
+_SIMULATED = "simulated "
 
 _LIMITS = """## Limits
 
@@ -102,15 +108,27 @@ def _input(preprocessing: Mapping[str, Any]) -> str:
 def _training(config: Mapping[str, Any]) -> str:
     """Return what the model was trained on, as far as the config says."""
     store = config.get("store") or {}
-    corpus = store.get("corpus", "unknown")
-    parts = [f"Corpus: {corpus} (licence: {LICENCES.get(corpus, 'that of your data')})"]
+    corpora = str(store.get("corpus", "unknown")).split(" + ")
+    named = " and ".join(f"{corpus} ({_licence(corpus)})" for corpus in corpora)
+    parts = [f"{'Corpus' if len(corpora) == 1 else 'Corpora'}: {named}"]
     if "records" in store:
         parts.append(f"{store['records']} records")
     if folds := (config.get("data") or {}).get("train_folds"):
         parts.append(f"folds {', '.join(map(str, folds))}")
     if published := config.get("published"):
         parts.append(f"converted from `{published['file']}` (SHA-256 {published['sha256']})")
-    return "; ".join(parts) + "."
+    lines = ["; ".join(parts) + "."]
+    lines += [f"{_CREDITS[corpus]}." for corpus in corpora if corpus in _CREDITS]
+    for task, entry in config.get("calibration", {}).items():
+        fold = ", ".join(map(str, entry["folds"]))
+        lines.append(f"Calibrated for {task} on {entry['records']} records of fold {fold}.")
+    return "\n".join(lines)
+
+
+def _licence(corpus: str) -> str:
+    if corpus.startswith(_SIMULATED):
+        return "by `melp simulate`"
+    return f"licence: {LICENCES.get(corpus, 'that of your data')}"
 
 
 def _scores(scores: pd.DataFrame | None) -> str:
