@@ -66,6 +66,7 @@ def test_a_calibrated_task_gives_probabilities(model: Model, store: Store) -> No
     wanted = 1 / (1 + np.exp(-(line.slope * wide["AFIB"] + line.bias)))
     np.testing.assert_allclose(first.set_index("id")["score"], wanted.loc[first["id"]], atol=1e-6)
     assert set(table.loc[table["rank"] > 1, "measure"]) == {"similarity"}
+    assert all(table["finding"] == [task.titles[label] for label in table["label"]])
     assert set(first["threshold"]) == {line.threshold} and table["threshold"].notna().sum() == len(first)
 
 

@@ -157,6 +157,13 @@ def test_task_from_a_file(tmp_path: Path) -> None:
     assert task.train_folds == (1, 2, 3, 4, 5, 6, 7, 8) and task.test_folds == (10,)
 
 
+def test_classes_in_words() -> None:
+    assert get_task("ptbxl-super").titles["MI"] == "myocardial infarction", "of the task"
+    assert get_task("ptbxl-rhythm").titles["PACE"] == "paced rhythm", "of the label"
+    own = parse_task({"classes": {"A": {"prompts": ["first", "second"]}}}, "own.yaml")
+    assert own.titles == {"A": "first"}, "the first prompt"
+
+
 def test_labels_match_any_code_and_exclude_other_records() -> None:
     index = pd.DataFrame(
         {

@@ -33,9 +33,9 @@ def classify(
 
     See `melp.Model.classify`.
     """
-    scorer, lines = _choose(model, labels, task)
+    scorer, lines, titles = _choose(model, labels, task)
     answered: Answered[np.ndarray] = ask(model, x, scorer.score, reading)
-    return _table(answered, scorer, lines)
+    return _table(answered, scorer, lines, titles)
 
 
 def compare(model: Model, x: Recordings, sentences: Sequence[str], reading: Reading) -> pd.DataFrame:
@@ -59,8 +59,8 @@ def compare(model: Model, x: Recordings, sentences: Sequence[str], reading: Read
 
 def _choose(
     model: Model, labels: Sequence[str] | None, task: str | None
-) -> tuple[Scorer, Mapping[str, Line]]:
-    """Return what recordings are scored against, and its calibration.
+) -> tuple[Scorer, Mapping[str, Line], Mapping[str, str]]:
+    """Return what recordings are scored against, its calibration, and the classes of a task in words.
 
     Without labels and task, these are the classes of a classifier, or the task that the model is calibrated
     for (the first of several).
@@ -68,15 +68,15 @@ def _choose(
     if labels is not None and task is not None:
         raise MelpError("classify: labels and a task found, wanted one of them")
     if labels is not None:
-        return label_scorer(model, labels), {}
+        return label_scorer(model, labels), {}, {}
     known = calibrated_tasks(model)
     if task is None and not known:
         if "classes" in model.config:
-            return class_scorer(model), {}
+            return class_scorer(model), {}, {}
         found = f"none found, and {model.folder} is calibrated for none"
         raise MelpError(f"label, task: {found}; wanted one of them")
     chosen = get_task(known[0] if task is None else task)
-    return task_scorer(model, chosen), lines_of(model, chosen)
+    return task_scorer(model, chosen), lines_of(model, chosen), chosen.titles
 
 
 def _matrix(answered: Answered[np.ndarray], scorer: Scorer) -> np.ndarray:
@@ -91,7 +91,9 @@ def _readable(answered: Answered[np.ndarray], scorer: Scorer) -> tuple[np.ndarra
     return expit(scores), PROBABILITY
 
 
-def _table(answered: Answered[np.ndarray], scorer: Scorer, lines: Mapping[str, Line]) -> pd.DataFrame:
+def _table(
+    answered: Answered[np.ndarray], scorer: Scorer, lines: Mapping[str, Line], titles: Mapping[str, str]
+) -> pd.DataFrame:
     """Return the ranked labels of all recordings; those that are calibrated come first."""
     scores, names = _matrix(answered, scorer), np.array(scorer.names, dtype=object)
     is_calibrated = np.array([name in lines for name in names])
@@ -104,9 +106,12 @@ def _table(answered: Answered[np.ndarray], scorer: Scorer, lines: Mapping[str, L
         "id": np.repeat(np.array(answered.ids, dtype=object), count),
         "rank": np.tile(np.arange(1, count + 1), len(values)),
         "label": names[order].ravel(),
-        "score": np.take_along_axis(values, order, axis=-1).ravel(),
-        "measure": measures[order].ravel(),
     }
+    if titles:
+        words = np.array([titles[name] for name in names], dtype=object)
+        columns["finding"] = words[order].ravel()
+    columns["score"] = np.take_along_axis(values, order, axis=-1).ravel()
+    columns["measure"] = measures[order].ravel()
     if lines:
         thresholds = np.array([lines[name].threshold if name in lines else np.nan for name in names])
         columns["threshold"] = thresholds[order].ravel()

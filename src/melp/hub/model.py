@@ -130,10 +130,11 @@ class Model:
             reading: see `Model`.
 
         Returns:
-            One row per recording and label: id, rank, label, score, measure and doubts. `measure` says what
-            the score is: "similarity" (a cosine), "probability" (of a classifier or QUEST, not calibrated)
-            or "calibrated probability" (see `melp calibrate`), with `threshold`: the probability from which
-            the sum of sensitivity and specificity was greatest.
+            One row per recording and label: id, rank, label, score, measure and doubts. Classes of a task
+            also have `finding`, the class in words. `measure` says what the score is: "similarity" (a
+            cosine), "probability" (of a classifier or QUEST, not calibrated) or "calibrated probability" (see
+            `melp calibrate`), with `threshold`: the probability from which the sum of sensitivity and
+            specificity was greatest.
 
         Raises:
             MelpError: labels are refused, the model has no text, or a recording cannot be used.

@@ -5,6 +5,7 @@ Every file `NAME.yaml` in this folder is a task:
     classes:
       AFIB:
         codes: [AFIB]         (default: the name of the class)
+        title: atrial fibrillation  (the class in words; default: the name of its label, or the first prompt)
         prompts: [atrial fibrillation]
     name: ptbxl-rhythm        (default: the name of the file)
     corpus: ptb-xl            (default: table, your own data)
@@ -40,6 +41,7 @@ import yaml
 
 from melp.errors import MelpError, one_of
 from melp.tasks.folds import TEST_FOLD, TRAIN_FOLDS, VALIDATION_FOLD, parse_folds
+from melp.tasks.names import in_words
 
 __all__ = ["PublishedLabels", "Task", "get_task", "list_tasks", "parse_folds", "parse_task"]
 
@@ -71,6 +73,7 @@ class Task:
     statement codes `codes[c]`, whatever their likelihood; `prompts[c]` describe the class in the words of
     reports. `train_corpus` differs from `corpus` only if that has no training records. `every_record` means
     that each record was labelled for all classes, so that a record without any is a negative of all.
+    `titles[c]` is the class in words.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Task:
     train_folds: tuple[int, ...]
     validation_folds: tuple[int, ...]
     test_folds: tuple[int, ...]
+    titles: Mapping[str, str]
     title: str = ""
     train_corpus: str = ""
     every_record: bool = False
@@ -159,8 +163,13 @@ def parse_task(content: Any, source: str) -> Task:
         classes=tuple(classes),
         codes={name: _texts(entry.get("codes", [name])) for name, entry in classes.items()},
         prompts={name: list(_texts(entry["prompts"])) for name, entry in classes.items()},
+        titles={each: _title(corpus, each, entry) for each, entry in classes.items()},
         **{key: tuple(map(int, content.get(key, default))) for key, default in _FOLDS.items()},
     )
+
+
+def _title(corpus: str, name: str, entry: Mapping[str, Any]) -> str:
+    return str(entry.get("title") or in_words(corpus, name) or _texts(entry["prompts"])[0])
 
 
 def _texts(entry: Any) -> tuple[str, ...]:

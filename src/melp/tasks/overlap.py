@@ -69,6 +69,7 @@ def overlapping_tasks(source: str, task: Task) -> tuple[Task, Task, tuple[str, .
             classes=tuple(shared),
             codes={finding: pair[side] for finding, pair in shared.items()},
             prompts=prompts,
+            titles={finding: finding for finding in shared},
             train_folds=task.train_folds,
             validation_folds=task.validation_folds,
             test_folds=task.test_folds,
