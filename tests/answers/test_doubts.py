@@ -12,6 +12,7 @@ from melp.answers.doubts import doubts
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
 from melp.hub import Model
+from melp.leads import DERIVED, available_leads, derive
 from small_judging import HashingMethod, small_model
 from small_ptb_xl import beats, write_record
 
@@ -63,7 +64,9 @@ def test_a_model_of_fewer_leads_reads_files_that_have_them(model: Model, tmp_pat
     part = with_leads("aVF", "II")
     files, whole = part.embed(tmp_path / "two.hea"), part.embed(recording(signal))
     assert np.allclose(files.to_numpy(), whole.to_numpy(), atol=1e-5)
-    with pytest.raises(MelpError, match=r"two\.hea: no lead V1, V2, V3, V4, V5, V6; found I, II$"):
+    with pytest.raises(
+        MelpError, match=r"two\.hea: no lead V1, .*; found I, II \(--fill-leads takes "
+    ):
         model.embed(tmp_path / "two.hea")
     with pytest.raises(MelpError, match=r"x\.hea: no lead V1, .*; found I, II$"):
         model.inputs(recording(signal, [0, 1]))
@@ -72,3 +75,29 @@ def test_a_model_of_fewer_leads_reads_files_that_have_them(model: Model, tmp_pat
     assert len(part.embed(tmp_path / "bad.hea")) == 1
     with pytest.raises(MelpError, match="1 samples are NaN"):
         model.embed(tmp_path / "bad.hea")
+
+
+@pytest.mark.parametrize("leads", [("V5",), ("I", "II"), ("II", "V1", "V2")])
+def test_missing_leads_are_zero_if_asked_for(model: Model, tmp_path: Path, leads: tuple[str, ...]) -> None:
+    rows = [LEADS.index(lead) for lead in leads]
+    signal = beats(1)
+    write_record(tmp_path / "few", signal[rows], leads=leads)
+    known = available_leads(leads)
+    zeros = recording(signal).select(LEADS).signal.copy()
+    zeros[[row for row, lead in enumerate(LEADS) if lead not in known]] = 0
+    if "I" in leads:
+        zeros[[LEADS.index(lead) for lead in DERIVED]] = [
+            derive(lead, zeros[0], zeros[1]) for lead in DERIVED
+        ]
+    found = model.embed(tmp_path / "few.hea", fill_leads=True)
+    expected = model.embed(ECG(zeros, recording(signal).rate, LEADS))
+    np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(), atol=1e-5)
+    table = model.classify(tmp_path / "few.hea", ["sinus rhythm"], fill_leads=True)
+    missing = ", ".join(lead for lead in LEADS if lead not in known)
+    assert f"missing leads ({missing}: 0 mV)" in table["doubts"][0] and "flat" not in table["doubts"][0]
+
+
+def test_a_recording_without_any_lead_of_the_model_is_refused(tmp_path: Path) -> None:
+    write_record(tmp_path / "v6", beats(1)[[11]], leads=("V6",))
+    with pytest.raises(MelpError, match=r"v6\.hea: no lead I, II; found V6$"):
+        with_leads("I", "II").embed(tmp_path / "v6.hea", fill_leads=True)

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from melp.answers.doubts import describe_doubts
+from melp.answers.missing_leads import fill_leads
 from melp.answers.sources import Reading, Recording, Recordings, list_recordings
 from melp.data.store import Store
 from melp.disclaimer import DISCLAIMER
@@ -91,7 +92,7 @@ def read_one(
     listed = list_recordings(x, reading)
     if len(listed) != 1 or not isinstance(listed[0], Recording):
         raise MelpError(f"recordings: found {len(listed)} or a store, wanted one recording")
-    ecg = listed[0].read(model.preprocessing.leads)
+    ecg = _read(model, listed[0], reading)
     return ecg, model_input(model, ecg)
 
 
@@ -137,7 +138,7 @@ def _read_group(
 
     def read(recording: Recording) -> tuple[Float[Tensor, "1 model_lead samples"], str] | MelpError:
         try:
-            ecg = recording.read(model.preprocessing.leads)
+            ecg = _read(model, recording, reading)
             return model_input(model, ecg), describe_doubts(model, ecg)
         except MelpError as error:
             if not reading.skip:
@@ -154,6 +155,21 @@ def _read_group(
         answered.ids.append(recording.id)
         answered.doubts.append(result[1])
     return torch.cat(inputs) if inputs else None
+
+
+def _read(model: Model, recording: Recording, reading: Reading) -> ECG:
+    """Read a recording, with 0 mV in the leads of the model that it lacks if that is asked for."""
+    leads = model.preprocessing.leads
+    try:
+        ecg = recording.read(leads)
+        if reading.fill_leads:
+            return fill_leads(ecg, leads)
+        ecg.select(leads)  # an error if one is missing
+        return ecg
+    except BadRecordError as error:
+        if reading.fill_leads or error.reason != "missing lead":
+            raise
+        raise BadRecordError(f"{error} (--fill-leads takes 0 mV for these)", error.reason) from error
 
 
 def model_input(model: Model, ecg: ECG) -> Float[Tensor, "1 model_lead samples"]:

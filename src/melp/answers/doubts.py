@@ -15,9 +15,11 @@ def doubts(model: Model, ecg: ECG) -> dict[str, str]:
 
     They are those of the window that the model sees (see `melp.data.quality`).
     """
-    ecg = ecg.select(available_leads(ecg.leads))
-    found = dict.fromkeys(signal_flags(ecg, model.preprocessing.seconds), "")
+    missing = ecg.meta.get("missing_leads", ())
+    ecg = ecg.select([lead for lead in available_leads(ecg.leads) if lead not in missing])
+    flags = signal_flags(ecg, model.preprocessing.seconds)
     details = {
+        "missing leads": f"{', '.join(missing)}: 0 mV",
         "checksum": f"lead {', '.join(ecg.meta.get('checksum', ()))}",
         "derived leads": ", ".join(ecg.meta.get("derived", ())),
         "missing seconds": f"{ecg.seconds:.3g} s, wanted {model.preprocessing.seconds:g}",
@@ -28,7 +30,7 @@ def doubts(model: Model, ecg: ECG) -> dict[str, str]:
     if ecg.leads == LEADS:
         order = "; ".join(check_lead_order(ecg))
         details |= {"lead order": order, "lead swap": order}
-    return {flag: details.get(flag, "") for flag in found}
+    return {flag: details.get(flag, "") for flag in [*(["missing leads"] if missing else []), *flags]}
 
 
 def describe_doubts(model: Model, ecg: ECG) -> str:

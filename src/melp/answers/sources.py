@@ -39,6 +39,8 @@ class Reading:
             of files that do not name them.
         unit: mV, uV, nV or V, of arrays (default: mV; needed for whole numbers) and of files that do not say
             it.
+        fill_leads: take 0 mV for leads of the model that a recording lacks, which `doubts` names; otherwise
+            such a recording cannot be used. `melp robustness` measures what a model loses.
         folds: folds of stores; default: all.
         jobs: number of threads that read files.
         batch_size: recordings per batch.
@@ -50,6 +52,7 @@ class Reading:
     rate: float | None = None
     leads: Sequence[str] | None = None
     unit: str | None = None
+    fill_leads: bool = False
     folds: Sequence[int] | None = None
     jobs: int = 1
     batch_size: int = 64
@@ -63,6 +66,7 @@ class ReadingOptions(TypedDict, total=False):
     rate: float | None
     leads: Sequence[str] | None
     unit: str | None
+    fill_leads: bool
     folds: Sequence[int] | None
     jobs: int
     batch_size: int
@@ -132,7 +136,8 @@ def _of_file(path: Path, reading: Reading, wanted: Sequence[str]) -> ECG:
     read = partial(read_file, path, rate=reading.rate, unit=reading.unit)
     try:
         ecg = read(reading.leads)
-        ecg.select(wanted)
+        if not reading.fill_leads:
+            ecg.select(wanted)
     except BadRecordError:
         if reading.leads is not None:
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import os
 import sys
@@ -62,6 +64,8 @@ def main() -> None:
     # torch reads this at its first allocation, and then allocates large tensors in huge pages. Allocating a
     # batch in small pages takes longer than computing with it.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    # At exit, Python would look for garbage among all objects of torch, which takes a third of a second.
+    atexit.register(gc.freeze)
     try:
         for name in COMMANDS:
             importlib.import_module(f"melp.cli.{name}")

@@ -116,6 +116,9 @@ def _run(
     rate: float | None = typer.Option(None, help="Samples a second, for files that do not say it."),
     unit: str | None = typer.Option(None, help="mV, uV, nV or V, for files that do not say it."),
     leads: str | None = typer.Option(None, help="Names of the channels (I,II,V1), for files without them."),
+    fill_leads: bool = typer.Option(
+        False, "--fill-leads", help="Take 0 mV for leads of the model that a recording lacks."
+    ),
     folds: str | None = typer.Option(None, help="Folds of stores to read, such as 9,10; default: all."),
     form: Format | None = typer.Option(None, "--format", help="Default: by the ending of --out, or table."),
     out: Path | None = typer.Option(None, help="File to write, in place of printing."),
@@ -129,6 +132,7 @@ def _run(
         "rate": rate,
         "unit": unit,
         "leads": options.parse_list(leads) or None,
+        "fill_leads": fill_leads,
         "folds": options.parse_optional_folds(folds),
         "jobs": jobs,
         # A single recording that cannot be used is an error of the command.
