@@ -24,7 +24,7 @@ from melp.plans.run import bench
 from melp.tasks import get_task
 
 PLAN = "mini"
-SHOWN = ("auroc", "auroc_macro", "clinical_f1")
+SHOWN = ("auroc", "clinical_f1")
 """The metrics of the card."""
 
 

@@ -64,9 +64,7 @@ def test_a_model_of_fewer_leads_reads_files_that_have_them(model: Model, tmp_pat
     part = with_leads("aVF", "II")
     files, whole = part.embed(tmp_path / "two.hea"), part.embed(recording(signal))
     assert np.allclose(files.to_numpy(), whole.to_numpy(), atol=1e-5)
-    with pytest.raises(
-        MelpError, match=r"two\.hea: no lead V1, .*; found I, II \(--fill-leads takes "
-    ):
+    with pytest.raises(MelpError, match=r"two\.hea: no lead V1, .*; found I, II \(--fill-leads takes "):
         model.embed(tmp_path / "two.hea")
     with pytest.raises(MelpError, match=r"x\.hea: no lead V1, .*; found I, II$"):
         model.inputs(recording(signal, [0, 1]))
