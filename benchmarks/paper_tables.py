@@ -37,12 +37,15 @@ from melp.plans import read_plan
 PAGES = RESULTS.parents[1] / "docs" / "results"
 CELLS, DIFFERENCES = "cells.tar.xz", "differences"
 PLAN = "laptop/all"
+LOSSES = ("global", "caption", "local", "global+caption", "global+local", "caption+local")
 COMPARED = {
-    "probe": ("melp", ("merl", "ecg_fm", "astcl", "clocs", "simclr", "untrained", "quest")),
-    "zero-shot": ("melp", ("merl", "global", "quest")),
-    "losses": ("melp", ("global", "caption", "local", "global+caption", "global+local", "caption+local")),
+    "probe": ("probe", "melp", ("merl", "ecg_fm", "astcl", "clocs", "simclr", "untrained")),
+    "zero-shot": ("zero-shot", "melp", ("merl",)),
+    "losses": ("probe", "melp", LOSSES),
+    "quest, zero-shot": ("zero-shot", "quest", ("melp", "merl")),
+    "quest, probe": ("probe", "quest", ("melp", "merl")),
 }
-"""Of each kind of comparison, the first model and those that it is compared with."""
+"""By title: the kind of the cells, the first model, and those that it is compared with."""
 _WRITTEN = ("md", "pdf")
 
 
@@ -64,8 +67,7 @@ def differences(experiment: Path, store: Store) -> Iterator[dict[str, Any]]:
     """Yield the difference between two models in each task and share of labels, over patients."""
     cells = read_cells(experiment)
     cells = cells[(cells["protocol"] == "corrected") & (cells["metric"] == "auroc") & cells["class"].isna()]
-    for title, (first, others) in COMPARED.items():
-        kind = "probe" if title == "losses" else title
+    for title, (kind, first, others) in COMPARED.items():
         groups = cells[cells["kind"] == kind].groupby(["name", "task", "fraction"])["key"].apply(list)
         for name, (task, fraction) in product(others, groups.index.droplevel("name").unique()):
             if {(name, task, fraction), (first, task, fraction)} <= set(groups.index):
