@@ -89,3 +89,12 @@ def test_unknown_formats(tmp_path: Path) -> None:
     for path, to in (("rec.txt", ""), ("rec", ""), ("rec.npz", "xlsx")):
         with pytest.raises(MelpError, match="found, wanted wfdb, npz, csv, edf, parquet"):
             write(WHOLE, tmp_path / path, to)
+
+
+@pytest.mark.parametrize("to", ["wfdb", "edf"])
+def test_samples_that_are_no_numbers_have_no_steps(tmp_path: Path, to: str) -> None:
+    signal = WHOLE.signal.copy()
+    signal[0, :3] = np.nan
+    with pytest.raises(MelpError, match="ECG: 3 samples are NaN or infinite, wanted numbers, or npz"):
+        write(ECG(signal, WHOLE.rate, WHOLE.leads), tmp_path / "rec", to)
+    assert list(tmp_path.iterdir()) == []

@@ -41,10 +41,13 @@ def write(ecg: ECG, path: str | Path, to: str = "") -> list[Path]:
         The files written: two for WFDB, else one.
 
     Raises:
-        MelpError: an unknown format, a file that exists with other content, or a package is not installed.
+        MelpError: an unknown format, a file that exists with other content, samples that are no numbers in
+            WFDB or EDF, or a package is not installed.
     """
     path = Path(path)
     to = output_format(path, to)
+    if to in ("wfdb", "edf") and (count := int((~np.isfinite(ecg.signal)).sum())):
+        raise MelpError(f"ECG: {count} samples are NaN or infinite, wanted numbers, or npz, csv or parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent, prefix=".melp-") as folder:
         _WRITERS[to][1](ecg, Path(folder) / output_name(path, to))
