@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from melp.data.store import Store
+from melp.evaluation.split import labels_of
 from melp.hub import Model
+from melp.tasks import get_task
 from small_cli import Run, refused
 from small_judging import HashingMethod, small_model, write_store
 from small_ptb_xl import beats, write_record
@@ -97,6 +99,9 @@ def test_reports_comparisons_and_explanations(run: Run, files: Path, tmp_path: P
     assert "sinus rhythm. " in out and len(out.splitlines()) == 3
     code, out, _ = run("compare", *both, *LABELS)
     assert code == 0 and [line.split("\t")[0] for line in out.splitlines()] == ["number", "1", "1", "2", "2"]
+    assert run("compare", *both, *LABELS, "--plot", tmp_path / "time.svg")[0] == 0
+    drawn = (tmp_path / "time.svg").read_text()
+    assert "similarity" in drawn and "atrial fibrillation" in drawn
     refused(run("explain", files / "a.hea", *MODEL, "--label", "x"), "method hashing has no beats")
 
 
@@ -139,3 +144,16 @@ def test_the_package_is_a_command() -> None:
 
     done = subprocess.run([sys.executable, "-m", "melp", "--version"], capture_output=True, text=True)
     assert done.stdout.startswith("melp ")
+
+
+def test_a_map_has_the_classes_of_a_task(
+    run: Run, store: Store, files: Path, tmp_path: Path
+) -> None:
+    words = ("embed", store.path, *MODEL, "--out", tmp_path / "e.csv")
+    assert run(*words, "--map", tmp_path / "map.svg", "--task", "ptbxl-rhythm")[0] == 0
+    drawn = (tmp_path / "map.svg").read_text()
+    labels = labels_of(get_task("ptbxl-rhythm"), store, "ptb-xl")
+    assert f"atrial fibrillation ({labels['AFIB'].sum()})" in drawn
+    refused(run(*words, "--map", tmp_path / "map.svg"), "map: found it without --task")
+    other = ("--map", tmp_path / "m.svg", "--task", "ptbxl-rhythm")
+    refused(run("embed", files / "a.hea", *MODEL, "--out", tmp_path / "f.csv", *other), "a.hea: no store")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,11 +13,17 @@ from torch import Tensor
 
 from melp.answers.batches import Inputs, ask, finish
 from melp.answers.sources import Reading, Recordings
+from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.embed import require
+from melp.evaluation.split import labels_of
 from melp.hub import Model
+from melp.tasks import Task
 
-__all__ = ["embed", "embedder", "report"]
+if TYPE_CHECKING:
+    from melp.plots.figures import Picture
+
+__all__ = ["embed", "embedder", "map_of", "report"]
 
 
 def embedder(model: Model, space: str) -> Callable[[Inputs], Float[Tensor, "record dimension"]]:
@@ -48,6 +56,25 @@ def embed(model: Model, x: Recordings, space: str, reading: Reading) -> pd.DataF
             f"{model.folder}: embedding of {table.index[bad][0]} is not finite ({bad.sum()} in all)"
         )
     return finish(table, answered)
+
+
+def map_of(embeddings: pd.DataFrame, store: str | Path, task: Task, method: str) -> Picture:
+    """Draw the embeddings of a store's records in two dimensions, colored by the classes of a task.
+
+    Args:
+        embeddings: as `melp.Model.embed` returns them for the store.
+        store: folder of the store.
+        task: its classes; records without a label of it are grey.
+        method: pca, tsne or umap.
+
+    Raises:
+        MelpError: there is no store, or it lacks the corpus of the task; or see `melp.plots.map.plot_map`.
+    """
+    from melp.plots.map import plot_map, single_class
+
+    labels = labels_of(task, Store(store), task.corpus).rename(columns=task.titles)
+    classes = single_class(labels.reindex(embeddings.index))
+    return plot_map(embeddings.to_numpy(), classes, method=method, title=task.title)
 
 
 def report(model: Model, x: Recordings, beams: int, reading: Reading) -> pd.DataFrame:

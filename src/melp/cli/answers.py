@@ -52,9 +52,17 @@ def compare_command(
     files: list[str],
     reading: ReadingOptions,
     label: list[str] = typer.Option(help="A finding; repeat the option for several."),
+    plot: Path | None = typer.Option(None, help="Also draw the scores to this .png, .svg or .pdf file."),
 ) -> pd.DataFrame:
     """Compare the recordings of one patient, in the order given: how the scores of findings change."""
-    return model.compare(files, label, **reading)
+    table = model.compare(files, label, **reading)
+    if plot is not None and len(table):
+        from melp.plots.figures import save
+        from melp.plots.over_time import plot_over_time
+
+        measure = table["measure"].iloc[0]
+        save(plot_over_time(table.rename(columns={"score": measure}), score=measure), plot)
+    return table
 
 
 @answer_command("search")
@@ -107,7 +115,24 @@ def _write_embeddings(table: pd.DataFrame, form: Format | None, out: Path | None
 
 @answer_command("embed", write=_write_embeddings)
 def embed_command(
-    model: Model, files: list[str], reading: ReadingOptions, space: str = _SPACE
+    model: Model,
+    files: list[str],
+    reading: ReadingOptions,
+    space: str = _SPACE,
+    plot: Path | None = typer.Option(
+        None, "--map", help="Also draw the embeddings of a store to this .png, .svg or .pdf file, by --task."
+    ),
+    task: str | None = typer.Option(None, help="Task whose classes color the map."),
+    projection: str = typer.Option("pca", help="Of the map: pca, tsne or umap."),
 ) -> pd.DataFrame:
     """Write the embedding of each recording; --out without an ending is a folder of NumPy and Parquet."""
-    return model.embed(files, space=space, **reading)
+    if (plot is None) != (task is None) or (plot and len(files) != 1):
+        raise MelpError("map: found it without --task, or several stores, wanted one store and a task")
+    table = model.embed(files, space=space, **reading)
+    if plot is not None and task is not None:
+        from melp.answers.describe import map_of
+        from melp.plots.figures import save
+        from melp.tasks import get_task
+
+        save(map_of(table, files[0], get_task(task), projection), plot)
+    return table
