@@ -146,9 +146,7 @@ def test_the_package_is_a_command() -> None:
     assert done.stdout.startswith("melp ")
 
 
-def test_a_map_has_the_classes_of_a_task(
-    run: Run, store: Store, files: Path, tmp_path: Path
-) -> None:
+def test_a_map_has_the_classes_of_a_task(run: Run, store: Store, files: Path, tmp_path: Path) -> None:
     words = ("embed", store.path, *MODEL, "--out", tmp_path / "e.csv")
     assert run(*words, "--map", tmp_path / "map.svg", "--task", "ptbxl-rhythm")[0] == 0
     drawn = (tmp_path / "map.svg").read_text()

@@ -19,6 +19,7 @@ from melp.data.store import Store
 from melp.ecg import LEADS
 from melp.errors import MelpError
 from melp.evaluation import export
+from melp.evaluation.calibration import Line
 from melp.evaluation.export import calibration_records, export_onnx, export_prompts
 from melp.hub import Model, load, save
 from melp.signal.preprocessing import Preprocessing
@@ -29,9 +30,10 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
 PAGE = Path(__file__).parents[2] / "docs" / "export.md"
+AFIB = "atrial fibrillation"
 PROMPTS = {
     "MI": {"for": ["myocardial infarction", "old infarct"], "against": ["normal ecg"]},
-    "AFIB": ["atrial fibrillation"],
+    "AFIB": [AFIB],
     "NORM": ["normal ecg", "sinus rhythm"],
 }
 RATE = 250
@@ -94,6 +96,32 @@ def test_a_file_gives_the_numbers_of_torch(model: Model, written: Path, ecgs: np
     for place, label in enumerate(labels):
         np.testing.assert_allclose(found["similarity"][:, place], wanted[label], atol=1e-4)
     np.testing.assert_allclose(run(written, ecgs[2:3])["similarity"], found["similarity"][2:3], atol=1e-5)
+
+
+def test_a_method_with_answers_gives_its_probabilities(
+    synthetic_store: Path, ecgs: np.ndarray, tmp_path: Path
+) -> None:
+    workshop = Workshop(synthetic_store)
+    save(tmp_path / "quest", workshop.method("quest"), "quest", workshop.preprocessing("quest"))
+    quest = load(tmp_path / "quest")
+    line = Line(slope=0.5, bias=1.5, threshold=0.5, positives=9)
+    export_onnx(quest, tmp_path / "quest.onnx", PROMPTS, lines={"AFIB": line}, rate=RATE)
+    found = run(tmp_path / "quest.onnx", ecgs)["probability"]
+    method: Any = quest.method
+    with torch.no_grad():
+        inputs = quest.inputs(ecgs, RATE)
+        odds = {
+            text: method.answers(inputs, method.embed_statements([text]))[:, 0].double()
+            for text in ("myocardial infarction", "old infarct", "normal ecg", AFIB, "sinus rhythm")
+        }
+    normal, infarct = (
+        torch.logit(1 - torch.stack([1 - odds[text].sigmoid() for text in texts]).prod(0))
+        for texts in (("normal ecg", "sinus rhythm"), ("myocardial infarction", "old infarct"))
+    )
+    wanted = [infarct - odds["normal ecg"], 0.5 * odds[AFIB] + 1.5, normal]
+    np.testing.assert_allclose(found, torch.stack(wanted, 1).sigmoid().numpy(), atol=1e-4)
+    about = json.loads((tmp_path / "quest.json").read_text())
+    assert about["labels"] == ["MI", "AFIB", "NORM"] and about["calibrated"] == ["AFIB"]
 
 
 def test_what_goes_in_and_comes_out_is_written_beside_it(model: Model, written: Path) -> None:

@@ -6,14 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from melp.ecg import ECG, LEADS
 from melp.errors import MelpError
+from melp.evaluation.answers import any_of
 from melp.hub import Model
-from melp.hub.export.graph import Graph, Head, filter_matrix
+from melp.hub.export.graph import Graph, filter_matrix
+from melp.hub.export.heads import SimilarityHead, any_of_single
 from melp.hub.export.to_onnx import differences, refusal, write_onnx
 from melp.nn.base import Encoder
 from melp.nn.classifier import Classifier
@@ -73,7 +74,16 @@ def test_without_a_filter_there_is_no_matrix() -> None:
 
 def test_labels_need_a_space_shared_with_text() -> None:
     with pytest.raises(MelpError, match="passing: passing has no space shared with text, wanted no labels"):
-        Graph(model(Preprocessing()), 500, Head(["a"], np.ones((3, 1))))
+        Graph(model(Preprocessing()), 500, SimilarityHead(["a"], torch.ones(3, 1)))
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_any_of_several_statements_in_single_precision(count: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(5000, count, generator=generator) * 6 - 4
+    found, exact = any_of_single(logits), any_of(logits.double())
+    assert (found - exact).abs().max() < 1e-4
+    assert any_of_single(torch.tensor([[-40.0], [40.0]])).tolist() == pytest.approx([-40, 40], abs=1e-3)
 
 
 def test_a_classifier_gives_probabilities() -> None:

@@ -40,16 +40,24 @@ def export_command(
     ),
     data: Path | None = typer.Option(None, help="Data store of the calibration of int8."),
 ) -> None:
-    """Write a model as an ONNX file, from mV to similarities and embedding, and compare it with torch."""
+    """Write a model as an ONNX file, from mV to scores and embedding, and compare it with torch."""
     from melp.data.store import Store
+    from melp.evaluation.calibration import lines_of
     from melp.evaluation.export import calibration_records, export_onnx, export_prompts
     from melp.hub import load
+    from melp.tasks import get_task
 
     loaded = load(model)
     records = None if data is None else calibration_records(Store(data), rate or loaded.preprocessing.rate)
-    prompts = export_prompts(task, label or [])
     exported = export_onnx(
-        loaded, onnx, prompts, refuse=task is None, rate=rate, int8=int8, calibration=records
+        loaded,
+        onnx,
+        export_prompts(task, label or []),
+        refuse=task is None,
+        lines={} if task is None else lines_of(loaded, get_task(task)),
+        rate=rate,
+        int8=int8,
+        calibration=records,
     )
     about = exported.about
     for name, difference in about["difference"].items():

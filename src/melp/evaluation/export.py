@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,10 +24,13 @@ from melp.data.store import Store
 from melp.disclaimer import DISCLAIMER
 from melp.ecg import LEADS
 from melp.errors import MelpError
-from melp.evaluation.prompts import Prompts, prompts_of
+from melp.evaluation.calibration import Line
+from melp.evaluation.prompts import AGAINST, FOR, Prompts, prompts_of, sides
+from melp.evaluation.wordings import check_wordings
 from melp.evaluation.zero_shot import prompt_scores
 from melp.hub import Model
-from melp.hub.export.graph import Graph, Head
+from melp.hub.export.graph import Graph
+from melp.hub.export.heads import AnswerHead, Group, Head, SimilarityHead
 from melp.hub.export.int8 import quantise
 from melp.hub.export.to_onnx import INPUT, TOLERANCE, differences, write_onnx
 from melp.signal.resampling import resample
@@ -54,6 +59,7 @@ def export_onnx(
     prompts: Prompts | None = None,
     *,
     refuse: bool = True,
+    lines: Mapping[str, Line] = MappingProxyType({}),
     rate: float | None = None,
     int8: str = "none",
     calibration: Float[np.ndarray, "record 12 time"] | None = None,
@@ -67,6 +73,7 @@ def export_onnx(
         out: the file; a JSON file beside it says what goes in and what comes out.
         prompts: texts of each label; None for the embedding alone, or for a fine-tuned classifier.
         refuse: whether a prompt of unknown words is an error, or is named in a warning.
+        lines: the calibration of labels (`melp.evaluation.calibration.lines_of`), for a method with answers.
         rate: Hz of the recordings that will be given; default: the model's.
         int8: "none", "dynamic" (weights of matrix products) or "static" (convolutions and matrix products,
             with ranges of activations from `calibration`).
@@ -77,7 +84,7 @@ def export_onnx(
             there are no packages for ONNX, or labels are given to a model without texts.
     """
     _check(out, int8, calibration)
-    head = None if prompts is None else head_of(model, prompts, refuse)
+    head = None if prompts is None else head_of(model, prompts, refuse, lines)
     graph = Graph(model, rate or model.preprocessing.rate, head).eval()
     encoder = f"{model.folder}: encoder {model.config['method'].get('encoder', model.name)}"
     seconds = graph.preprocessing.seconds
@@ -93,7 +100,7 @@ def export_onnx(
             quantised = Path(folder) / "int8.onnx"
             quantise(file, quantised, calibration if int8 == "static" else None)
             file, rounded = quantised, differences(graph, quantised, [ecgs[:1], ecgs])
-        about = _about(model, graph, prompts, head, int8) | {"difference": rounded or exact}
+        about = _about(model, graph, prompts, lines, int8) | {"difference": rounded or exact}
         with replacing(out) as partial, replacing(out.with_suffix(".json")) as text:
             partial.write_bytes(file.read_bytes())
             text.write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -113,15 +120,28 @@ def export_prompts(task: str | None, labels: Sequence[str]) -> Prompts | None:
     return {label: [label] for label in labels} or None
 
 
-def head_of(model: Model, prompts: Prompts, refuse: bool) -> Head:
-    """Return the labels and the matrix of their prompts.
+def head_of(model: Model, prompts: Prompts, refuse: bool, lines: Mapping[str, Line]) -> Head:
+    """Return what scores the labels: probabilities of a method with answers, similarities of another.
 
-    The score of a label is linear in the unit vector of the ECG, so the scores of the unit vectors along the
-    axes are its column.
+    A similarity is linear in the unit vector of the ECG, so the similarities of the unit vectors along the
+    axes are the columns of its matrix.
     """
-    axes = pd.DataFrame(np.eye(model.method.config.dim))
-    scores = prompt_scores(model, axes, prompts, refuse=refuse)
-    return Head(list(scores.columns), scores.to_numpy())
+    if not hasattr(model.method, "answers"):
+        axes = pd.DataFrame(np.eye(model.method.config.dim))
+        scores = prompt_scores(model, axes, prompts, refuse=refuse)
+        return SimilarityHead(list(scores.columns), torch.tensor(scores.to_numpy()))
+    texts = sides(prompts)
+    wordings = list(dict.fromkeys(chain(*texts.values())))
+    check_wordings(model, wordings, "prompt", refuse)
+    place = {text: row for row, text in enumerate(wordings)}
+    rows = {side: [place[text] for text in own] for side, own in texts.items()}
+    calibrated = {name: {"slope": line.slope, "bias": line.bias} for name, line in lines.items()}
+    groups = [
+        Group(rows[f"{FOR} {name}"], rows.get(f"{AGAINST} {name}", ()), **calibrated.get(name, {}))
+        for name in prompts
+    ]
+    with torch.no_grad():
+        return AnswerHead(list(prompts), model.method.embed_statements(wordings), groups)
 
 
 def calibration_records(store: Store, rate: float, count: int = 100) -> Float[np.ndarray, "record 12 time"]:
@@ -146,10 +166,10 @@ def _check(out: Path, int8: str, calibration: object) -> None:
 
 
 def _about(
-    model: Model, graph: Graph, prompts: Prompts | None, head: Head | None, int8: str
+    model: Model, graph: Graph, prompts: Prompts | None, lines: Mapping[str, Line], int8: str
 ) -> dict[str, Any]:
     """Return the content of the JSON file: what goes in, what comes out, and what it must not be used for."""
-    labels = head.labels if head else model.config.get("classes")
+    labels = graph.head.labels if graph.head else model.config.get("classes")
     return {
         "name": model.name,
         "input": {
@@ -162,6 +182,7 @@ def _about(
         },
         "outputs": graph.names,
         "labels": labels,
+        "calibrated": list(lines),
         "prompts": prompts,
         "int8": int8,
         "hub": model.config.get("hub"),

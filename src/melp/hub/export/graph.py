@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from melp.ecg import LEADS
 from melp.errors import MelpError
+from melp.hub.export.heads import Head
 from melp.hub.model import Model
 from melp.nn.classifier import Classifier
 from melp.signal.filters import apply_filter
@@ -21,48 +20,32 @@ from melp.signal.preprocessing import scale
 _ROWS = 500
 
 
-@dataclass(frozen=True)
-class Head:
-    """What a file answers besides the embedding.
-
-    Attributes:
-        labels: name of each column of `matrix`, in its order.
-        matrix: the similarity of an ECG with each label is the product of its unit vector and this matrix.
-    """
-
-    labels: Sequence[str]
-    matrix: Float[np.ndarray, "dim label"]
-
-
 class Graph(nn.Module):
     """Preprocessing, encoder and head of a model.
 
     Input: mV at `rate` Hz, as many seconds as the model reads, twelve leads in the standard order. Outputs,
-    by `names`: `similarity` with the labels of a head, or `probability` of the classes of a classifier; and
-    `embedding`, what a linear probe reads.
+    by `names`: `similarity` or `probability` of the labels of a head, or `probability` of the classes of a
+    classifier; and `embedding`, what a linear probe reads.
 
     The filter is a matrix: it is linear, so its response to each sample decides its response to all. The
     Fourier transform of onnxruntime is not accurate at these lengths (1e-3 mV at 1,000 samples).
 
     Raises:
-        MelpError: there is a head, but the method has no space shared with text.
+        MelpError: there is a head, but the method lacks what it needs.
     """
 
     filter: Float[Tensor, "samples samples"] | None
-    matrix: Float[Tensor, "dim label"] | None
 
     def __init__(self, model: Model, rate: float, head: Head | None) -> None:
         super().__init__()
         self.rate, self.preprocessing, self.method = rate, model.preprocessing, model.method
+        self.head = head
         self.linear = replace(model.preprocessing, filter="none", scaling="millivolt")
-        if head is not None and not hasattr(model.method, "project_ecg"):
+        if head is not None and not hasattr(model.method, head.needs):
             raise MelpError(f"{model.folder}: {model.name} has no space shared with text, wanted no labels")
         name, samples = model.preprocessing.filter, model.preprocessing.samples
         self.register_buffer(
             "filter", None if name == "none" else filter_matrix(samples, self.linear.rate, name)
-        )
-        self.register_buffer(
-            "matrix", None if head is None else torch.tensor(head.matrix, dtype=torch.float32)
         )
 
     @property
@@ -75,7 +58,7 @@ class Graph(nn.Module):
         """Names of the outputs."""
         if isinstance(self.method, Classifier):
             return "probability", "embedding"
-        return ("embedding",) if self.matrix is None else ("similarity", "embedding")
+        return ("embedding",) if self.head is None else (self.head.output, "embedding")
 
     def preprocess(self, ecg: Float[Tensor, "batch 12 time"]) -> Float[Tensor, "batch lead samples"]:
         """Return the input of the encoder: the same numbers as `Preprocessing`, up to rounding."""
@@ -97,9 +80,7 @@ class Graph(nn.Module):
         embedding = self.method.embed(signal)
         if isinstance(self.method, Classifier):
             return self.method.head(embedding).sigmoid(), embedding
-        if self.matrix is None:
-            return (embedding,)
-        return self.method.project_ecg(signal) @ self.matrix, embedding
+        return (embedding,) if self.head is None else (self.head(self.method, signal), embedding)
 
 
 def filter_matrix(samples: int, rate: float, name: str) -> Float[Tensor, "samples samples"]:
