@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 from _common import parser
+from _ptb_xl import VALIDATION
 
 from melp.data.store import Store
 from melp.evaluation.calibration import calibrate
@@ -31,7 +32,8 @@ SHOWN = ("auroc", "clinical_f1")
 def card_scores(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the card: the areas of zero-shot, macro areas of the probe, findings of reports."""
     shown = cells[cells["metric"].isin(SHOWN) & ~cells["method"].str.endswith("-report")]
-    return shown[(shown["kind"] == "zero-shot") | shown["class"].isna()]
+    shown = shown[(shown["kind"] == "zero-shot") | shown["class"].isna()]
+    return shown.sort_values(["kind", "task", "class"], na_position="first", kind="stable")
 
 
 def main() -> None:
@@ -40,7 +42,7 @@ def main() -> None:
     bench(plan, options.experiment)
     model, store = load(options.experiment / "runs" / "mini-0"), Store(options.data)
     for name in plan.evaluations["zero-shot"].tasks:
-        calibrate(model, store, get_task(name))
+        calibrate(model, store, get_task(name), VALIDATION)
     write_model(model, options.out, card_scores(read_cells(options.experiment)))
     print(f"{options.out}: {sum(file.stat().st_size for file in options.out.iterdir()):,} bytes")
 

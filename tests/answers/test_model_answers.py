@@ -219,11 +219,12 @@ def test_an_explanation_is_attention_by_beat_and_the_loss_of_each_lead(
 def test_without_a_name_the_model_in_the_package_is_loaded(
     tiny_run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("melp.hub.model.INSIDE", tmp_path / "mini")
     with pytest.raises(MelpError, match="model: none named, and this installation of melp has none inside"):
         load()
     monkeypatch.setattr("melp.hub.model.INSIDE", tiny_run)
-    assert load().folder == tiny_run
+    assert load().folder == load("mini").folder == tiny_run
     assert load().to("cpu").device == torch.device("cpu")
     with pytest.raises(MelpError, match="device: found 'gpu'"):
         load().to("gpu")

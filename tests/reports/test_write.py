@@ -36,6 +36,24 @@ def test_the_threshold_decides(threshold: float, last: str) -> None:
     assert report[-1] == last
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "report"),
+    [
+        ({"atrial fibrillation": 0.9, "sinus tachycardia": 0.5}, ["atrial fibrillation"]),
+        ({"left axis deviation": 0.4, "normal axis": 0.6}, ["normal axis"]),
+        ({"otherwise normal ecg": 0.7, "normal ecg": 0.5}, ["otherwise normal ecg"]),
+        ({"no st depression": 0.4, "st depression": 0.5}, ["st depression"]),
+        (
+            {"atrial fibrillation": 0.9, "atrial fibrillation with rapid ventricular response": 0.6},
+            ["atrial fibrillation with rapid ventricular response"],
+        ),
+        ({"sinus rhythm": 0.9, "left axis deviation": 0.5}, ["sinus rhythm", "left axis deviation"]),
+    ],
+)
+def test_statements_do_not_contradict_each_other(probabilities: dict[str, float], report: list[str]) -> None:
+    assert compose_report(list(probabilities), list(probabilities.values())) == report
+
+
 @given(st.permutations(list(PROBABILITIES)))
 def test_the_order_of_the_statements_does_not_matter(order: list[str]) -> None:
     expected = compose_report(list(PROBABILITIES), list(PROBABILITIES.values()))

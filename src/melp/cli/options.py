@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from melp.hub import Model
 
-MODEL = typer.Argument(help="Model folder.")
+MODEL = typer.Argument(help="Model: a folder, user/name on the hub, or mini, the one in the package.")
 DATA = typer.Option(help="Data store.")
 TASKS = typer.Option(help="Task, or several separated by commas; a name or a YAML file.")
 RESULTS = typer.Option(help="Folder for the cells of results; see `melp results`.")

@@ -18,12 +18,11 @@ def demo_command(
     from melp.quickstart.demo import demo
 
     done = demo(out)
-    typer.echo(f"{done.file}: a simulated ECG: {done.simulated}\n{done.picture}: on ECG paper\n")
+    typer.echo(f"recording  {done.file}\npicture    {done.picture}\nsimulated  {done.simulated}\n")
     print_table(("label", "probability"), done.labels[["label", "score"]].round(3).itertuples(index=False))
-    typer.echo(f"\nReport of the model: {done.report}\n")
-    typer.echo(
-        f'Your own files: melp classify FILE --label "atrial fibrillation". {done.labels.attrs["note"]}'
-    )
+    typer.echo(f"\nreport     {done.report}\n")
+    typer.echo('Your own files: melp classify FILE --label "atrial fibrillation"')
+    typer.echo(done.labels.attrs["note"], err=True)
 
 
 @app.command("quickstart")

@@ -19,7 +19,7 @@ from melp import __version__
 from melp.atomic import replacing
 from melp.errors import MelpError
 from melp.hub.card import classifier_card, model_card
-from melp.hub.model import Model, find_inside
+from melp.hub.model import INSIDE, Model, find_inside
 from melp.hub.records import RECORDS
 from melp.hub.remote import fetch, is_hub_name
 from melp.methods import get_method
@@ -167,14 +167,15 @@ def load(
 
     Args:
         folder: a folder that `save` or a training wrote, or `user/name` on the hub; a folder comes first.
-            Default: the model that is part of the package.
+            Default, or `mini`: the model that is part of the package.
         device: device of the weights.
         revision: branch, tag or commit on the hub. The config records the commit.
 
     Raises:
         MelpError: the folder is not a model folder, or its weights do not fit its config; or see `fetch`.
     """
-    folder = find_inside() if folder is None else folder
+    if folder is None or (str(folder) == INSIDE.name and not Path(folder).is_dir()):
+        folder = find_inside()
     name, folder = str(folder), Path(folder)
     on_hub = is_hub_name(name)
     if revision is not None and not on_hub:
