@@ -14,6 +14,7 @@ from melp.errors import MelpError
 from melp.evaluation.calibration import Line, apply_lines, calibrated_tasks, lines_of
 from melp.evaluation.scorers import SIMILARITY, Scorer, class_scorer, label_scorer, task_scorer
 from melp.hub import Model
+from melp.reports.findings import statement_findings
 from melp.tasks import get_task
 
 __all__ = ["classify", "compare"]
@@ -117,4 +118,16 @@ def _table(
         columns["threshold"] = thresholds[order].ravel()
     columns["doubts"] = np.repeat(np.array(answered.doubts, dtype=object), count)
     meaning = " ".join(_MEANINGS[one] for one in dict.fromkeys(measures))
-    return finish(pd.DataFrame(columns), answered, meaning)
+    return finish(pd.DataFrame(columns), answered, meaning + _about_denials(scorer))
+
+
+def _about_denials(scorer: Scorer) -> str:
+    """Return what to know about labels such as "no st depression", if a model was asked for some."""
+    denials = [
+        name
+        for name in scorer.names
+        if (findings := statement_findings(name)) and all(finding.denied for finding in findings)
+    ]
+    if not denials or scorer.measure == SIMILARITY:
+        return ""
+    return f" Reports rarely say {denials[0]!r}, which makes it improbable: ask for the finding itself."
