@@ -140,9 +140,14 @@ def _run(
         "progress": not quiet,
     }
     table = answer(load(model, find_device(device)), files, reading)
-    failed: dict[str, str] = table.attrs["failed"]
     if len(table):
         write(table, form, out, files)
+    _report_failures(table)
+
+
+def _report_failures(table: pd.DataFrame) -> None:
+    """List the recordings that could not be used, and exit with 1 if there are any."""
+    failed: dict[str, str] = table.attrs["failed"]
     for name, reason in failed.items():
         typer.echo(reason if name in reason else f"{name}: {reason}", err=True)
     if failed:
