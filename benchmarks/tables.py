@@ -20,12 +20,20 @@ import ablation
 import comparison
 import defects
 import laptop
+import negation
 from _common import RESULTS, parser
 
 import methods
 
 ROOT = RESULTS.parents[1]
-PAGES = ("README.md", "docs/methods.md", "docs/choices.md", "docs/defects.md", "docs/questions.md")
+PAGES = (
+    "README.md",
+    "docs/choices.md",
+    "docs/defects.md",
+    "docs/methods.md",
+    "docs/quest.md",
+    "docs/questions.md",
+)
 BLOCK = re.compile(r"(<!-- from (benchmarks/results/\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 TABLES: dict[str, Callable[[], str]] = {
     "ablation.md": ablation.table,
@@ -37,6 +45,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "laptop.md": laptop.table,
     "metric_intervals.md": _metric_interval_tables.table,
     "methods.md": methods.table,
+    "negation.md": negation.table,
     **_question_tables.TABLES,
 }
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 ROWS = {
     "ablation.md", "comparison.md", "comparison_clocs.md", "defects.md", "defects_csn.md",
-    "intervals.md", "laptop.md", "methods.md", "metric_intervals.md",
+    "intervals.md", "laptop.md", "methods.md", "metric_intervals.md", "negation.md",
     "questions_generation.md", "questions_identification.md", "questions_prompts.md",
     "questions_retrieval.md", "questions_robustness.md", "questions_transfer.md",
 }  # fmt: skip

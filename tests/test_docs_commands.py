@@ -1,4 +1,4 @@
-"""The commands and Python of docs/formats.md, docs/methods.md and docs/questions.md, on small data."""
+"""The commands and Python of the pages on formats, methods, QUEST and questions, on small data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from small_formats import dicom, microvolt
 DOCS = Path(__file__).parents[1] / "docs"
 SMALLER = {
     f"{name}/laptop": [f"{name}/tiny", "training.max_steps=2", "training.batch_size=8"]
-    for name in ("simclr", "byol")
+    for name in ("simclr", "byol", "quest")
 }
 
 
@@ -73,6 +73,10 @@ def test_methods(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SMALLER, "vicreg", ["simclr"])
     monkeypatch.setitem(SMALLER, "vicreg/tiny", ["simclr/tiny", "training.max_steps=2"])
     assert run("methods", monkeypatch) == 6
+
+
+def test_quest(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("quest", monkeypatch) == 2
 
 
 def test_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
