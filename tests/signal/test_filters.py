@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.fft import next_fast_len
 from scipy.signal import butter, filtfilt
 
-from melp.signal.filters import FILTERS, apply_filter, gain
+from melp.signal.filters import FILTERS, apply_filter, fast_length, gain
 
 RATE = 500
 
@@ -99,3 +100,8 @@ def test_a_prime_length_is_continued(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_gain_at_the_edges_and_at_zero() -> None:
     assert gain(torch.tensor([0.0, 0.5]), "highpass").tolist() == [0.0, 0.5]
     assert gain(torch.tensor([0.67, 40.0]), "bandpass").tolist() == pytest.approx([0.5, 0.5], abs=1e-4)
+
+
+def test_fast_lengths_are_those_of_scipy() -> None:
+    lengths = [*range(1, 2000), 2998, 14998, 29998, 149_999]
+    assert [fast_length(length) for length in lengths] == [next_fast_len(one, real=True) for one in lengths]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+import torch
 
 from melp.answers.batches import Answered, ask, finish
 from melp.answers.sources import Reading, Recordings
@@ -89,7 +89,7 @@ def _readable(answered: Answered[np.ndarray], scorer: Scorer) -> tuple[np.ndarra
     scores = _matrix(answered, scorer)
     if scorer.measure == SIMILARITY:
         return scores, SIMILARITY
-    return expit(scores), PROBABILITY
+    return torch.from_numpy(scores).sigmoid().numpy(), PROBABILITY
 
 
 def _table(

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from jaxtyping import Bool, Float
-from scipy.special import expit
 
 from melp.data.store import Store
 from melp.errors import MelpError, dataclass_from_dict
@@ -52,6 +52,7 @@ class Line:
 
 def fit_line(score: Float[np.ndarray, " record"], label: Bool[np.ndarray, " record"]) -> Line:
     """Fit the log-odds of a class to its scores, by logistic regression."""
+    from scipy.special import expit
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_curve
 
@@ -72,7 +73,7 @@ def apply_lines(
         np.array([getattr(lines[name], part) if name in lines else np.nan for name in names])
         for part in ("slope", "bias")
     )
-    return expit(slope * scores + bias)
+    return torch.from_numpy(slope * scores + bias).sigmoid().numpy()
 
 
 def calibrated_tasks(model: Model) -> list[str]:
@@ -169,6 +170,8 @@ def _judge(
     lines: Mapping[str, Line],
 ) -> pd.DataFrame:
     """Return Brier score and calibration error of each calibrated class, and their means (NaN as class)."""
+    from scipy.special import expit
+
     from melp.evaluation.metrics import metric_rows
 
     names = list(lines)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from scipy.fft import next_fast_len
 from torch import Tensor
 
 from melp.signal.precision import full_precision
@@ -19,6 +18,22 @@ FILTERS: dict[str, tuple[float | None, float | None]] = {
 _ORDER = 3
 # Periods of the lower edge in a record from which its filter does not reach over a mirror image: to 1e-6.
 _SHORT_MEMORY = 5
+
+
+def fast_length(length: int) -> int:
+    """Return the least number of samples, not below `length`, that has no prime factor above 5.
+
+    Fourier transforms of such lengths are fast. The same as `scipy.fft.next_fast_len(length, real=True)`,
+    whose import takes a tenth of the time that `melp classify` takes for one recording.
+    """
+    while True:
+        rest = length
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 1
 
 
 def gain(frequency: Float[Tensor, " bin"], name: str) -> Float[Tensor, " bin"]:
@@ -62,7 +77,7 @@ def band_pass(
     if low is None or low * time / rate >= _SHORT_MEMORY:
         # The mirror images go on to a length without large prime factors, which takes a third of the time.
         length = 3 * time - 2
-        parts.append(signal[..., 1 : 1 + next_fast_len(length, real=True) - length])
+        parts.append(signal[..., 1 : 1 + fast_length(length) - length])
     extended = torch.cat(parts, dim=-1)
     frequency = torch.fft.rfftfreq(extended.shape[-1], 1 / rate, dtype=signal.dtype, device=signal.device)
     filtered = torch.fft.irfft(torch.fft.rfft(extended) * _gain(frequency, low, high), n=extended.shape[-1])
