@@ -38,12 +38,14 @@ PAGES = RESULTS.parents[1] / "docs" / "results"
 CELLS, DIFFERENCES = "cells.tar.xz", "differences"
 PLAN = "laptop/all"
 LOSSES = ("global", "caption", "local", "global+caption", "global+local", "caption+local")
+IDEAS = ("quest-own-statements", "quest-mean-frame", "quest-no-augmentation", "quest-trained-text")
 COMPARED = {
     "probe": ("probe", "melp", ("merl", "ecg_fm", "astcl", "clocs", "simclr", "untrained")),
     "zero-shot": ("zero-shot", "melp", ("merl",)),
     "losses": ("probe", "melp", LOSSES),
     "quest, zero-shot": ("zero-shot", "quest", ("melp", "merl")),
     "quest, probe": ("probe", "quest", ("melp", "merl")),
+    "quest without its ideas, zero-shot": ("zero-shot", "quest", IDEAS),
 }
 """By title: the kind of the cells, the first model, and those that it is compared with."""
 _WRITTEN = ("md", "pdf")
@@ -75,7 +77,7 @@ def differences(experiment: Path, store: Store) -> Iterator[dict[str, Any]]:
                 found = _compared(experiment, store, *keys)
                 yield {
                     "table": title,
-                    "first": first,
+                    "model": first,
                     "other": name,
                     "task": task,
                     "fraction": fraction,

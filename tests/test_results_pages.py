@@ -14,8 +14,10 @@ PAGES = ROOT / "docs" / "results"
 INTERVAL = re.compile(r"[+-]\d\.\d{3} \([+-]\d\.\d{3} to [+-]\d\.\d{3}\)")
 
 
-def test_every_difference_of_the_page_is_in_the_table() -> None:
-    stated = INTERVAL.findall((PAGES / "README.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("page", ["results/README.md", "quest.md"])
+def test_every_difference_of_a_page_is_in_the_table(page: str) -> None:
+    text = " ".join((PAGES.parent / page).read_text(encoding="utf-8").split())
+    stated = INTERVAL.findall(text)
     assert stated
     table = (PAGES / "differences.md").read_text(encoding="utf-8")
     assert [one for one in stated if one not in table] == []
