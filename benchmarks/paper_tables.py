@@ -128,6 +128,9 @@ def write_pages(to: Path, pages: Path = PAGES) -> None:
     with TemporaryDirectory() as folder:
         with tarfile.open(pages / CELLS) as archive:
             archive.extractall(folder, filter="data")
+        for file in Path(folder, "cells").iterdir():
+            if json.loads(file.read_text(encoding="utf-8"))["model"]["name"] in IDEAS:
+                file.unlink()  # these are only in the differences
         for name, table in read_plan(PLAN, ["stores.ptb-xl=none"]).tables.items():
             out = Path(folder, "tables", name)
             write_table(

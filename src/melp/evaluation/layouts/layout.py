@@ -37,6 +37,7 @@ _METHODS = {
     "heartlang": "HeartLang",
     "merl": "MERL",
     "melp": "MELP",
+    "quest": "QUEST",
 }
 _LOSSES = {
     "global": (True, False, False),
