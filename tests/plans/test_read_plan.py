@@ -83,7 +83,9 @@ def test_four_tables_need_each_model_once(name: str) -> None:
         assert {one.kind for one in part.evaluations.values()} == {layout.kind}
         for table in part.tables.values():
             rows = {table.rename.get(model, model) for model, one in part.models.items() if one.evaluated}
-            assert rows == ({"merl", "melp"} if layout.kind == "zero-shot" else set(layout.models))
+            # QUEST has a place in the tables, but is not the paper's.
+            models = {"merl", "melp"} if layout.kind == "zero-shot" else set(layout.models) - {"quest"}
+            assert rows == models
         # A model that others begin with is trained, and not judged.
         begun = [model for model, one in part.models.items() if not one.evaluated]
         assert begun == (["cmsc"] if layout.name == "encoders" else [])
