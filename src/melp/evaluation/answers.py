@@ -16,7 +16,7 @@ from melp.evaluation.embed import map_rows, require, rows_of
 from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 
-__all__ = ["answers", "any_of", "group_answers"]
+__all__ = ["answers", "any_of", "group_answers", "read_groups"]
 
 
 def any_of(logits: Float[Tensor, "record statement"]) -> Float[Tensor, " record"]:
@@ -67,16 +67,30 @@ def group_answers(
     Raises:
         MelpError: the method has no answers, or a statement is refused.
     """
-    require(model, "answers")
-    wordings = list(dict.fromkeys(chain(*texts.values())))
-    check_wordings(model, wordings, what, refuse)
-    place = {text: number for number, text in enumerate(wordings)}
-    groups = [[place[text] for text in group] for group in texts.values()]
-    with torch.inference_mode():
-        statements = model.method.embed_statements(wordings)
+    statements, rows = read_groups(model, texts, what, refuse)
+    groups = list(rows.values())
 
     def ask(ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch group"]:
         logits = model.method.answers(ecg, statements).float()
         return torch.stack([any_of(logits[:, group]) for group in groups], dim=1)
 
     return ask
+
+
+def read_groups(
+    model: Model, texts: Mapping[str, Sequence[str]], what: str, refuse: bool
+) -> tuple[Float[Tensor, "statement dim"], dict[str, list[int]]]:
+    """Return the vectors of all statements of some groups, each read once, and the rows of each group.
+
+    For `what` and `refuse` see `check_wordings`.
+
+    Raises:
+        MelpError: the method has no answers, or a statement is refused.
+    """
+    require(model, "answers")
+    wordings = list(dict.fromkeys(chain(*texts.values())))
+    check_wordings(model, wordings, what, refuse)
+    place = {text: number for number, text in enumerate(wordings)}
+    with torch.inference_mode():
+        statements = model.method.embed_statements(wordings)
+    return statements, {name: [place[text] for text in group] for name, group in texts.items()}

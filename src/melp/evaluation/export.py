@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -24,9 +23,9 @@ from melp.data.store import Store
 from melp.disclaimer import DISCLAIMER
 from melp.ecg import LEADS
 from melp.errors import MelpError
+from melp.evaluation.answers import read_groups
 from melp.evaluation.calibration import Line
 from melp.evaluation.prompts import AGAINST, FOR, Prompts, prompts_of, sides
-from melp.evaluation.wordings import check_wordings
 from melp.evaluation.zero_shot import prompt_scores
 from melp.hub import Model
 from melp.hub.export.graph import Graph
@@ -130,18 +129,13 @@ def head_of(model: Model, prompts: Prompts, refuse: bool, lines: Mapping[str, Li
         axes = pd.DataFrame(np.eye(model.method.config.dim))
         scores = prompt_scores(model, axes, prompts, refuse=refuse)
         return SimilarityHead(list(scores.columns), torch.tensor(scores.to_numpy()))
-    texts = sides(prompts)
-    wordings = list(dict.fromkeys(chain(*texts.values())))
-    check_wordings(model, wordings, "prompt", refuse)
-    place = {text: row for row, text in enumerate(wordings)}
-    rows = {side: [place[text] for text in own] for side, own in texts.items()}
+    statements, rows = read_groups(model, sides(prompts), "prompt", refuse)
     calibrated = {name: {"slope": line.slope, "bias": line.bias} for name, line in lines.items()}
     groups = [
         Group(rows[f"{FOR} {name}"], rows.get(f"{AGAINST} {name}", ()), **calibrated.get(name, {}))
         for name in prompts
     ]
-    with torch.no_grad():
-        return AnswerHead(list(prompts), model.method.embed_statements(wordings), groups)
+    return AnswerHead(list(prompts), statements, groups)
 
 
 def calibration_records(store: Store, rate: float, count: int = 100) -> Float[np.ndarray, "record 12 time"]:

@@ -56,7 +56,7 @@ def _corpora(plan: Plan, name: str) -> list[str]:
     entry = plan.stores[name]
     if entry.folder:
         return [str(corpus) for corpus in np.unique(Store(entry.folder).column("corpus"))]
-    if entry.join and not entry.raw and not entry.simulate:
+    if entry.is_joined:
         return _joined_corpora(plan, name)
     if not entry.raw and not entry.simulate:
         ways = f"stores.{name}=DIR, stores.{name}.raw=DIR or stores.{name}.simulate=NUMBER"

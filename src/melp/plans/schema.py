@@ -35,6 +35,11 @@ class StorePlan:
     allow_missing: bool = False
     """Whether recordings may be missing; of a simulated corpus, some are."""
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether the store is made of others."""
+        return bool(self.join) and not (self.folder or self.raw or self.simulate)
+
 
 @dataclass
 class ModelPlan:

@@ -99,7 +99,7 @@ def is_made(out: Path, name: str, entry: StorePlan) -> bool:
 def _make(out: Path, name: str, entry: StorePlan, workers: int, parts: Sequence[str]) -> str:
     """Make a store and return a line about it; `parts` are the folders of the stores that it joins."""
     store = _store(out, name)
-    if entry.join and not entry.raw and not entry.simulate:
+    if entry.is_joined:
         shutil.rmtree(store, ignore_errors=True)  # of a call that was killed before it wrote NAME.json
         line = f"{store}: {len(join_stores(list(map(Path, parts)), store))} records"
     else:

@@ -13,6 +13,7 @@ from melp.io import read
 from melp.io.write import write
 from melp.plots.ecg_paper import plot_ecg
 from melp.plots.figures import save
+from melp.reports.write import join_statements
 
 __all__ = ["LABELS", "Demo", "demo"]
 
@@ -62,4 +63,4 @@ def demo(out: Path) -> Demo:
     ecg = read(file)
     labels = model.classify(ecg, LABELS)
     report = model.report(ecg)["report"].iloc[0]
-    return Demo(file, picture, ". ".join(record.statements) + ".", labels, report)
+    return Demo(file, picture, join_statements(record.statements), labels, report)
