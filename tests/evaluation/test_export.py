@@ -124,6 +124,12 @@ def test_a_method_with_answers_gives_its_probabilities(
     assert about["labels"] == ["MI", "AFIB", "NORM"] and about["calibrated"] == ["AFIB"]
 
 
+def test_similarities_are_not_said_to_be_calibrated(model: Model, tmp_path: Path) -> None:
+    line = Line(slope=0.5, bias=1.5, threshold=0.5, positives=9)
+    done = export_onnx(model, tmp_path / "melp.onnx", {"AFIB": [AFIB]}, lines={"AFIB": line}, rate=RATE)
+    assert (done.about["outputs"][0], done.about["calibrated"]) == ("similarity", [])
+
+
 def test_what_goes_in_and_comes_out_is_written_beside_it(model: Model, written: Path) -> None:
     about = json.loads(written.with_suffix(".json").read_text())
     assert about["input"] == {

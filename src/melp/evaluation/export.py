@@ -176,7 +176,8 @@ def _about(
         },
         "outputs": graph.names,
         "labels": labels,
-        "calibrated": list(lines),
+        # Similarities are not calibrated.
+        "calibrated": list(lines) if isinstance(graph.head, AnswerHead) else [],
         "prompts": prompts,
         "int8": int8,
         "hub": model.config.get("hub"),
