@@ -128,11 +128,13 @@ def embed_command(
     """Write the embedding of each recording; --out without an ending is a folder of NumPy and Parquet."""
     if (plot is None) != (task is None) or (plot and len(files) != 1):
         raise MelpError("map: found it without --task, or several stores, wanted one store and a task")
+    from melp.tasks import get_task
+
+    chosen = None if task is None else get_task(task)  # an unknown task is an error before the work
     table = model.embed(files, space=space, **reading)
-    if plot is not None and task is not None:
+    if plot is not None and chosen is not None:
         from melp.answers.describe import map_of
         from melp.plots.figures import save
-        from melp.tasks import get_task
 
-        save(map_of(table, files[0], get_task(task), projection), plot)
+        save(map_of(table, files[0], chosen, projection), plot)
     return table
