@@ -175,7 +175,7 @@ class ECG:
         if missing := [lead for lead in wanted if lead not in available]:
             found = ", ".join([*self.leads, *self.meta.get("other_channels", ())])
             message = f"{self.meta.get('path', 'ECG')}: no lead {', '.join(missing)}; found {found[:200]}"
-            raise BadRecordError(message, "missing lead")
+            raise BadRecordError(message, "missing lead" if len(missing) < len(wanted) else "unknown leads")
         row = {lead: number for number, lead in enumerate(self.leads)}
         derived = tuple(lead for lead in wanted if lead not in row)
         if not derived:

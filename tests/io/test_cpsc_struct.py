@@ -148,7 +148,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     scipy.io.savemat(path, {"signal": np.eye(3)})
     assert refusal(path) == (
         "no names of leads found for a signal of shape [3, 3], wanted them in order (--leads I,II,...)",
-        "missing lead",
+        "unknown leads",
     )
     scipy.io.savemat(path, {"ECG": np.eye(3)})
     assert refusal(path)[0].startswith("no names of leads found for a signal of shape [3, 3]")

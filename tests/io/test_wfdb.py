@@ -157,7 +157,7 @@ def test_no_lead_of_the_twelve(tmp_path: Path) -> None:
     write_record(tmp_path / "rec", beats(1)[:2], leads=("ABP", "V7"))
     assert refusal(tmp_path / "rec.hea") == (
         "rec.hea: none of the twelve leads; found ABP, V7",
-        "missing lead",
+        "unknown leads",
     )
 
 

@@ -34,6 +34,8 @@ FORMAT = 3
 DELTA_ZSTD = "delta-zstd"
 """Compression: differences along time, then zstd. Stores of earlier versions have "zstd" or "none"."""
 UNFINISHED = ".building"
+SIMULATED = "simulated "
+"""Stands before the names of a simulated corpus, whose ids are those of the published one."""
 _INDEX = "index.parquet"
 _LOCATION = ("shard", "row", "digest", "offset", "size")
 
@@ -85,6 +87,11 @@ class Store:
     def samples(self) -> int:
         """Number of samples of a record."""
         return int(self.manifest["samples"])
+
+    @property
+    def prefix(self) -> str:
+        """`SIMULATED` if the records are simulated, else nothing."""
+        return SIMULATED if self.manifest.get("simulated") else ""
 
     @cached_property
     def index(self) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from melp.data.store import SIMULATED
 from melp.methods._base import Method
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _CREDITS = {
     "resampled and reports translated",
 }
 """What a licence asks to be named."""
-_SIMULATED = "simulated "
 
 _LIMITS = """## Limits
 
@@ -126,7 +126,7 @@ def _training(config: Mapping[str, Any]) -> str:
 
 
 def _licence(corpus: str) -> str:
-    if corpus.startswith(_SIMULATED):
+    if corpus.startswith(SIMULATED):
         return "by `melp simulate`"
     return f"licence: {LICENCES.get(corpus, 'that of your data')}"
 

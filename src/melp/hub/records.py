@@ -23,8 +23,7 @@ def identify_records(store: Store, rows: Int[np.ndarray, " record"]) -> pd.DataF
     A simulated corpus has the ids of the published one, and therefore a name of its own.
     """
     records = pd.DataFrame({name: store.column(name)[rows] for name in COLUMNS})
-    if store.manifest.get("simulated"):
-        records["corpus"] = "simulated " + records["corpus"]
+    records["corpus"] = store.prefix + records["corpus"]
     return records
 
 

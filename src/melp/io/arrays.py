@@ -112,7 +112,7 @@ def _leads_of_matrix(
         shape = list(matrix.shape)
         raise source.error(
             f"no names of leads found for a signal of shape {shape}, wanted them in order (--leads I,II,...)",
-            "missing lead",
+            "unknown leads",
         )
     for rows in (matrix, matrix.T):
         if len(rows) == len(names):

@@ -151,7 +151,8 @@ def _check(path: Path, header: Header, choice: _Choice) -> None:
         found = ", ".join(signal.name or "without name" for signal in header.signals) or "none"
         found = found if len(found) <= 200 else f"{found[:200]}..."
         lead = f"no lead {', '.join(choice.missing)}" if choice.missing else "none of the twelve leads"
-        raise BadRecordError(f"{path}: {lead}; found {found}", "missing lead")
+        some = choice.missing and len(choice.missing) < len(choice.leads)
+        raise BadRecordError(f"{path}: {lead}; found {found}", "missing lead" if some else "unknown leads")
     if choice.repeated:
         raise BadRecordError(f"{path}: lead {', '.join(choice.repeated)} comes twice", "repeated lead")
 

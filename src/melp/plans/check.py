@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from melp.corpora import get_corpus
-from melp.data.store import Store
+from melp.data.store import SIMULATED, Store
 from melp.errors import MelpError, one_of
 from melp.evaluation.layouts.layout import get_layout
 from melp.plans.kinds import KINDS, can_be_evaluated, check_kind, check_transfer, count_cells, folds_of
@@ -74,7 +74,7 @@ def _joined_corpora(plan: Plan, name: str) -> list[str]:
             wanted = one_of(other, [one for one, entry in plan.stores.items() if not entry.join])
             raise MelpError(f"stores.{name}.join: found {other!r}, wanted {wanted}")
         simulated = plan.stores[other].simulate and not plan.stores[other].raw
-        corpora += [f"simulated {one}" if simulated else one for one in _corpora(plan, other)]
+        corpora += [SIMULATED + one if simulated else one for one in _corpora(plan, other)]
     return corpora
 
 

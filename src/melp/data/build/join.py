@@ -117,8 +117,7 @@ def _shards(stores: Sequence[Store]) -> Iterator[tuple[Store, dict[str, Any]]]:
 
 
 def _corpus(store: Store) -> str:
-    simulated = "simulated " if store.manifest.get("simulated") else ""
-    return simulated + str(store.manifest["corpus"])
+    return store.prefix + str(store.manifest["corpus"])
 
 
 def _index(stores: Sequence[Store], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -141,9 +140,9 @@ def _index(stores: Sequence[Store], schema: pa.Schema) -> Iterator[pa.Table]:
 
 def _named(store: Store, table: pa.Table, patients: set[str]) -> pa.Table:
     """Return an index with names that no other corpus has."""
-    if store.manifest.get("simulated"):
+    if store.prefix:
         for name in ("corpus", "id", "patient"):
-            table = _replace(table, name, pc.binary_join_element_wise("simulated", table[name], " "))
+            table = _replace(table, name, pc.binary_join_element_wise(store.prefix, table[name], ""))
     elif not patients.isdisjoint(table["patient"].to_pylist()):
         names = pc.binary_join_element_wise(table["corpus"], table["patient"], " ")
         table = _replace(table, "patient", names)

@@ -76,7 +76,7 @@ def _names(source: Source, fields: dict[str, str]) -> tuple[str, ...]:
     if not names:
         count = _first(fields, "numberofleads", "numberchannelsvalid") or len(LEADS)
         if count != len(LEADS):
-            raise source.error(f"{count:g} leads without names found, wanted {len(LEADS)}", "missing lead")
+            raise source.error(f"{count:g} leads without names found, wanted {len(LEADS)}", "unknown leads")
         names = LEADS
     if len(names) > _MAX_LEADS:
         raise source.error(f"{len(names)} leads found, wanted {_MAX_LEADS} at most")
