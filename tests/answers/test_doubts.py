@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,6 +98,8 @@ def test_missing_leads_are_zero_if_asked_for(model: Model, tmp_path: Path, leads
 
 def test_a_recording_without_any_lead_of_the_model_is_refused(tmp_path: Path) -> None:
     write_record(tmp_path / "v6", beats(1)[[11]], leads=("V6",))
-    for fill_leads in (False, True):  # zeros would not help, so they are not offered
-        with pytest.raises(MelpError, match=r"v6\.hea: no lead I, II; found V6$"):
-            with_leads("I", "II").embed(tmp_path / "v6.hea", fill_leads=fill_leads)
+    (tmp_path / "v6.csv").write_text("V6\n" + "\n".join(map(str, beats(1)[11] / 1000)) + "\n")
+    for name, fill_leads in itertools.product(("v6.hea", "v6.csv"), (False, True)):
+        # Zeros would not help, so they are not offered.
+        with pytest.raises(MelpError, match=rf"{name}: no lead I, II; found V6$"):
+            with_leads("I", "II").embed(tmp_path / name, rate=500, unit="mV", fill_leads=fill_leads)

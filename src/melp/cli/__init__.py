@@ -64,8 +64,8 @@ def main() -> None:
     # torch reads this at its first allocation, and then allocates large tensors in huge pages. Allocating a
     # batch in small pages takes longer than computing with it.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    # Importing torch and pandas creates so many objects that Python's search for garbage among them takes a fifth
-    # of a second, and one more search at exit a third. Search less often, and not at exit.
+    # Importing torch and pandas creates so many objects that searching them for garbage takes a fifth of a
+    # second, and once more at exit a third. Python searches less often, and not at exit.
     gc.set_threshold(10_000)
     atexit.register(gc.freeze)
     try:

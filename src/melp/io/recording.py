@@ -120,7 +120,9 @@ def lead_names(source: Source, found: Sequence[str]) -> tuple[str, ...]:
     if len(leads) != len(found):
         named = ", ".join(name or "without name" for name in found)[:200]
         wanted = f"wanted the names of {len(found)} leads (--leads)"
-        raise source.error(f"channels {named!a} found and {len(leads)} names given, {wanted}", "unknown leads")
+        raise source.error(
+            f"channels {named!a} found and {len(leads)} names given, {wanted}", "unknown leads"
+        )
     return tuple(leads)
 
 

@@ -120,7 +120,9 @@ def _choose(source: Source, signals: list[_Signal]) -> tuple[list[_Signal], tupl
         return chosen, tuple(one.label for one in chosen)
     volts = [one for one in signals if one.samples and in_millivolt(one.unit)]
     if not volts:
-        raise source.error(f"channels {', '.join(labels)[:200]!a} found, wanted an ECG in mV", "unknown leads")
+        raise source.error(
+            f"channels {', '.join(labels)[:200]!a} found, wanted an ECG in mV", "unknown leads"
+        )
     return volts, lead_names(source, [one.label for one in volts])
 
 
