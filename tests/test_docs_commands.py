@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -33,18 +34,21 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
-def run(page: str, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Run the commands of a page; return their number."""
+def commands(page: str, program: str) -> list[list[str]]:
+    """The words after `program` in each of its commands on a page."""
     lines = "\n".join(blocks(page, "sh")).replace("\\\n", " ").splitlines()
-    commands = [shlex.split(line, comments=True) for line in lines if line.startswith("melp ")]
-    for _, *words in commands:
-        monkeypatch.setattr(
-            sys, "argv", ["melp", *(part for word in words for part in SMALLER.get(word, [word]))]
-        )
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(f"{program} ")]
+
+
+def run(page: str, monkeypatch: pytest.MonkeyPatch, *added: str) -> int:
+    """Run the commands of a page, each with the words `added`; return their number."""
+    for words in commands(page, "melp"):
+        smaller = [part for word in words for part in SMALLER.get(word, [word])]
+        monkeypatch.setattr(sys, "argv", ["melp", *smaller, *added])
         with pytest.raises(SystemExit) as ended:
             main()
         assert not ended.value.code, words
-    return len(commands)
+    return len(commands(page, "melp"))
 
 
 @pytest.fixture
@@ -77,6 +81,19 @@ def test_methods(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_quest(stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("quest", monkeypatch) == 2
+
+
+@pytest.mark.parametrize(("page", "plans"), [("defects", 1), ("results/README", 2)])
+def test_plans(page: str, plans: int, stores: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The experiments, which take hours, are only planned; the options of the benchmarks are there."""
+    monkeypatch.setitem(SMALLER, "stores.ptb-xl=STORE", ["stores.ptb-xl=stores/ptb-xl"])
+    for name in ("DIR", "published"):
+        (stores / name).mkdir()
+    assert run(page, monkeypatch, "--dry-run") == plans
+    for script, *words in commands(page, "python"):
+        usage = [sys.executable, DOCS.parent / script, "--help"]
+        text = subprocess.run(usage, capture_output=True, text=True, check=True).stdout
+        assert all(f"{word} " in text for word in words if word.startswith("--")), words
 
 
 def test_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
