@@ -207,6 +207,15 @@ def test_missing_recordings_need_an_option(tmp_path: Path) -> None:
     assert summary == expected
 
 
+def test_a_corpus_without_any_recording_names_what_is_missing(tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("path\na.hea\nb.hea\n")
+    message = r"^table: 2 of 2 recordings are missing on disk \(missing: a.hea, b.hea\)$"
+    with pytest.raises(MelpError, match=message):
+        build("table", tmp_path, tmp_path / "store", table=table, allow_missing=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"rate": 0}, "--rate: 0"), ({"seconds": -1}, "--seconds: -1"), ({"workers": 0}, "--workers: 0"),

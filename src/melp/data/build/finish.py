@@ -109,12 +109,9 @@ def _merge_dropped(folder: Path, shards: int) -> tuple[list[dict[str, Any]], Cou
 
 
 def _why_empty(folder: Path, dropped: Counter[str]) -> str:
-    total = sum(dropped.values())
-    if not total:
-        return "none of its recordings are on disk"
     reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(dropped.items()))
     first = "".join(f"; the first bad one: {record['detail']}" for record in first_bad_records(folder, 1))
-    return f"all {total} recordings were dropped ({reasons}){first}"
+    return f"all {sum(dropped.values())} recordings were dropped ({reasons}){first}"
 
 
 def _index(folder: Path, summaries: list[dict[str, Any]], flags: Counter[str]) -> Iterator[pa.Table]:

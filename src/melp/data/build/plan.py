@@ -35,13 +35,13 @@ def check_options(options: Options, workers: int) -> None:
 
 
 def check_missing(spooled: Spooled, allow_missing: bool, corpus: str) -> None:
-    """Raise `MelpError` with the first missing recordings, if any, unless `allow_missing`."""
-    if spooled.missing and not allow_missing:
-        named = ", ".join(spooled.named) + (", ..." if spooled.missing > len(spooled.named) else "")
-        raise MelpError(
-            f"{corpus}: {spooled.missing} of {spooled.total} recordings are missing on disk; "
-            f"--allow-missing builds without them (missing: {named})"
-        )
+    """Raise `MelpError` if all recordings are missing, or, without `allow_missing`, if any is."""
+    if not spooled.missing or (allow_missing and spooled.present):
+        return
+    advice = "; --allow-missing builds without them" if spooled.present else ""
+    named = ", ".join(spooled.named) + (", ..." if spooled.missing > len(spooled.named) else "")
+    counts = f"{spooled.missing} of {spooled.total} recordings are missing on disk"
+    raise MelpError(f"{corpus}: {counts}{advice} (missing: {named})")
 
 
 def make_plan(
