@@ -174,6 +174,17 @@ def test_a_method_with_answers_gives_probabilities(store: Store) -> None:
     )
 
 
+@pytest.mark.parametrize("method", [HashingMethod, Answering])
+def test_abbreviations_and_other_languages(store: Store, method: type[HashingMethod]) -> None:
+    model, ecgs = small_model(method()), [store.ecg("r001"), store.ecg("r002")]
+    table = model.classify(ecgs, ["AF", AFIB, "Vorhofflimmern"])
+    wide = table.pivot(index="id", columns="label", values="score")
+    assert wide["AF"].tolist() == wide[AFIB].tolist() == wide["Vorhofflimmern"].tolist()
+    assert model.search("AF", store)["id"].tolist() == model.search(AFIB, store)["id"].tolist()
+    change = model.compare(ecgs, ["AF", AFIB]).pivot(index="number", columns="sentence", values="change")
+    assert change["AF"].tolist() == change[AFIB].tolist()
+
+
 def test_changes_are_from_the_first_recording(model: Model, store: Store) -> None:
     names = ["r005", "r001", "r003"]
     table = model.compare([store.ecg(name) for name in names], [AFIB, BRADY])
@@ -190,7 +201,7 @@ def test_an_explanation_is_attention_by_beat_and_the_loss_of_each_lead(
 
     model, store = load(tiny_run), Store(synthetic_store)
     ecg = store.ecg(store.index["id"][3])
-    found = model.explain(ecg, "sinus rhythm")
+    found = model.explain(ecg, "SR")
     with torch.no_grad():
         inputs = model.inputs(ecg)
         weights = statement_relevance(model.method, inputs[0], ["sinus rhythm"])[0].numpy()

@@ -207,7 +207,8 @@ def test_what_is_refused(
 
 
 def test_prompts_of_a_task_or_of_labels() -> None:
-    assert export_prompts(None, ["flutter", "block"]) == {"flutter": ["flutter"], "block": ["block"]}
+    found = export_prompts(None, ["flutter", "RBBB"])
+    assert found == {"flutter": ["flutter"], "RBBB": ["right bundle branch block"]}
     assert export_prompts(None, []) is None
     assert list(export_prompts("ptbxl-super", []) or {}) == ["HYP", "NORM", "MI", "CD", "STTC"]
     with pytest.raises(MelpError, match="found labels and a task"):

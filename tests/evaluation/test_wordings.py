@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from melp.ecg import ECG
 from melp.errors import MelpError
 from melp.evaluation.similarity import embed_prompts
-from melp.evaluation.wordings import check_wordings, knows_a_word
+from melp.evaluation.wordings import as_statement, check_wordings, unknown_words
 from melp.hub import Model
+from melp.text.saved_tokenizer import SavedTokenizer
 from melp.text.tokenizer import SPECIAL_TOKENS, ReportEncoder, train_tokenizer
 from small_judging import HashingMethod, small_model
 from small_ptb_xl import beats
@@ -19,15 +21,17 @@ REPORTS = ["sinus rhythm with left axis deviation", "atrial fibrillation", "norm
 
 
 @pytest.mark.parametrize(
-    ("text", "known"),
+    ("text", "unknown", "known"),
     [
-        ("atrial fibrillation", True), ("unheard fibrillation", True), ("Sinus", True), ("", False),
-        ("Vorhofflimmern", False), ("\u5fc3\u623f\u98a4\u52a8", False), ("??", False),
-        ("xyzzy qqq", False), ("fibrillations", False),
+        ("atrial fibrillation", [], ["atrial", "fibrillation"]),
+        ("unheard fibrillation", ["unheard"], ["fibrillation"]),
+        ("Sinus", [], ["Sinus"]), ("", [], []), ("Vorhofflimmern", ["Vorhofflimmern"], []), ("??", [], []),
+        ("\u5fc3\u623f\u98a4\u52a8", ["\u5fc3\u623f\u98a4\u52a8"], []),
+        ("fibrillations", ["fibrillations"], []),
     ],
 )  # fmt: skip
-def test_words_of_the_vocabulary(text: str, known: bool) -> None:
-    assert knows_a_word(train_tokenizer(REPORTS, 200), text) is known
+def test_words_of_the_vocabulary(text: str, unknown: list[str], known: list[str]) -> None:
+    assert unknown_words(train_tokenizer(REPORTS, 200), text) == (unknown, known)
 
 
 def test_a_pretrained_tokenizer_knows_words_that_it_splits() -> None:
@@ -40,7 +44,7 @@ def test_a_pretrained_tokenizer_knows_words_that_it_splits() -> None:
         def __call__(self, word: str, add_special_tokens: bool) -> dict[str, list[int]]:
             return {"input_ids": [100] if word == "\u5fc3" else [7, 8]}
 
-    assert knows_a_word(OfBert(), "tachycardia") and not knows_a_word(OfBert(), "\u5fc3")
+    assert unknown_words(OfBert(), "tachycardia \u5fc3") == (["\u5fc3"], ["tachycardia"])
 
 
 def test_unknown_and_long_wordings(model: Model, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,6 +68,45 @@ def test_unknown_and_long_wordings(model: Model, capsys: pytest.CaptureFixture[s
     assert (
         capsys.readouterr().err == f"melp: label: '{long}' has 7 word pieces, the model reads the first 6\n"
     )
+
+
+def test_unknown_words_of_a_label_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    tokenizer = train_tokenizer(REPORTS, 200)
+    tokenizer.save_pretrained(tmp_path)
+    for one in (tokenizer, SavedTokenizer(tmp_path, list(SPECIAL_TOKENS))):
+        model = SimpleNamespace(
+            method=SimpleNamespace(reports=ReportEncoder(one, max_length=99)), folder="model"
+        )
+        check_wordings(model, ["atrial fibrilation", "Xyzzy rhythm"], "label", refuse=True)
+        assert capsys.readouterr().err.splitlines() == [
+            "melp: label: 'fibrilation' of 'atrial fibrilation' not in the vocabulary of model; "
+            "did you mean fibrillation?",
+            "melp: label: 'Xyzzy' of 'Xyzzy rhythm' not in the vocabulary of model",
+        ]
+        check_wordings(model, ["atrial fibrilation"], "prompt", refuse=False)
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("label", "statement"),
+    [
+        ("RBBB", "right bundle branch block"), ("Vorhofflimmern", "atrial fibrillation"),
+        ("f\u00f6rmaksflimmer", "atrial fibrillation"), ("1st degree AV block", "first degree av block"),
+        ("anterior MI", "anterior myocardial infarction"),
+    ],
+)  # fmt: skip
+def test_a_label_is_read_as_a_statement(
+    label: str, statement: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert as_statement(label) == statement
+    assert capsys.readouterr().err == f"melp: label: {label!r} is asked as {statement!r}\n"
+
+
+@pytest.mark.parametrize(
+    "label", ["Atrial  Fibrillation", "sinus rhythm, normal ecg", "picture of a cat", "\u5fc3\u623f", "??"]
+)
+def test_other_labels_stay_as_they_are(label: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert as_statement(label) == label and capsys.readouterr().err == ""
 
 
 def test_methods_with_a_tokenizer_of_their_own_are_not_checked() -> None:

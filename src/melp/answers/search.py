@@ -19,6 +19,7 @@ from melp.disclaimer import DISCLAIMER
 from melp.errors import MelpError
 from melp.evaluation.embed import write_embeddings
 from melp.evaluation.similarity import embed_prompts, unit
+from melp.evaluation.wordings import as_statement
 from melp.hub import Model
 
 __all__ = ["read_embeddings", "search", "write_folder"]
@@ -98,7 +99,7 @@ def _query_vector(
     if isinstance(query, str):
         if space != "text":
             raise MelpError(f"search: a text and space {space!r} found, wanted space 'text'")
-        return embed_prompts(model, {query: [query]}, "text")[query][0]
+        return embed_prompts(model, {query: [as_statement(query, "text")]}, "text")[query][0]
     _, inputs = read_one(model, query, reading)
     with torch.inference_mode():
         return np.asarray(embedder(model, space)(inputs)[0].float().cpu().numpy())

@@ -26,6 +26,7 @@ from melp.errors import MelpError
 from melp.evaluation.answers import read_groups
 from melp.evaluation.calibration import Line
 from melp.evaluation.prompts import AGAINST, FOR, Prompts, prompts_of, sides
+from melp.evaluation.wordings import as_statement
 from melp.evaluation.zero_shot import prompt_scores
 from melp.hub import Model
 from melp.hub.export.graph import Graph
@@ -116,7 +117,7 @@ def export_prompts(task: str | None, labels: Sequence[str]) -> Prompts | None:
         raise MelpError("label: found labels and a task, wanted one of them")
     if task is not None:
         return prompts_of(get_task(task), None)
-    return {label: [label] for label in labels} or None
+    return {label: [as_statement(label)] for label in labels} or None
 
 
 def head_of(model: Model, prompts: Prompts, refuse: bool, lines: Mapping[str, Line]) -> Head:

@@ -16,6 +16,7 @@ from melp.evaluation.answers import group_answers
 from melp.evaluation.embed import require
 from melp.evaluation.prompts import Prompts, contrasted, prompts_of, sides
 from melp.evaluation.similarity import embed_prompts, similarities
+from melp.evaluation.wordings import as_statement
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -48,16 +49,16 @@ def label_scorer(model: Model, labels: Sequence[str]) -> Scorer:
     """
     if not labels or not all(label.strip() for label in labels):
         raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
-    names = tuple(dict.fromkeys(labels))
+    prompts = {label: [as_statement(label)] for label in labels}
     if hasattr(model.method, "answers"):
-        return _answer_scorer(model, {name: [name] for name in names}, "label", refuse=True)
+        return _answer_scorer(model, prompts, "label", refuse=True)
     require(model, "project_ecg")
-    texts = embed_prompts(model, {label: [label] for label in names}, "label")
+    texts = embed_prompts(model, prompts, "label")
 
     def score(inputs: Tensor) -> Float[np.ndarray, "record label"]:
         return np.stack(list(similarities(_project(model, inputs), texts).values()), axis=1)
 
-    return Scorer(names, SIMILARITY, score)
+    return Scorer(tuple(prompts), SIMILARITY, score)
 
 
 def task_scorer(model: Model, task: Task) -> Scorer:

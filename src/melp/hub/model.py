@@ -124,7 +124,9 @@ class Model:
 
         Args:
             x: recordings (see `Model`).
-            labels: findings in words, such as "atrial fibrillation".
+            labels: findings in words, such as "atrial fibrillation". Abbreviations and labels in German or
+                Swedish are read as training reports are ("RBBB" as "right bundle branch block"), and a line
+                on stderr says so. Another line names words that training reports do not have.
             task: a name of `melp.list_tasks`, or a YAML file, in place of labels. Without both: the classes
                 of a fine-tuned classifier, or the task that the model is calibrated for.
             reading: see `Model`.

@@ -76,6 +76,10 @@ class SavedTokenizer:
         """Return the numbers of the word pieces of a text as `input_ids`."""
         return {"input_ids": self._pieces.encode(text, add_special_tokens=add_special_tokens).ids}
 
+    def get_vocab(self) -> dict[str, int]:
+        """Return the number of each word piece."""
+        return dict(self._pieces.get_vocab())
+
     def convert_tokens_to_ids(self, tokens: Sequence[str]) -> list[int]:
         """Return the number of each word piece, that of the unknown one if there is none."""
         numbers = [self._pieces.token_to_id(token) for token in tokens]
