@@ -125,7 +125,7 @@ def _about_denials(scorer: Scorer) -> str:
     """Return what to know about labels such as "no st depression", if a model was asked for some."""
     denials = [
         name
-        for name in scorer.names
+        for name in scorer.statements
         if (findings := statement_findings(name)) and all(finding.denied for finding in findings)
     ]
     if not denials or scorer.measure == SIMILARITY:

@@ -17,7 +17,6 @@ from melp.disclaimer import DISCLAIMER
 from melp.ecg import ECG
 from melp.evaluation.embed import require
 from melp.evaluation.scorers import label_scorer
-from melp.evaluation.wordings import as_statement
 from melp.hub import Model
 from melp.plots.attention import statement_relevance
 from melp.signal.r_peaks import find_r_peaks
@@ -82,14 +81,13 @@ def explain(model: Model, x: Recordings, sentence: str, reading: Reading) -> Exp
     answers = hasattr(model.method, "attention")
     if not answers:
         require(model, "beat_vectors")
-    statement = as_statement(sentence)
-    scorer = label_scorer(model, [statement])
+    scorer = label_scorer(model, [sentence])
     ecg, inputs = read_one(model, x, reading)
     with torch.inference_mode():
         over_frames = (
-            model.method.attention(inputs, model.method.embed_statements([statement]))[0, :, 0]
+            model.method.attention(inputs, model.method.embed_statements(scorer.statements))[0, :, 0]
             if answers
-            else statement_relevance(model.method, inputs[0], [statement])[0]
+            else statement_relevance(model.method, inputs[0], scorer.statements)[0]
         )
         weights = over_frames.float().cpu().numpy()
         score = float(scorer.score(inputs)[0, 0])

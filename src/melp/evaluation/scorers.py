@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -34,11 +34,13 @@ class Scorer:
         measure: what the scores are: similarities with texts (cosines), or logits of a classifier or of a
             method with answers.
         score: maps preprocessed ECGs [record, lead, samples] to scores.
+        statements: what labels in words are asked as.
     """
 
     names: tuple[str, ...]
     measure: str
     score: Callable[[Tensor], Float[np.ndarray, "record label"]]
+    statements: tuple[str, ...] = ()
 
 
 def label_scorer(model: Model, labels: Sequence[str]) -> Scorer:
@@ -50,15 +52,16 @@ def label_scorer(model: Model, labels: Sequence[str]) -> Scorer:
     if not labels or not all(label.strip() for label in labels):
         raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
     prompts = {label: [as_statement(label)] for label in labels}
+    statements = tuple(statement for (statement,) in prompts.values())
     if hasattr(model.method, "answers"):
-        return _answer_scorer(model, prompts, "label", refuse=True)
+        return replace(_answer_scorer(model, prompts, "label", refuse=True), statements=statements)
     require(model, "project_ecg")
     texts = embed_prompts(model, prompts, "label")
 
     def score(inputs: Tensor) -> Float[np.ndarray, "record label"]:
         return np.stack(list(similarities(_project(model, inputs), texts).values()), axis=1)
 
-    return Scorer(tuple(prompts), SIMILARITY, score)
+    return Scorer(tuple(prompts), SIMILARITY, score, statements)
 
 
 def task_scorer(model: Model, task: Task) -> Scorer:
