@@ -20,6 +20,7 @@ from melp.data.quality import (
     DUPLICATE_SIGNAL,
     EMPTY_REPORT,
     FLAT_LEAD,
+    HIGH_AMPLITUDE,
     LEAD_ORDER,
     LEAD_SWAP,
     LOW_AMPLITUDE,
@@ -91,7 +92,7 @@ def test_names() -> None:
     table = PAGE.partition("## Flags")[2].partition("## Reports")[0]
     flags = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:]
     assert flags == [
-        LEAD_ORDER, LEAD_SWAP, CLIPPING, FLAT_LEAD,
-        LOW_AMPLITUDE, MISSING_SECONDS, CHECKSUM, DERIVED_LEADS, *NOT_READ.values(), EMPTY_REPORT,
+        LEAD_ORDER, LEAD_SWAP, CLIPPING, FLAT_LEAD, LOW_AMPLITUDE,
+        HIGH_AMPLITUDE, MISSING_SECONDS, CHECKSUM, DERIVED_LEADS, *NOT_READ.values(), EMPTY_REPORT,
         NOT_UNDERSTOOD, DUPLICATE_SIGNAL,
     ]  # fmt: skip

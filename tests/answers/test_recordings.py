@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 import melp
 from melp.answers.sources import Recordings
@@ -39,6 +41,9 @@ def test_all_forms_of_a_recording_give_the_same_scores(model: Model, store: Stor
         ([store.ecg(name) for name in names], {}),
         (whole, {"rate": 50, "unit": "uV"}),
         (whole / 1000, {"rate": 50}),
+        (torch.from_numpy(whole), {"rate": 50, "unit": "uV"}),
+        (iter(paths), {}),
+        (pd.Series(list(map(str, paths))), {}),
         (whole.astype(float), {"rate": 50, "unit": "\N{MICRO SIGN}V"}),
         (whole / 1e6, {"rate": 50, "unit": "V"}),
         (whole[:, order], {"rate": 50, "unit": "uV", "leads": back}),
@@ -52,6 +57,20 @@ def test_all_forms_of_a_recording_give_the_same_scores(model: Model, store: Stor
     fold = store.index["fold"] == 2
     assert model.embed(store, folds=[2]).index.tolist() == store.index["id"][fold].tolist()
     assert model.embed(str(store.path), folds=[2]).shape == (fold.sum(), 12)
+
+
+@pytest.mark.parametrize("x", [None, 7, b"bytes", [b"bytes"], [[[0.0, 1.0]]]])
+def test_what_is_no_recording_is_refused(model: Model, x: object) -> None:
+    with pytest.raises(
+        MelpError, match=r"^recordings: found \w+, wanted a path, an ECG \(see melp.read\),"
+    ):
+        model.embed(x)  # type: ignore[arg-type]
+
+
+def test_one_string_is_one_label(model: Model, store: Store) -> None:
+    ecg = store.ecg("r001")
+    assert model.classify(ecg, LABELS[0])["label"].tolist() == [LABELS[0]]
+    assert model.compare(ecg, LABELS[0])["sentence"].tolist() == [LABELS[0]]
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

@@ -11,6 +11,7 @@ import pytest
 from melp.data.quality import (
     CLIPPING,
     FLAT_LEAD,
+    HIGH_AMPLITUDE,
     LEAD_ORDER,
     LEAD_SWAP,
     LOW_AMPLITUDE,
@@ -131,17 +132,26 @@ def test_missing_seconds_against_a_loop(seed: int) -> None:
         assert has_missing_seconds(signal, 100) is (longest >= 100)
 
 
+def test_high_amplitude() -> None:
+    signal = millivolt()
+    median = np.median(np.ptp(signal, axis=1))
+    assert HIGH_AMPLITUDE not in signal_flags(ECG(signal * (7.99 / median), 500))
+    assert HIGH_AMPLITUDE in signal_flags(ECG(signal * (8.01 / median), 500))
+    signal[:5] *= 1000  # artefacts in some leads
+    assert HIGH_AMPLITUDE not in signal_flags(ECG(signal, 500))
+
+
 @pytest.mark.parametrize("seconds", [None, 4, 10, 10.01])
 def test_flags_of_microvolts_equal_those_of_millivolts(seconds: float | None) -> None:
     good = beats(1)
-    flat, clipped, constant, low = good.copy(), good.copy(), good.copy(), good // 20
+    flat, clipped, constant, low, high = good.copy(), good.copy(), good.copy(), good // 20, good * 20
     flat[2], clipped[4, 100:140], constant[:, 700:1300] = 0, 32767, good[:, 700:701]
     all_flags = set()
-    for microvolt in (good, flat, clipped, constant, low, good[[1, 0, *range(2, 12)]]):
+    for microvolt in (good, flat, clipped, constant, low, high, good[[1, 0, *range(2, 12)]]):
         flags = signal_flags(ECG.of_microvolt(microvolt.astype(np.int16), 500), seconds)
         assert flags == signal_flags(ECG(microvolt / np.float32(1000), 500), seconds)
         all_flags.update(flags)
-    assert {FLAT_LEAD, CLIPPING, MISSING_SECONDS, LOW_AMPLITUDE, LEAD_ORDER} <= all_flags
+    assert {FLAT_LEAD, CLIPPING, MISSING_SECONDS, LOW_AMPLITUDE, HIGH_AMPLITUDE, LEAD_ORDER} <= all_flags
 
 
 def test_real_recordings(ptb_xl: Path) -> None:

@@ -227,11 +227,17 @@ def test_a_pickle_is_never_opened(copy: Path) -> None:
         load(copy)
 
 
-def test_devices() -> None:
-    assert find_device("cpu") == torch.device("cpu") and find_device("cuda:1") == torch.device("cuda", 1)
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_device("cpu") == torch.device("cpu")
     assert find_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
-    with pytest.raises(MelpError, match="device: found 'tpu', wanted auto, cpu or cuda"):
-        find_device("tpu")
+    for name in ("tpu", "cuda:first", "cuda:", ""):
+        with pytest.raises(MelpError, match=f"device: found '{name}', wanted auto, cpu or cuda"):
+            find_device(name)
+    count = torch.cuda.device_count()
+    with pytest.raises(MelpError, match=f"device: found 'cuda:{count}', but torch finds {count} GPUs"):
+        find_device(f"cuda:{count}")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert find_device("cuda:1") == torch.device("cuda", 1) and find_device("cuda") == torch.device("cuda")
 
 
 def test_model_is_public(folder: Path) -> None:

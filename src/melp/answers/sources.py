@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TypedDict
 
 import numpy as np
 from jaxtyping import Shaped
+from torch import Tensor
 
 from melp.data.store import Store
 from melp.ecg import ECG, BadRecordError
@@ -22,7 +23,7 @@ from melp.leads import LEADS
 
 __all__ = ["Reading", "ReadingOptions", "Recording", "Recordings", "Source", "list_recordings"]
 
-Source = str | Path | ECG | np.ndarray | Store
+Source = str | Path | ECG | np.ndarray | Tensor | Store
 """A file, folder, glob, ECG, store (or its folder), or signals [lead, time] or [record, lead, time]."""
 Recordings = Source | Sequence[Source]
 
@@ -91,9 +92,12 @@ def list_recordings(x: Recordings, reading: Reading) -> list[Recording | Store]:
     """Return the recordings that `x` names, in order; a store is one item. One without a name has its number.
 
     Raises:
-        MelpError: there are none, or an array is not a recording.
+        MelpError: there are none, or something else is found.
     """
-    parts = [x] if isinstance(x, str | Path | ECG | np.ndarray | Store) else list(x)
+    if isinstance(x, str | bytes | Path | ECG | np.ndarray | Tensor | Store) or not isinstance(x, Iterable):
+        parts = [x]
+    else:
+        parts = list(x)
     listed = [one for part in parts for one in _listed(part, reading)]
     if not listed:
         raise MelpError("recordings: found none, wanted files, a folder, arrays or a store")
@@ -108,9 +112,13 @@ def _listed(part: Source, reading: Reading) -> Iterator[Recording | Store]:
         yield part
     elif isinstance(part, ECG):
         yield Recording(str(part.meta.get("id") or part.meta.get("path") or ""), lambda _: part)
-    elif isinstance(part, np.ndarray):
-        for signal in part if part.ndim == 3 else [part]:
+    elif isinstance(part, np.ndarray | Tensor):
+        signals = part.numpy(force=True) if isinstance(part, Tensor) else part
+        for signal in signals if signals.ndim == 3 else [signals]:
             yield Recording("", partial(_of_array, signal, reading))
+    elif not isinstance(part, str | Path):
+        found = f"recordings: found {type(part).__name__}"
+        raise MelpError(f"{found}, wanted a path, an ECG (see melp.read), an array or a store")
     elif "://" in str(part) or Path(part, "manifest.json").is_file():
         yield Store(part)
     else:

@@ -19,6 +19,7 @@ LEAD_SWAP = "lead swap"
 CLIPPING = "clipping"
 FLAT_LEAD = "flat lead"
 LOW_AMPLITUDE = "low amplitude"
+HIGH_AMPLITUDE = "high amplitude"
 MISSING_SECONDS = "missing seconds"
 EMPTY_REPORT = "empty report"
 NOT_UNDERSTOOD = "report not understood"
@@ -32,6 +33,7 @@ _MIN_CLIPPED_SECONDS = 0.02
 _MIN_CLIPPED_SAMPLES = 5
 _MIN_CLIPPED_MILLIVOLT = 1.5
 _LOW_MILLIVOLT = 0.5
+_HIGH_MILLIVOLT = 8  # the most in 2,808 recordings of PTB-XL is 4.6
 _COMPARISON_RATE = 50  # Hz, enough to compare leads
 _IDENTITY_STEP = 2  # every second one of these samples is enough to check the identities
 _CONSTANT_RATE = 10  # Hz, enough to suspect a second without signal
@@ -42,6 +44,7 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
 
     flat lead        a lead is constant.
     low amplitude    no lead spans 0.5 mV: low voltage in a limb lead, and even lower in a chest lead.
+    high amplitude   half of the leads span 8 mV or more: the unit or the gain may be wrong.
     clipping         see `is_clipped`.
     missing seconds  see `has_missing_seconds`.
     lead order       see `melp.ecg.keeps_identities`.
@@ -65,12 +68,14 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
     limb = sparse[:6, ::_IDENTITY_STEP] / float(units_per_mv)
     in_order = ecg.leads[:6] != LEADS[:6] or keeps_identities(limb)
     may_be_swapped = in_order and ecg.leads == LEADS
+    span = np.subtract(high, low, dtype=np.float64) / units_per_mv
     flags = {
         LEAD_ORDER: not in_order,
         LEAD_SWAP: may_be_swapped and swapped_electrodes(sparse, ecg.rate / step) != "",
         CLIPPING: is_clipped(values, ecg.rate, low, high, units_per_mv),
         FLAT_LEAD: bool((low == high).any()),
-        LOW_AMPLITUDE: bool(np.subtract(high, low, dtype=np.float64).max() < _LOW_MILLIVOLT * units_per_mv),
+        LOW_AMPLITUDE: bool(span.max() < _LOW_MILLIVOLT),
+        HIGH_AMPLITUDE: bool(np.median(span) >= _HIGH_MILLIVOLT),
         MISSING_SECONDS: has_missing_seconds(values, ecg.rate, seconds),
         CHECKSUM: "checksum" in ecg.meta,
         DERIVED_LEADS: "derived" in ecg.meta,

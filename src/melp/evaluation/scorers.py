@@ -44,11 +44,12 @@ class Scorer:
 
 
 def label_scorer(model: Model, labels: Sequence[str]) -> Scorer:
-    """Return a scorer by wordings such as "atrial fibrillation".
+    """Return a scorer by wordings such as "atrial fibrillation"; a string is one of them.
 
     Raises:
         MelpError: no label, an empty label or one of unknown words, or a method without text.
     """
+    labels = [labels] if isinstance(labels, str) else labels
     if not labels or not all(label.strip() for label in labels):
         raise MelpError("label: found none or an empty one, wanted a wording such as 'atrial fibrillation'")
     prompts = {label: [as_statement(label)] for label in labels}

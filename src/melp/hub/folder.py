@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -208,13 +209,16 @@ def find_device(name: str) -> torch.device:
     """Return the device "cpu", "cuda", "cuda:1" ...; "auto" is a GPU if there is one, otherwise the CPU.
 
     Raises:
-        MelpError: another name.
+        MelpError: another name, or there is no such GPU.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name.partition(":")[0] not in ("cpu", "cuda"):
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
         raise MelpError(f"device: found {name!r}, wanted auto, cpu or cuda")
-    return torch.device(name)
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        raise MelpError(f"device: found {name!r}, but torch finds {count} GPUs; wanted cpu or another one")
+    return device
 
 
 def read_weights(file: Path) -> dict[str, Tensor]:

@@ -52,11 +52,12 @@ class Model:
     """A trained method in evaluation mode, with the preprocessing of its training.
 
     The methods that answer take recordings in any of these forms, or a list of them: a path, a folder (its
-    files and those in its folders), a glob, an ECG of `melp.read`, a store or its folder, or an array [lead,
-    time] or [record, lead, time] with `rate` and, for whole numbers, `unit`. Further arguments of all of them
-    (see `melp.answers.sources.Reading`): `rate`, `leads`, `unit`, `folds`, `jobs`, `batch_size`, `skip` and
-    `progress`. With `skip=True`, recordings that cannot be read are left out, and `attrs["failed"]` of the
-    answer has the reasons. `attrs["note"]` says what the numbers mean. No answer is a medical device's.
+    files and those in its folders), a glob, an ECG of `melp.read`, a store or its folder, or an array or
+    tensor [lead, time] or [record, lead, time] with `rate` and, for whole numbers, `unit`. Further arguments
+    of all of them (see `melp.answers.sources.Reading`): `rate`, `leads`, `unit`, `fill_leads`, `folds`,
+    `jobs`, `batch_size`, `skip` and `progress`. With `skip=True`, recordings that cannot be read are left
+    out, and `attrs["failed"]` of the answer has the reasons. `attrs["note"]` says what the numbers mean. No
+    answer is a medical device's.
 
     `about` is what tables show of it instead of what is known from its folder: name, recipe, seed.
     """
