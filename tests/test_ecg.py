@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pickle
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -98,6 +98,26 @@ def test_invalid_ecgs(shape: tuple[int, int], rate: float, leads: tuple[str, ...
 def test_ordered_names_missing_leads() -> None:
     with pytest.raises(MelpError, match=r"^ECG: no lead V1, V2, V3, V4, V5, V6; found I, II$"):
         ECG(np.zeros((2, 5)), 500, ("I", "II")).ordered()
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        ECG(np.random.default_rng(0).normal(size=(12, 50)), 500, meta={"age": 60}),
+        ECG.of_microvolt(np.arange(24, dtype=np.int16).reshape(12, 2), 100, meta={"sex": "female"}),
+    ],
+)
+def test_an_ecg_can_be_pickled_and_copied(one: ECG) -> None:
+    for other in (pickle.loads(pickle.dumps(one)), deepcopy(one), copy(one)):
+        assert np.array_equal(other.signal, one.signal) and np.array_equal(other.extent, one.extent)
+        assert (other.rate, other.leads, dict(other.meta)) == (one.rate, one.leads, dict(one.meta))
+        assert not other.signal.flags.writeable and (other.microvolt is None) == (one.microvolt is None)
+        with pytest.raises(TypeError):
+            other.meta["age"] = 1
+
+
+def test_a_string_names_leads() -> None:
+    assert ecg().select("II").leads == ("II",) and ecg().select("V1,ii").leads == ("II", "V1")
 
 
 def test_select_computes_limb_leads_from_I_and_II() -> None:

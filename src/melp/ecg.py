@@ -104,6 +104,15 @@ class ECG:
         object.__setattr__(self, "signal", signal)
         return signal
 
+    # A read-only mapping cannot be pickled, and an array does not stay read-only.
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "meta": dict(self.meta)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, meta=MappingProxyType(state["meta"]))
+        for name in {"signal", "microvolt"} & state.keys():
+            state[name].setflags(write=False)
+
     def __post_init__(self) -> None:
         signal = _read_only(self.signal)
         object.__setattr__(self, "signal", signal)

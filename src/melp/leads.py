@@ -38,13 +38,13 @@ def normalise_lead_name(name: str) -> str | None:
     return _BY_LOWER.get(re.sub(r"[\s_.]", "", plain))
 
 
-def standard_leads(names: Iterable[str]) -> tuple[str, ...]:
-    """Return lead names in standard spelling and order, each once.
+def standard_leads(names: Iterable[str] | str) -> tuple[str, ...]:
+    """Return lead names in standard spelling and order, each once; a string has names between commas.
 
     Raises:
         MelpError: there is none, or a name is not one of the twelve leads.
     """
-    names = tuple(names)
+    names = tuple(names.split(",") if isinstance(names, str) else names)
     standard = [normalise_lead_name(name) for name in names]
     if not names or None in standard:
         raise MelpError(f"leads: {', '.join(names) or 'none'} found, wanted names of the 12 leads")

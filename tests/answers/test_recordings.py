@@ -47,6 +47,7 @@ def test_all_forms_of_a_recording_give_the_same_scores(model: Model, store: Stor
         (whole.astype(float), {"rate": 50, "unit": "\N{MICRO SIGN}V"}),
         (whole / 1e6, {"rate": 50, "unit": "V"}),
         (whole[:, order], {"rate": 50, "unit": "uV", "leads": back}),
+        (whole[:, order], {"rate": 50, "unit": "uV", "leads": ",".join(back)}),
         (list(whole), {"rate": 50, "unit": "uV", "leads": [lead.lower() for lead in LEADS]}),
         ([paths[0], store.ecg(names[1]), *paths[2:4], str(paths[4]), whole[5] / 1000], {"rate": 50}),
     ]
@@ -61,10 +62,14 @@ def test_all_forms_of_a_recording_give_the_same_scores(model: Model, store: Stor
 
 @pytest.mark.parametrize("x", [None, 7, b"bytes", [b"bytes"], [[[0.0, 1.0]]]])
 def test_what_is_no_recording_is_refused(model: Model, x: object) -> None:
-    with pytest.raises(
-        MelpError, match=r"^recordings: found \w+, wanted a path, an ECG \(see melp.read\),"
-    ):
+    with pytest.raises(MelpError, match=r"^recordings: found \w+, wanted a path, an ECG \(see melp.read\),"):
         model.embed(x)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["jobs", "batch_size"])
+def test_numbers_below_one_are_refused(model: Model, store: Store, name: str) -> None:
+    with pytest.raises(MelpError, match=rf"^reading\.{name}: 0 found, wanted 1 or more$"):
+        model.embed(store, **{name: 0})  # type: ignore[arg-type]
 
 
 def test_one_string_is_one_label(model: Model, store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from melp.data.store import Store
 from melp.ecg import ECG, BadRecordError
-from melp.errors import MelpError
+from melp.errors import MelpError, check_ranges
 from melp.io import read_file
 from melp.io.folders import recordings_in
 from melp.io.values import in_millivolt
@@ -37,7 +38,7 @@ class Reading:
     Attributes:
         rate: samples a second of arrays, and of files that do not say it.
         leads: names of the rows of arrays (default: the twelve leads in standard order), and of the channels
-            of files that do not name them.
+            of files that do not name them; a list, or a string with commas.
         unit: mV, uV, nV or V, of arrays (default: mV; needed for whole numbers) and of files that do not say
             it.
         fill_leads: take 0 mV for leads of the model that a recording lacks, which `doubts` names; otherwise
@@ -48,6 +49,9 @@ class Reading:
         skip: leave out what cannot be read or used; `attrs["failed"]` of the answer then has the reasons.
             Otherwise it is an error.
         progress: show a progress bar if stderr is a terminal.
+
+    Raises:
+        MelpError: `jobs` or `batch_size` is below 1.
     """
 
     rate: float | None = None
@@ -59,6 +63,11 @@ class Reading:
     batch_size: int = 64
     skip: bool = False
     progress: bool = True
+
+    def __post_init__(self) -> None:
+        check_ranges("reading", self, {"jobs": (1, math.inf), "batch_size": (1, math.inf)})
+        if isinstance(self.leads, str):
+            object.__setattr__(self, "leads", tuple(self.leads.split(",")))
 
 
 class ReadingOptions(TypedDict, total=False):
