@@ -15,8 +15,9 @@ from melp.augment.electrodes import (
     power_line,
 )
 from melp.augment.random import combine
-from melp.ecg import LEADS, limb_residuals
+from melp.ecg import LEADS
 from melp.errors import MelpError
+from melp.lead_order import limb_residuals
 
 RATE, TIME = 500, 5000
 KEYS = combine(torch.arange(40), 3)

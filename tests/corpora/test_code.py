@@ -15,9 +15,10 @@ from melp.corpora import Entry, Options, code_15, code_test
 from melp.corpora._folds import hashed_fold
 from melp.data.build import build
 from melp.data.store import Store
-from melp.ecg import LEADS, check_lead_order
+from melp.ecg import LEADS
 from melp.errors import MelpError
 from melp.io.code_tracings import augmented_order, without_padding
+from melp.lead_order import check_lead_order
 from small_ptb_xl import beats
 
 h5py = pytest.importorskip("h5py")

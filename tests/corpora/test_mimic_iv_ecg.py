@@ -14,8 +14,9 @@ from melp.corpora._folds import held_out_fold
 from melp.corpora.mimic_iv_ecg import list_entries, load
 from melp.data.build import Summary, build
 from melp.data.store import Store
-from melp.ecg import ECG, LEADS, BadRecordError, check_lead_order, limb_residuals
+from melp.ecg import ECG, LEADS, BadRecordError
 from melp.errors import MelpError
+from melp.lead_order import check_lead_order, limb_residuals
 from small_corpora import MIMIC_LEADS, make_mimic, mimic_signal
 
 RECORDS = 240

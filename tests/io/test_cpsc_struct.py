@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import melp
-from melp.ecg import LEADS, BadRecordError, check_lead_order
+from melp.ecg import LEADS, BadRecordError
 from melp.io.matlab import is_matlab5, read_variables
+from melp.lead_order import check_lead_order
 from small_ptb_xl import beats, write_record
 
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import melp
-from melp.ecg import LEADS, BadRecordError, keeps_identities
+from melp.ecg import LEADS, BadRecordError
+from melp.lead_order import keeps_identities
 
 MILLIVOLT = {"mV": 1.0, "uV": 0.001, "V": 1000.0, "": 1.0}
 

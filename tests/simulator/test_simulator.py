@@ -22,7 +22,8 @@ from measuring import (
     st_level,
 )
 from melp.corpora.synthetic import simulate_record
-from melp.ecg import LEADS, check_lead_order
+from melp.ecg import LEADS
+from melp.lead_order import check_lead_order
 from melp.simulator.conduction import preexcitation
 from melp.simulator.dipole import DOWER, Waves, project, render, twelve_leads
 from melp.simulator.heart import normal_heart

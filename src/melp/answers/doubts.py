@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from melp.data.quality import signal_flags
-from melp.ecg import ECG, check_lead_order
+from melp.ecg import ECG
 from melp.hub import Model
+from melp.lead_order import check_lead_order
 from melp.leads import LEADS, available_leads
 
 __all__ = ["describe_doubts", "doubts"]

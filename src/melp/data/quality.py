@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Shaped
 
-from melp.ecg import ECG, LEADS, keeps_identities, swapped_electrodes
+from melp.ecg import ECG, LEADS
+from melp.lead_order import keeps_identities, swapped_electrodes
 
 Values = Shaped[np.ndarray, "12 time"]
 Limits = Shaped[np.ndarray, " 12"]
@@ -47,8 +48,8 @@ def signal_flags(ecg: ECG, seconds: float | None = None) -> list[str]:
     high amplitude   half of the leads span 8 mV or more: the unit or the gain may be wrong.
     clipping         see `is_clipped`.
     missing seconds  see `has_missing_seconds`.
-    lead order       see `melp.ecg.keeps_identities`.
-    lead swap        see `melp.ecg.swapped_electrodes`.
+    lead order       see `melp.lead_order.keeps_identities`.
+    lead swap        see `melp.lead_order.swapped_electrodes`.
     checksum         the samples of a lead differ from the checksum in the header (`ECG.meta`).
     derived leads    leads were computed from I and II (`ECG.meta`).
     age not read     the recording has an age that cannot be read (`ECG.meta`); so "sex not read".

@@ -16,7 +16,7 @@ from itertools import permutations
 import numpy as np
 from jaxtyping import Float
 
-from melp.ecg import identity_tolerance, limb_residuals, rms
+from melp.lead_order import identity_tolerance, limb_residuals, rms
 
 TRACINGS = "tracings"
 """The dataset, of shape [exam, time, 12]."""
