@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,23 @@ class HashingMethod(nn.Module):
         findings = self.embed_text(list(FINDINGS.values()))
         best = (self.project_ecg(ecg) @ findings.T).argmax(1)
         return [f"sinus rhythm. {list(FINDINGS.values())[row]}." for row in best]
+
+
+class AnsweringMethod(HashingMethod):
+    """Gives the log odds of texts, and no vectors that are comparable with texts."""
+
+    similarity = "answers"
+    project_ecg = embed_text = property()  # type: ignore[assignment]
+
+    def embed_statements(self, texts: Sequence[str]) -> Tensor:
+        return torch.tensor(np.stack([direction(text) for text in texts])).float()
+
+    def answers(self, ecg: Tensor, statements: Tensor) -> Tensor:
+        return ecg.mean(-1) @ statements.T
+
+    def attention(self, ecg: Tensor, statements: Tensor) -> Tensor:
+        frames = ecg.abs().sum(1).unflatten(1, (10, -1)).sum(-1)
+        return (frames / frames.sum(1, keepdim=True))[..., None].expand(-1, -1, len(statements))
 
 
 class BlindMethod(HashingMethod):

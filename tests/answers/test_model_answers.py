@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from melp.evaluation.calibration import fit_line
 from melp.evaluation.digests import digest
 from melp.hub import Model, load
 from melp.tasks import get_task
-from small_judging import BlindMethod, HashingMethod, direction, small_model
+from small_judging import AnsweringMethod, BlindMethod, HashingMethod, direction, small_model
 
 AFIB, TACHY, BRADY = "atrial fibrillation", "sinus tachycardia", "sinus bradycardia"
 
@@ -140,25 +139,8 @@ def test_search_finds_what_is_most_similar(model: Model, store: Store) -> None:
         model.search(AFIB, pd.DataFrame(np.zeros((4, 3))))
 
 
-class Answering(HashingMethod):
-    """Gives the log odds of texts, and no vectors that are comparable with texts."""
-
-    similarity = "answers"
-    project_ecg = embed_text = property()  # type: ignore[assignment]
-
-    def embed_statements(self, texts: Sequence[str]) -> torch.Tensor:
-        return torch.tensor(np.stack([direction(text) for text in texts])).float()
-
-    def answers(self, ecg: torch.Tensor, statements: torch.Tensor) -> torch.Tensor:
-        return ecg.mean(-1) @ statements.T
-
-    def attention(self, ecg: torch.Tensor, statements: torch.Tensor) -> torch.Tensor:
-        frames = ecg.abs().sum(1).unflatten(1, (10, -1)).sum(-1)
-        return (frames / frames.sum(1, keepdim=True))[..., None].expand(-1, -1, len(statements))
-
-
 def test_a_method_with_answers_gives_probabilities(store: Store) -> None:
-    model = small_model(Answering())
+    model = small_model(AnsweringMethod())
     odds = {name: float(mean_of_leads(store, name) @ direction(AFIB)) for name in store.index["id"]}
     table = model.classify(store, [AFIB]).set_index("id")
     assert set(table["measure"]) == {"probability"}
@@ -174,7 +156,7 @@ def test_a_method_with_answers_gives_probabilities(store: Store) -> None:
     )
 
 
-@pytest.mark.parametrize("method", [HashingMethod, Answering])
+@pytest.mark.parametrize("method", [HashingMethod, AnsweringMethod])
 def test_abbreviations_and_other_languages(store: Store, method: type[HashingMethod]) -> None:
     model, ecgs = small_model(method()), [store.ecg("r001"), store.ecg("r002")]
     table = model.classify(ecgs, ["AF", AFIB, "Vorhofflimmern"])

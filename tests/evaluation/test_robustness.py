@@ -18,8 +18,9 @@ from melp.evaluation.robustness import robustness
 from melp.evaluation.split import patients_of
 from melp.evaluation.zero_shot import zero_shot
 from melp.hub import Model
+from melp.leads import LEADS
 from melp.tasks import get_task
-from small_judging import FINDINGS
+from small_judging import FINDINGS, AnsweringMethod, direction, small_model
 
 FOLDS = (9, 10)
 TASK = replace(
@@ -62,6 +63,18 @@ def test_conditions_have_the_same_records_and_a_paired_difference(
     assert [one.cell.key for one in again] == [one.cell.key for one in found]
 
 
+def test_answers_are_about_the_disturbed_recordings(store: Store) -> None:
+    model = small_model(AnsweringMethod())
+    clean, one_lead = robustness(
+        model, store, TASK, get_disturbances(["12", "V5"]), readings=["zero-shot"], folds=FOLDS
+    )
+    mean = np.stack([store.ecg(name).signal.mean(axis=1) for name in clean.scores.index])
+    for found, keep in ((clean, range(12)), (one_lead, [LEADS.index("V5")])):
+        rows = list(keep)
+        for code, text in FINDINGS.items():
+            np.testing.assert_allclose(found.scores[code], mean[:, rows] @ direction(text)[rows], atol=1e-4)
+
+
 def test_noise_is_a_function_of_the_seed(model: Model, store: Store) -> None:
     scores = [
         robustness(
@@ -82,5 +95,5 @@ def test_noise_is_a_function_of_the_seed(model: Model, store: Store) -> None:
 def test_errors(model: Model, blind_model: Model, store: Store) -> None:
     with pytest.raises(MelpError, match="by: found knn, wanted probe or zero-shot"):
         robustness(model, store, TASK, DISTURBANCES, readings=["knn"])
-    with pytest.raises(MelpError, match="blind has no space shared with text"):
+    with pytest.raises(MelpError, match="blind has no text tower"):
         robustness(blind_model, store, TASK, DISTURBANCES)

@@ -11,7 +11,7 @@ from melp.evaluation.probes.linear import fit_probe
 from melp.evaluation.transfer import transfer
 from melp.hub import Model
 from melp.tasks import get_task
-from small_judging import direction, write_csn_store
+from small_judging import AnsweringMethod, direction, small_model, write_csn_store
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,17 @@ def test_prompts_are_those_of_the_source(model: Model, store: Store, csn: Store)
     text = sum(direction(prompt) / np.linalg.norm(direction(prompt)) for prompt in prompts)
     cosines = ecg @ text / np.linalg.norm(ecg, axis=1) / np.linalg.norm(text)
     np.testing.assert_allclose(found.scores["atrial fibrillation"], cosines, atol=1e-5)
+
+
+def test_answers_to_prompts_of_the_source(store: Store, csn: Store) -> None:
+    model = small_model(AnsweringMethod())
+    (found,) = transfer(model, store, csn, get_task("csn"), readings=["prompts"], folds=(3,))
+    prompts = get_task("ptbxl-rhythm").prompts["AFIB"]
+    ecg = csn.signals(np.flatnonzero(csn.column("fold") == 3)).mean(-1) / 1000
+    odds = np.stack([ecg @ direction(prompt) for prompt in prompts], axis=1)
+    any_of_them = 1 - np.prod(1 / (1 + np.exp(odds)), axis=1)
+    expected = np.log(any_of_them / (1 - any_of_them))
+    np.testing.assert_allclose(found.scores["atrial fibrillation"], expected, atol=1e-4)
 
 
 def test_classes_without_a_counterpart_are_named(model: Model, store: Store, csn: Store) -> None:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from melp.data.store import Store
-from melp.evaluation.embed import map_rows, require, rows_of
+from melp.evaluation.embed import Change, map_rows, require, rows_of
 from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 
@@ -38,6 +38,7 @@ def answers(
     *,
     refuse: bool = True,
     keep: float | None = None,
+    change: Change | None = None,
 ) -> pd.DataFrame:
     """Return the log odds that any statement of a group applies: a row per record, a column per group.
 
@@ -47,13 +48,13 @@ def answers(
         ids: the records to embed.
         texts: the statements of each group.
         refuse: see `check_wordings`.
-        keep: see `map_rows`.
+        keep, change: see `map_rows`.
 
     Raises:
         MelpError: the method has no answers, or a statement is refused.
     """
     ask = group_answers(model, texts, "prompt", refuse)
-    parts = map_rows(model, store, rows_of(store, ids), ask, keep=keep)
+    parts = map_rows(model, store, rows_of(store, ids), ask, keep=keep, change=change)
     return pd.DataFrame(torch.cat(parts).cpu().numpy(), index=ids, columns=list(texts))
 
 

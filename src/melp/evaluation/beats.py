@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from melp.data.store import Store
-from melp.evaluation.embed import map_rows, require, rows_of
+from melp.evaluation.embed import Change, map_rows, require, rows_of
 from melp.evaluation.wordings import check_wordings
 from melp.hub import Model
 from melp.losses.local_alignment import local_similarity
@@ -26,6 +26,7 @@ def beat_similarities(
     *,
     refuse: bool = True,
     keep: float | None = None,
+    change: Change | None = None,
 ) -> pd.DataFrame:
     """Return the similarity of records with groups of statements: one row per record, one column per group.
 
@@ -38,7 +39,7 @@ def beat_similarities(
         ids: the records to embed.
         texts: the statements of each group.
         refuse: see `check_wordings`.
-        keep: see `map_rows`.
+        keep, change: see `map_rows`.
 
     Raises:
         MelpError: the method has no beats, or a statement is refused.
@@ -55,5 +56,5 @@ def beat_similarities(
         beats = model.method.beat_vectors(ecg)
         return local_similarity(beats, statements, owner, len(texts), model.method.local)
 
-    parts = map_rows(model, store, rows_of(store, ids), similarity, keep=keep)
+    parts = map_rows(model, store, rows_of(store, ids), similarity, keep=keep, change=change)
     return pd.DataFrame(torch.cat(parts).float().cpu().numpy(), index=ids, columns=list(texts))

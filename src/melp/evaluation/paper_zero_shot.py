@@ -70,7 +70,7 @@ def paper_zero_shot(
         wordings, numbers = [words for words, _ in chosen], range(len(tasks))
 
         def score(ids: pd.Index, keep: float | None) -> pd.DataFrame:
-            scores = class_scores(model, store, ids, wordings, refused, similarity, keep)
+            scores = class_scores(model, store, ids, wordings, refused, similarity, keep=keep)
             return pd.concat(scores, axis=1, keys=numbers)
 
         tables = embed_together(tasks, [split.test.index for split in splits], score)

@@ -18,12 +18,13 @@ from melp.evaluation.cells import Cell, Evaluation, metric_table
 from melp.evaluation.comparison import compare
 from melp.evaluation.digests import tokenizer_digest
 from melp.evaluation.disturbances import Disturbance, disturb
-from melp.evaluation.embed import Change, embed_rows, require, rows_of
+from melp.evaluation.embed import Change, embed_rows, rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
 from melp.evaluation.probe import probe_features
 from melp.evaluation.probes.linear import fit_probe
+from melp.evaluation.prompts import prompts_of
 from melp.evaluation.split import Split, check_patients, patients_of, split_records
-from melp.evaluation.zero_shot import prompt_scores
+from melp.evaluation.zero_shot import class_scores, find_similarity
 from melp.hub import Model
 from melp.tasks import Task
 
@@ -72,7 +73,7 @@ def robustness(
         raise MelpError(f"by: found {', '.join(unknown) or 'none'}, wanted {' or '.join(READINGS)}")
     split = split_records(task, store, folds)
     if "zero-shot" in readings:
-        require(model, "project_ecg")
+        find_similarity(model)
     if "probe" in readings:
         check_patients(store, split.training.index, split.test)
     jobs = [(reading, name) for reading in readings for name in conditions]
@@ -116,15 +117,15 @@ def _cell(
 
 def _scores(model: Model, store: Store, task: Task, split: Split, reading: str, seed: int) -> Scores:
     """Return the function from a change of the signals to the scores of the test records."""
-    rows = rows_of(store, split.test)
     if reading == "zero-shot":
-        prompts = {name: task.prompts[name] for name in task.classes}
+        wordings, similarity = [prompts_of(task, None)], find_similarity(model)
 
         def by_prompts(change: Change | None) -> pd.DataFrame:
-            ecg = pd.DataFrame(embed_rows(model, store, rows, space="text", change=change), index=split.test)
-            return prompt_scores(model, ecg, prompts, refuse=False)
+            ids = split.test
+            return class_scores(model, store, ids, wordings, [False], similarity, change=change)[0]
 
         return by_prompts
+    rows = rows_of(store, split.test)
     ids = split.training.index
     features = probe_features(model, store, ids).to_numpy()
     fitted = fit_probe(features, split.training.to_numpy(), patients_of(store, ids).to_numpy(), seed=seed)

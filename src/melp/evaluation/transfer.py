@@ -18,12 +18,13 @@ from melp.data.store import Store
 from melp.errors import MelpError
 from melp.evaluation.cells import Cell, Evaluation
 from melp.evaluation.digests import tokenizer_digest
-from melp.evaluation.embed import require, rows_of
+from melp.evaluation.embed import rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_scores
 from melp.evaluation.probe import probe_features
 from melp.evaluation.probes.linear import C_VALUES, fit_probe
+from melp.evaluation.prompts import prompts_of
 from melp.evaluation.split import in_folds, join_folds, labels_of, patients_of
-from melp.evaluation.zero_shot import prompt_scores, text_embeddings
+from melp.evaluation.zero_shot import class_scores, find_similarity
 from melp.hub import Model
 from melp.tasks import Task
 from melp.tasks.overlap import overlapping_tasks
@@ -84,8 +85,8 @@ def transfer(
             if readings[place] == "probe":
                 scores = _probe_scores(model, train_store, training, store, labels.index, seed)
             else:
-                ecg = text_embeddings(model, store, labels.index)
-                scores = prompt_scores(model, ecg, target.prompts, refuse=False)
+                prompts, similarity = [prompts_of(target, None)], find_similarity(model)
+                (scores,) = class_scores(model, store, labels.index, prompts, [False], similarity)
             options = {"min_positives": min_positives}
             yield evaluate_scores(cells[place], model, store, scores, labels, notes, options)
 
@@ -118,7 +119,7 @@ def _with_reading(
     if reading == "probe":
         options = {**cell.options, "by": reading, "C": C_VALUES}
         return replace(cell, fraction=100, n_train=n_train, train_folds=join_folds(learned), options=options)
-    require(model, "project_ecg")
+    find_similarity(model)
     own = {"prompts": target.prompts, "tokenizer": tokenizer_digest(model)}
     return replace(cell, options={**cell.options, "by": reading, **own})
 

@@ -14,7 +14,7 @@ from melp.evaluation.answers import answers
 from melp.evaluation.beats import beat_similarities
 from melp.evaluation.cells import Evaluation
 from melp.evaluation.digests import tokenizer_digest
-from melp.evaluation.embed import embed_rows, require, rows_of
+from melp.evaluation.embed import Change, embed_rows, require, rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
 from melp.evaluation.prompts import Prompts, contrasted, prompts_of, sides
 from melp.evaluation.similarity import embed_prompts, similarities
@@ -108,7 +108,9 @@ def class_scores(
     wordings: Sequence[Prompts],
     refused: Sequence[bool],
     similarity: str,
+    *,
     keep: float | None = None,
+    change: Change | None = None,
 ) -> list[pd.DataFrame]:
     """Return the scores of all records for the classes of each task; each record is embedded once.
 
@@ -117,10 +119,10 @@ def class_scores(
         wordings: the prompts of each task.
         refused: whether the unknown prompts of each task are refused, see `check_wordings`.
         similarity: from `find_similarity`.
-        keep: see `map_rows`.
+        keep, change: see `map_rows`.
     """
     if similarity == "global":
-        ecg = text_embeddings(model, store, ids, keep)
+        ecg = text_embeddings(model, store, ids, keep=keep, change=change)
         pairs = zip(wordings, refused, strict=True)
         return [prompt_scores(model, ecg, words, refuse=refuse) for words, refuse in pairs]
     # Functions that read ECGs and texts together; they are called once for all tasks.
@@ -130,7 +132,7 @@ def class_scores(
         for number, words in enumerate(wordings)
         for side, texts in sides(words).items()
     }
-    table = function(model, store, ids, texts, refuse=any(refused), keep=keep)
+    table = function(model, store, ids, texts, refuse=any(refused), keep=keep, change=change)
     return [
         contrasted(
             table[[f"{number} {side}" for side in sides(words)]].set_axis(list(sides(words)), axis=1), words
@@ -153,6 +155,17 @@ def prompt_scores(model: Model, ecg: pd.DataFrame, prompts: Prompts, *, refuse: 
     return contrasted(pd.DataFrame(similarities(ecg.to_numpy(), texts), index=ecg.index), prompts)
 
 
-def text_embeddings(model: Model, store: Store, ids: pd.Index, keep: float | None = None) -> pd.DataFrame:
-    """Return the embeddings of records in the space shared with text, by id; `keep` as in `map_rows`."""
-    return pd.DataFrame(embed_rows(model, store, rows_of(store, ids), space="text", keep=keep), index=ids)
+def text_embeddings(
+    model: Model,
+    store: Store,
+    ids: pd.Index,
+    *,
+    keep: float | None = None,
+    change: Change | None = None,
+) -> pd.DataFrame:
+    """Return the embeddings of records in the space shared with text, by id.
+
+    `keep` and `change` are those of `map_rows`.
+    """
+    rows = rows_of(store, ids)
+    return pd.DataFrame(embed_rows(model, store, rows, space="text", keep=keep, change=change), index=ids)
