@@ -8,6 +8,7 @@ to FOLDER, by default src/melp/hub/mini. STORE is PTB-XL at 100 Hz. What is comp
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -30,9 +31,13 @@ SHOWN = ("auroc", "clinical_f1")
 
 
 def card_scores(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the card: the areas of zero-shot, macro areas of the probe, findings of reports."""
+    """Return the rows of the card: the areas of zero-shot, macro areas of the rest, findings of reports."""
     shown = cells[cells["metric"].isin(SHOWN) & ~cells["method"].str.endswith("-report")]
     shown = shown[(shown["kind"] == "zero-shot") | shown["class"].isna()]
+    options = shown["options"].map(json.loads)
+    shown = shown[options.map(lambda one: one.get("by", "zero-shot")) == "zero-shot"]
+    leads = options.map(lambda one: f"zero-shot, {one.get('condition')} only")
+    shown = shown.assign(kind=shown["kind"].mask(shown["kind"] == "robustness", leads))
     return shown.sort_values(["kind", "task", "class"], na_position="first", kind="stable")
 
 

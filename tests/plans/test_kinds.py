@@ -19,7 +19,14 @@ from melp.hub import Model
 from melp.plans.kinds import KINDS, evaluate
 from melp.plans.schema import EvaluationPlan, Plan
 from melp.tasks import get_task
-from small_judging import BlindMethod, HashingMethod, small_model, write_csn_store, write_store
+from small_judging import (
+    AnsweringMethod,
+    BlindMethod,
+    HashingMethod,
+    small_model,
+    write_csn_store,
+    write_store,
+)
 
 RHYTHM = {"tasks": ["ptbxl-rhythm"], "folds": "9,10", "min_positives": 5}
 DISTURBED = get_disturbances(["12", "V5"])
@@ -69,19 +76,19 @@ ASKED: list[tuple[str, dict[str, Any], Ask, int]] = [
 
 
 @pytest.mark.parametrize(("kind", "settings", "ask", "count"), ASKED, ids=[kind for kind, *_ in ASKED])
-@pytest.mark.parametrize("text", [True, False], ids=["text", "no text"])
+@pytest.mark.parametrize("method", [HashingMethod, AnsweringMethod, BlindMethod])
 def test_a_kind_writes_the_cells_of_its_command(
     kind: str,
     settings: dict[str, Any],
     ask: Ask,
     count: int,
-    text: bool,
+    method: type[HashingMethod],
     stores: dict[str, Store],
     tmp_path: Path,
 ) -> None:
-    if KINDS[kind].needs and not text:
+    if KINDS[kind].needs and method is not HashingMethod:
         pytest.skip("not evaluated so")
-    model = small_model(HashingMethod() if text else BlindMethod())
+    text, model = method is not BlindMethod, small_model(method())
     entry = EvaluationPlan(**{"kind": kind, "store": "ptb-xl", **settings})
     evaluate(Plan(), entry, model, stores, tmp_path / "plan", tmp_path / "run")
     ask(model, stores, text, tmp_path / "command")

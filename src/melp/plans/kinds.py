@@ -66,6 +66,10 @@ def folds_of(text: str) -> tuple[int, ...] | None:
     return parse_folds(text) if text else None
 
 
+PROMPTED = ("embed_text", "answers")
+"""A method with one of these can be asked by prompts."""
+
+
 def _one(entry: EvaluationPlan, text: bool) -> int:
     return 1
 
@@ -89,13 +93,15 @@ class Kind:
         protocols: how it is done by each protocol.
         needs: abilities of a method, one of which it needs; none if every method has what it needs.
         per_task: whether it is of tasks.
-        cells: number of cells of a task, or in all, of a model with a text tower or without one.
+        cells: number of cells of a task, or in all, of a model that can be asked by text or that cannot.
+        by_text: abilities, one of which a model needs to be asked by text.
     """
 
     protocols: Mapping[str, Evaluate]
     needs: tuple[str, ...] = ()
     per_task: bool = True
     cells: Callable[[EvaluationPlan, bool], int] = _one
+    by_text: tuple[str, ...] = ("embed_text",)
 
 
 def _zero_shot(job: Job) -> None:
@@ -147,8 +153,9 @@ def _identify(job: Job) -> None:
 
 
 def _readings(job: Job, by_text: str) -> dict[str, Any]:
-    """Return options: by a probe, and by `by_text` if the model has a text tower."""
-    readings = ["probe", by_text] if can(job.model, "embed_text") else ["probe"]
+    """Return options: by a probe, and by `by_text` if the model can be asked by text."""
+    asked = any(can(job.model, ability) for ability in PROMPTED)
+    readings = ["probe", by_text] if asked else ["probe"]
     sides = {"folds": folds_of(job.entry.folds), "min_positives": job.entry.min_positives}
     return {"readings": readings, **sides, "out": job.out}
 
@@ -167,7 +174,7 @@ def _transfer(job: Job) -> None:
 
 
 KINDS = {
-    "zero-shot": Kind({"corrected": _zero_shot, "paper": _paper_zero_shot}, ("embed_text", "answers")),
+    "zero-shot": Kind({"corrected": _zero_shot, "paper": _paper_zero_shot}, PROMPTED),
     "probe": Kind({"corrected": _probe, "paper": _paper_probe}, cells=_of_shares),
     "knn": Kind({"corrected": partial(_probe, kind="neighbours")}, cells=_of_shares),
     "attentive": Kind({"corrected": partial(_probe, kind="attentive")}, cells=_of_shares),
@@ -179,8 +186,9 @@ KINDS = {
     "robustness": Kind(
         {"corrected": _robustness},
         cells=lambda entry, text: _of_readings(entry, text) * len(get_disturbances(entry.conditions)),
+        by_text=PROMPTED,
     ),
-    "transfer": Kind({"corrected": _transfer}, cells=_of_readings),
+    "transfer": Kind({"corrected": _transfer}, cells=_of_readings, by_text=PROMPTED),
 }
 
 
@@ -198,8 +206,9 @@ def _has(ability: str, method: str, recipe: Recipe) -> bool:
 
 def count_cells(entry: EvaluationPlan, method: str, recipe: Recipe) -> int:
     """Return how many cells an evaluation of a model has; those of baselines of generation do not count."""
-    count = KINDS[entry.kind].cells(entry, _has("embed_text", method, recipe))
-    return count * max(1, len(entry.tasks))
+    kind = KINDS[entry.kind]
+    text = any(_has(ability, method, recipe) for ability in kind.by_text)
+    return kind.cells(entry, text) * max(1, len(entry.tasks))
 
 
 def evaluate(
