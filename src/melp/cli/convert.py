@@ -19,11 +19,13 @@ def convert_command(
     leads: str | None = typer.Option(
         None, help="Leads to convert, separated by commas; for files that do not name theirs, their names."
     ),
+    quiet: bool = typer.Option(False, "--quiet", help="Show no progress bar."),
 ) -> None:
     """Convert recordings to another format. Files that cannot be read are listed, and the rest is done."""
     from melp.io.convert import convert
 
-    done = convert(source, out, to, options.parse_list(leads) or None, rate, unit, progress=source.is_dir())
+    names, shown = options.parse_list(leads) or None, source.is_dir() and not quiet
+    done = convert(source, out, to, names, rate, unit, progress=shown)
     for file, warning in done.warnings:
         typer.echo(f"{file}: {warning}")
     typer.echo(f"{out}: {len(done.files)} recordings converted")
