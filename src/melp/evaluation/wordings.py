@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from melp.errors import MelpError
@@ -16,8 +17,9 @@ from melp.text.tokenizer import SPECIAL_TOKENS
 __all__ = ["as_statement", "check_wordings", "unknown_words"]
 
 
+@lru_cache(1024)  # so that a service says it once for each label
 def as_statement(label: str, what: str = "label") -> str:
-    """Return a label as the statements of training reports are written; one line on stderr says so.
+    """Return a label as the statements of training reports are written; one line on stderr says so, once.
 
     "RBBB" and "Rechtsschenkelblock" become "right bundle branch block". A label that is not read as exactly
     one statement stays as it is.
