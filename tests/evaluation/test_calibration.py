@@ -102,6 +102,13 @@ def test_a_model_is_calibrated_on_its_folds_only(saved: Model, store: Store) -> 
     assert isinstance(table, pd.DataFrame) and not table.loc[["AFIB"]].isna().any().any()
 
 
+def test_by_default_a_model_is_calibrated_on_the_validation_folds(saved: Model, store: Store) -> None:
+    task = get_task("ptbxl-rhythm")
+    calibrate(saved, store, task)
+    assert task.validation_folds == (9,)
+    assert saved.config["calibration"][task.name]["folds"] == [9]
+
+
 def test_what_cannot_be_calibrated(saved: Model, store: Store) -> None:
     task = get_task("ptbxl-rhythm")
     with pytest.raises(MelpError, match="folds: 9 both fitted and judged on"):
