@@ -17,7 +17,7 @@ from melp.data.describe import describe
 from melp.data.store import Store, verify
 from melp.ecg import LEADS
 from melp.errors import MelpError
-from small_ptb_xl import beats, make_tree
+from small_ptb_xl import beats, make_tree, write_record
 
 RECORDS = 7
 
@@ -90,6 +90,15 @@ def test_ecg(path: Path) -> None:
     assert ecg.rate == 500 and ecg.meta["labels"] == ["NST", "SR"] and ecg.meta["patient"] == "105"
     with pytest.raises(MelpError, match="no record '99'"):
         Store(path).ecg("99")
+
+
+def test_an_ecg_has_no_padding(tmp_path: Path) -> None:
+    raw = make_tree(tmp_path / "raw", 2)
+    write_record(raw / "records500/00000/00002_hr", beats(2)[:, :1500])
+    build("ptb-xl", raw, tmp_path / "store", rate=100)
+    store = Store(tmp_path / "store")
+    assert [store.ecg(name).signal.shape for name in ("1", "2")] == [(12, 1000), (12, 300)]
+    assert store.signals(np.array([1])).shape == (1, 12, 1000)
 
 
 def test_a_store_pickles_as_its_path(path: Path) -> None:

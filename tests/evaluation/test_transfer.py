@@ -37,6 +37,21 @@ def test_a_probe_of_one_corpus_is_evaluated_on_another(model: Model, store: Stor
     assert by_probe.cell.train_store and by_probe.cell.train_folds == "1,2,3,4,5,6,7,8"
 
 
+def test_the_probe_selects_its_strength_over_patients(
+    model: Model, store: Store, csn: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def fit(features: np.ndarray, labels: np.ndarray, patients: np.ndarray, **options: int) -> object:
+        given.append(patients)
+        return fit_probe(features, labels, patients, **options)
+
+    monkeypatch.setattr("melp.evaluation.transfer.fit_probe", fit)
+    transfer(model, store, csn, get_task("csn"), readings=["probe"])
+    training = store.index[store.index["fold"].isin(range(1, 9))]
+    assert given[0].tolist() == training["patient"].tolist()
+
+
 def test_prompts_are_those_of_the_source(model: Model, store: Store, csn: Store) -> None:
     (found,) = transfer(model, store, csn, get_task("csn"), readings=["prompts"], folds=(3,))
     assert set(csn.index.set_index("id")["fold"].loc[found.scores.index]) == {3}
