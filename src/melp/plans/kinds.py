@@ -154,7 +154,7 @@ def _identify(job: Job) -> None:
 
 def _readings(job: Job, by_text: str) -> dict[str, Any]:
     """Return options: by a probe, and by `by_text` if the model can be asked by text."""
-    asked = any(can(job.model, ability) for ability in PROMPTED)
+    asked = any(can(job.model, ability) for ability in KINDS[job.entry.kind].by_text)
     readings = ["probe", by_text] if asked else ["probe"]
     sides = {"folds": folds_of(job.entry.folds), "min_positives": job.entry.min_positives}
     return {"readings": readings, **sides, "out": job.out}
