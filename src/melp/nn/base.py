@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -34,6 +35,21 @@ class Encoder(nn.Module):
     def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
         """Return the outputs of all stages, first to last; by default, of the last stage only."""
         return [self(ecg).transpose(1, 2)]
+
+    def memory(
+        self, stages: Sequence[Float[Tensor, "batch channel place"]]
+    ) -> Float[Tensor, "batch place dim"]:
+        """Return the vectors that queries such as statements attend to, of the outputs of `stages`.
+
+        By default, these are the frames.
+        """
+        return stages[-1].transpose(1, 2)
+
+    def over_frames(
+        self, ecg: Float[Tensor, "batch lead time"], weights: Float[Tensor, "batch place query"]
+    ) -> Float[Tensor, "batch frame query"]:
+        """Return weights over the memory of ECGs as weights over their frames; the sums are the same."""
+        return weights
 
     @torch.no_grad()
     def frame_count(self, samples: int) -> int:
