@@ -116,7 +116,7 @@ def encoder_graph(name: str) -> Graph:
     return Graph(Model(method, Preprocessing(rate, 2), {"name": name}, Path(name)), rate, None).eval()
 
 
-@pytest.mark.parametrize("name", ["crt_narrow", "heartlang_narrow"])
+@pytest.mark.parametrize("name", ["beat_resnet_narrow", "crt_narrow", "heartlang_narrow"])
 def test_encoders_with_fourier_transforms_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(
         MelpError, match=rf"^{name}: aten\._fft_[rc]2[rc]\.default has no accurate form in ONNX"

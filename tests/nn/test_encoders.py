@@ -113,6 +113,8 @@ SMALL = [
     "vit_narrow",
     "st_mem_narrow",
     "heartlang_narrow",
+    "beat_resnet_narrow",
+    "s4d_narrow",
 ]
 
 

@@ -9,11 +9,13 @@ import torch
 
 from melp.errors import MelpError, one_of
 from melp.nn.base import Encoder
+from melp.nn.beat_resnet import BEAT_RESNET_PRESETS, BeatResNet
 from melp.nn.clocs import SMALL_CNN_PRESETS, SmallCNN
 from melp.nn.crt import CRT_PRESETS, CrossReconstructionTransformer
 from melp.nn.heartlang import HEARTLANG_PRESETS, HeartLangEncoder
 from melp.nn.resnet import RESNET_PRESETS, ResNet1d
 from melp.nn.st_mem import ST_MEM_PRESETS, SpatioTemporalViT
+from melp.nn.state_space import STATE_SPACE_PRESETS, StateSpaceEncoder
 from melp.nn.vit import VIT_PRESETS, ViT1d
 from melp.nn.wav2vec2 import WAV2VEC2_PRESETS, Wav2Vec2Encoder
 
@@ -40,11 +42,13 @@ def _family(
 
 
 ENCODERS: dict[str, Preset] = {
+    **_family(BeatResNet, BEAT_RESNET_PRESETS, "beat_resnet_", 500, "narrow"),
     **_family(CrossReconstructionTransformer, CRT_PRESETS, "crt_", 500, "narrow"),
     **_family(HeartLangEncoder, HEARTLANG_PRESETS, "heartlang_", 100, "narrow"),
     **_family(SmallCNN, SMALL_CNN_PRESETS, "", 500, ""),
     **_family(ResNet1d, RESNET_PRESETS, "", 500, "resnet18_narrow"),
     **_family(SpatioTemporalViT, ST_MEM_PRESETS, "st_mem_", 250, "narrow"),
+    **_family(StateSpaceEncoder, STATE_SPACE_PRESETS, "s4d_", 100, "narrow"),
     **_family(ViT1d, VIT_PRESETS, "vit_", 500, "narrow"),
     **_family(Wav2Vec2Encoder, WAV2VEC2_PRESETS, "wav2vec2_", 500, "tiny"),
 }
