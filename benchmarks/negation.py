@@ -21,7 +21,6 @@ from _ptb_xl import TEST
 from melp.data.store import Store
 from melp.evaluation.tables import markdown_table
 from melp.hub import Model, load
-from melp.methods.quest import normalised
 from melp.reports.findings import Finding, statement_findings
 
 PAIRS = 20
@@ -57,7 +56,7 @@ def shares(model: Model, store: Store, findings: dict[int, set[Finding]]) -> dic
         states = model.method.embed_statements([name, f"no {name}"])
         ecgs = model.inputs(store.signals(np.array(list(stated))), store.rate)
         logits = model.method.answers(ecgs, states)
-        evidence = logits - model.method.log_odds(normalised(states))[:, 0]
+        evidence = logits - model.method.log_odds(states)
         truth = torch.tensor(list(stated.values()))
         counts += Counter(cases=len(truth), denials=int((~truth).sum()))
         for title, scores in (("right", logits), ("right without log odds", evidence)):

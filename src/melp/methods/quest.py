@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,20 +20,18 @@ from melp.errors import MelpError, check_ranges
 from melp.losses.gather import share_of_mean
 from melp.methods._base import Bank, Batch, Inputs, Method
 from melp.methods._reports import TextConfig, read_texts, text_of
-from melp.nn.heads import mlp
-from melp.nn.query_pooling import QueryPooler
+from melp.nn.asker import Asker
+from melp.nn.base import Encoder
+from melp.nn.ensemble import Ensemble
 from melp.reports.implied import implied_statements
 from melp.reports.write import compose_report, join_statements
-
-_RIDGE = 10.0
-"""Penalty of the regression with which the log odds begin."""
 
 
 @dataclass(frozen=True)
 class QUESTConfig(TextConfig):
     """Options of QUEST; it has no publication, and its values were chosen on fold 8 of PTB-XL."""
 
-    probes: ClassVar[tuple[str, ...]] = ("stages", "frames")
+    probes: ClassVar[tuple[str, ...]] = ("stages", "frames", "answers")
 
     encoder: str = "resnet18"
     """ECG encoder, a name of `melp encoders`."""
@@ -49,6 +47,8 @@ class QUESTConfig(TextConfig):
     """Largest number of statements of the bank; the rarest are left out."""
     heads: int = 1
     """Attention heads with which a statement pools the frames; 0 takes the mean frame for all statements."""
+    members: int = 1
+    """Encoders, each with questions and a loss of its own; an answer is the mean of their logits."""
     lead_masking: float = 0.3
     """Probability that a lead is masked in training."""
     shift: float = 0.05
@@ -56,18 +56,22 @@ class QUESTConfig(TextConfig):
     scaling: float = 0.1
     """Standard deviation of the factor that scales a recording in training."""
     probe: str = "stages"
-    """Embedding: stages (mean outputs of the encoder's stages, concatenated) or frames (mean frame)."""
+    """Embedding: stages (mean outputs of the encoder's stages, concatenated), frames (mean frame), or answers
+    (stages and the cosines of all statements of the bank)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         limits = dict.fromkeys(("lead_masking", "shift", "scaling"), (0.0, 1.0))
-        limits |= {"bank_size": (1, math.inf), "heads": (0, math.inf)}
+        limits |= {"bank_size": (1, math.inf), "heads": (0, math.inf), "members": (1, math.inf)}
         check_ranges("method", self, limits)
 
 
-def normalised(states: Float[Tensor, "text dim"]) -> Float[Tensor, "text dim"]:
-    """Return vectors with mean 0 and variance 1."""
-    return F.layer_norm(states, states.shape[-1:])
+def _name_askers(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
+    """Rename the weights of models that were saved before there could be several members."""
+    old = ("text_head.", "frame_norm.", "pooler.", "logit_scale", "log_odds.")
+    for key in [key for key in state if key.startswith(tuple(prefix + name for name in old))]:
+        name = key.removeprefix(prefix).replace("frame_norm", "memory_norm")
+        state[f"{prefix}askers.0.{name}"] = state.pop(key)
 
 
 class QUEST(Method):
@@ -82,7 +86,8 @@ class QUEST(Method):
     of the model has the statements of the bank that are probable enough (`melp.reports.write`).
 
     In words: loss = binary cross entropy of all statements of the bank, summed over the statements and
-    averaged over the ECGs; the targets are the statements that the ECG's report makes or implies.
+    averaged over the ECGs and the members; the targets are the statements that the ECG's report makes or
+    implies.
 
     Paper: none; it is first described here. The pairwise sigmoid is that of Zhai et al., Sigmoid Loss for
     Language Image Pre-Training, ICCV 2023; a statement that pools the ECG is from GLoRIA (Huang et al., ICCV
@@ -110,27 +115,27 @@ class QUEST(Method):
         super().__init__(config, inputs)
         self.reports, self.text = text_of(config, inputs)
         width = self.text.dim
-        self.text_head = mlp((width, 2 * width, width), norm=False, activation=nn.GELU)
-        self.frame_norm = nn.LayerNorm(self.encoder.dim)
-        self.pooler = QueryPooler(self.encoder.dim, width, config.dim, config.heads)
-        self.logit_scale = nn.Parameter(torch.tensor(math.log(10.0)))
-        self.log_odds = nn.Linear(width, 1)
+        members = config.members
+        askers = [Asker(self.encoder.dim // members, width, config.dim, config.heads) for _ in range(members)]
+        self.askers = cast("Sequence[Asker]", nn.ModuleList(askers))
+        self.register_load_state_dict_pre_hook(_name_askers)
         self.text.projection.requires_grad_(False)
         self.text.bert.requires_grad_(config.text_trained)
         self._bank: tuple[tuple[int, torch.device], Tensor] | None = None
         self._statements: Tensor | None = None
         self.train(self.training)
 
-    @torch.no_grad()
+    @staticmethod
+    def new_encoder(config: QUESTConfig, inputs: Inputs) -> Encoder:
+        """Build the untrained encoder; with several members, one of each."""
+        members = [Method.new_encoder(config, inputs) for _ in range(config.members)]
+        return Ensemble(members) if config.members > 1 else members[0]
+
     def begin(self, bank: Bank) -> None:
-        """Begin the log odds of statements at the ridge regression of those in the training reports."""
-        vectors = normalised(self._bank_states(bank)).double()
-        centre, target = vectors.mean(0), bank["log_odds"].double()
-        vectors = vectors - centre
-        gram = vectors.t() @ vectors + _RIDGE * torch.eye(vectors.shape[1], device=vectors.device)
-        weight = torch.linalg.solve(gram, vectors.t() @ (target - target.mean()))
-        self.log_odds.weight.copy_(weight[None])
-        self.log_odds.bias.copy_((target.mean() - centre @ weight)[None])
+        """Begin the log odds of statements at those of the training reports."""
+        states = self._bank_states(bank)
+        for asker in self.askers:
+            asker.begin(states, bank["log_odds"])
 
     def train(self, mode: bool = True) -> QUEST:
         """Set the mode; a language model that is not trained has no dropout."""
@@ -141,10 +146,10 @@ class QUEST(Method):
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Return the loss."""
         ecg = self._augment(batch) if self.training else batch["ecg"]
-        logits = self._logits(self.encoder(ecg), self._bank_states(batch["bank"]))
-        stated = batch["stated"].to(logits.dtype)
+        logits = self._logits(self._memories(ecg), self._bank_states(batch["bank"]))
+        stated = batch["stated"].to(logits.dtype).expand_as(logits)
         errors = F.binary_cross_entropy_with_logits(logits, stated, reduction="none")
-        return {"loss": share_of_mean(errors.sum(1))}
+        return {"loss": share_of_mean(errors.sum(2).mean(0))}
 
     def _augment(self, batch: Batch) -> Float[Tensor, "batch lead time"]:
         keys = batch["key"]
@@ -163,14 +168,17 @@ class QUEST(Method):
             self._bank = key, states
         return self._bank[1]
 
-    def _adapt(self, states: Float[Tensor, "text text_dim"]) -> Float[Tensor, "text text_dim"]:
-        return states + self.text_head(normalised(states))
+    def _memories(
+        self, ecg: Float[Tensor, "batch lead time"]
+    ) -> tuple[Float[Tensor, "batch place dim"], ...]:
+        """Return what the encoder of each member has read."""
+        return self.encoder.memory(self.encoder.stages(ecg)).chunk(len(self.askers), dim=-1)
 
     def _logits(
-        self, frames: Float[Tensor, "batch frame channel"], states: Float[Tensor, "text text_dim"]
-    ) -> Float[Tensor, "batch text"]:
-        cosines = self.pooler(self.frame_norm(frames), self._adapt(states))
-        return self.logit_scale.exp() * cosines + self.log_odds(normalised(states))[:, 0]
+        self, memories: Sequence[Float[Tensor, "batch place dim"]], states: Float[Tensor, "text text_dim"]
+    ) -> Float[Tensor, "member batch text"]:
+        pairs = zip(self.askers, memories, strict=True)
+        return torch.stack([asker(memory, states) for asker, memory in pairs])
 
     def embed_statements(self, texts: Sequence[str]) -> Float[Tensor, "text text_dim"]:
         """Return statement vectors, which `answers` and `attention` compare with ECGs."""
@@ -180,13 +188,38 @@ class QUEST(Method):
         self, ecg: Float[Tensor, "batch lead time"], statements: Float[Tensor, "text text_dim"]
     ) -> Float[Tensor, "batch text"]:
         """Return the logit of each statement for each ECG: the log odds that a report would make it."""
-        return self._logits(self.encoder(ecg), statements)
+        return self._logits(self._memories(ecg), statements).mean(0)
+
+    def log_odds(self, statements: Float[Tensor, "text text_dim"]) -> Float[Tensor, " text"]:
+        """Return the log odds of each statement before an ECG is read; `answers` contains them."""
+        return torch.stack([asker.prior(statements) for asker in self.askers]).mean(0)
+
+    def embed(self, ecg: Float[Tensor, "batch lead time"]) -> Float[Tensor, "batch dim"]:
+        """Return the embeddings that a probe reads (option `probe`)."""
+        if self.config.probe != "answers":
+            return super().embed(ecg)
+        stages, states = self.encoder.stages(ecg), self._own_statements(ecg.device)
+        memories = self.encoder.memory(stages).chunk(len(self.askers), dim=-1)
+        pairs = zip(self.askers, memories, strict=True)
+        cosines = torch.stack([asker.cosines(memory, states) for asker, memory in pairs]).mean(0)
+        return torch.cat([*(stage.mean(-1) for stage in stages), cosines], dim=1)
+
+    @torch.no_grad()
+    def _own_statements(self, device: torch.device) -> Float[Tensor, "statement text_dim"]:
+        """Return the vectors of the bank that the model was trained with."""
+        if not self.inputs.statements:
+            raise MelpError("bank: no statements found in config.json, wanted a model trained by this melp")
+        if self._statements is None or self._statements.device != device:
+            self._statements = self.embed_statements(self.inputs.statements)
+        return self._statements
 
     def attention(
         self, ecg: Float[Tensor, "batch lead time"], statements: Float[Tensor, "text text_dim"]
     ) -> Float[Tensor, "batch frame text"]:
         """Return the attention of each statement over the frames of each ECG; it sums to 1."""
-        return self.pooler.weights(self.frame_norm(self.encoder(ecg)), self._adapt(statements))
+        pairs = zip(self.askers, self._memories(ecg), strict=True)
+        weights = torch.stack([asker.weights(memory, statements) for asker, memory in pairs]).mean(0)
+        return self.encoder.over_frames(ecg, weights)
 
     @torch.inference_mode()
     def generate(self, ecg: Float[Tensor, "batch lead time"], beams: int = 1) -> list[str]:
@@ -201,9 +234,5 @@ class QUEST(Method):
         """
         if beams != 1:
             raise MelpError(f"beams: found {beams}, wanted 1, because QUEST does not write word by word")
-        if not self.inputs.statements:
-            raise MelpError("report: no statements found in config.json, wanted a model trained by this melp")
-        if self._statements is None or self._statements.device != ecg.device:
-            self._statements = self.embed_statements(self.inputs.statements)
-        probabilities = self.answers(ecg, self._statements).sigmoid().tolist()
+        probabilities = self.answers(ecg, self._own_statements(ecg.device)).sigmoid().tolist()
         return [join_statements(compose_report(self.inputs.statements, row)) for row in probabilities]
