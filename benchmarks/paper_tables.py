@@ -39,15 +39,32 @@ CELLS, DIFFERENCES = "cells.tar.xz", "differences"
 PLAN = "laptop/all"
 LOSSES = ("global", "caption", "local", "global+caption", "global+local", "caption+local")
 IDEAS = ("quest-own-statements", "quest-mean-frame", "quest-no-augmentation", "quest-trained-text")
+SCALES = ("melp-scales", "merl-scales")
 COMPARED = {
-    "probe": ("probe", "melp", ("merl", "ecg_fm", "astcl", "clocs", "simclr", "untrained")),
-    "zero-shot": ("zero-shot", "melp", ("merl",)),
-    "losses": ("probe", "melp", LOSSES),
-    "quest, zero-shot": ("zero-shot", "quest", ("melp", "merl")),
-    "quest, probe": ("probe", "quest", ("melp", "merl")),
-    "quest without its ideas, zero-shot": ("zero-shot", "quest", IDEAS),
+    "probe": ("probe", "melp", "probe", ("merl", "ecg_fm", "astcl", "clocs", "simclr", "untrained")),
+    "zero-shot": ("zero-shot", "melp", "zero-shot", ("merl",)),
+    "losses": ("probe", "melp", "probe", LOSSES),
+    "quest, zero-shot": ("zero-shot", "quest", "zero-shot", ("melp", "merl")),
+    "quest, probe": ("probe", "quest", "probe", ("melp", "merl")),
+    "quest, and its encoder in other methods, zero-shot": ("zero-shot", "quest", "zero-shot", SCALES),
+    "quest, and its encoder in other methods, probe": ("probe", "quest", "probe", SCALES),
+    "quest, zero-shot, and its network with all labels": ("zero-shot", "quest", "finetune", ("supervised",)),
+    "quest without its scales or members, zero-shot": (
+        "zero-shot",
+        "quest",
+        "zero-shot",
+        ("quest-one-member", "quest-recording"),
+    ),
+    "quest of the recording, without its ideas, zero-shot": (
+        "zero-shot",
+        "quest-recording",
+        "zero-shot",
+        IDEAS,
+    ),
 }
-"""By title: the kind of the cells, the first model, and those that it is compared with."""
+"""By title: the kind of the cells and the first model, then the kind of the cells and the other models."""
+NOT_IN_TABLES = (*IDEAS, *SCALES, "quest-one-member", "quest-recording", "supervised")
+"""Models that are only in the differences."""
 _WRITTEN = ("md", "pdf")
 
 
@@ -69,12 +86,14 @@ def differences(experiment: Path, store: Store) -> Iterator[dict[str, Any]]:
     """Yield the difference between two models in each task and share of labels, over patients."""
     cells = read_cells(experiment)
     cells = cells[(cells["protocol"] == "corrected") & (cells["metric"] == "auroc") & cells["class"].isna()]
-    for title, (kind, first, others) in COMPARED.items():
-        groups = cells[cells["kind"] == kind].groupby(["name", "task", "fraction"])["key"].apply(list)
-        for name, (task, fraction) in product(others, groups.index.droplevel("name").unique()):
-            if {(name, task, fraction), (first, task, fraction)} <= set(groups.index):
-                keys = groups[first, task, fraction], groups[name, task, fraction]
-                found = _compared(experiment, store, *keys)
+    keys = cells.groupby(["kind", "name", "task", "fraction"])["key"].apply(list).to_dict()
+    for title, (kind, first, other_kind, others) in COMPARED.items():
+        asked = sorted((task, fraction) for of, name, task, fraction in keys if (of, name) == (kind, first))
+        for name, (task, fraction) in product(others, asked):
+            # With all labels there is one share of them.
+            theirs = (other_kind, name, task, fraction if other_kind == kind else 100.0)
+            if theirs in keys:
+                found = _compared(experiment, store, keys[kind, first, task, fraction], keys[theirs])
                 yield {
                     "table": title,
                     "model": first,
@@ -129,7 +148,7 @@ def write_pages(to: Path, pages: Path = PAGES) -> None:
         with tarfile.open(pages / CELLS) as archive:
             archive.extractall(folder, filter="data")
         for file in Path(folder, "cells").iterdir():
-            if json.loads(file.read_text(encoding="utf-8"))["model"]["name"] in IDEAS:
+            if json.loads(file.read_text(encoding="utf-8"))["model"]["name"] in NOT_IN_TABLES:
                 file.unlink()  # these are only in the differences
         for name, table in read_plan(PLAN, ["stores.ptb-xl=none"]).tables.items():
             out = Path(folder, "tables", name)

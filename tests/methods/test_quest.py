@@ -122,6 +122,7 @@ def test_each_member_is_trained_by_its_own_errors(workshop: Workshop) -> None:
     both: Any = workshop.method("quest", ("members=2",)).eval()
     batch = workshop.batch("quest")
     states = both._bank_states(batch["bank"])
+    assert not torch.equal(*(next(encoder.parameters()) for encoder in both.encoder.members))
     losses = []
     for encoder, asker in zip(both.encoder.members, both.askers, strict=True):
         logits = asker(encoder(batch["ecg"]), states)
