@@ -33,8 +33,8 @@ class QUESTConfig(TextConfig):
 
     probes: ClassVar[tuple[str, ...]] = ("stages", "frames", "answers")
 
-    encoder: str = "resnet18"
-    """ECG encoder, a name of `melp encoders`."""
+    encoder: str = "beat_resnet_base"
+    """ECG encoder, a name of `melp encoders`; one with beats reads the recording, its rhythm and its beat."""
     text_attention: str = "statement"
     """Attention of the text tower: statement (a statement has one vector), causal or bidirectional."""
     text_pooling: str = "statements"

@@ -44,8 +44,9 @@ BEAT_RESNET_PRESETS: dict[str, BeatResNetConfig] = {
     "narrow": BeatResNetConfig(
         widths=(32, 48, 64, 96), blocks=(1, 1, 1, 1), strides=(2, 2, 2, 2), kernel=7, stem_kernel=15
     ),
+    "base": BeatResNetConfig(rate=500, beat_widths=(64, 128, 256, 512), rhythm_widths=(64, 128)),
 }
-"""A narrow one for 100 Hz and two CPU cores."""
+"""A narrow one for 100 Hz and two CPU cores; MERL's ResNet-18 with networks of its size for beat and rhythm."""
 
 
 def _blocks(
