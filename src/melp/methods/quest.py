@@ -82,8 +82,10 @@ class QUEST(Method):
     infarction". A language model reads the bank. Each statement queries the frames of the ECG (one
     cross-attention), and pools them into a context of its own. The statement applies to the ECG with the
     logit: scale x cosine of the statement and its context, plus the statement's log odds, which are a linear
-    function of its vector. An answer is a probability, for statements that no report contains too. A report
-    of the model has the statements of the bank that are probable enough (`melp.reports.write`).
+    function of its vector. With an encoder that has beats, a statement also queries the typical beat
+    (`melp.nn.beat_resnet`). Several members, each a network of its own, answer by their mean. An answer is a
+    probability, for statements that no report contains too. A report of the model has the statements of the
+    bank that are probable enough (`melp.reports.write`).
 
     In words: loss = binary cross entropy of all statements of the bank, summed over the statements and
     averaged over the ECGs and the members; the targets are the statements that the ECG's report makes or

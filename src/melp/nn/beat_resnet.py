@@ -46,7 +46,7 @@ BEAT_RESNET_PRESETS: dict[str, BeatResNetConfig] = {
     ),
     "base": BeatResNetConfig(rate=500, beat_widths=(64, 128, 256, 512), rhythm_widths=(64, 128)),
 }
-"""A narrow one for 100 Hz and two CPU cores; MERL's ResNet-18 with networks of its size for beat and rhythm."""
+"""A narrow one for 100 Hz and two CPU cores; MERL's ResNet-18, with networks for beat and rhythm."""
 
 
 def _blocks(
