@@ -239,7 +239,9 @@ def load_weights(method: nn.Module, file: Path) -> None:
     Raises:
         MelpError: names or shapes of the tensors differ, or the file cannot be read.
     """
-    state = read_weights(file)
+    state: Mapping[str, Tensor] = read_weights(file)
+    if isinstance(method, Method):
+        state = method.renamed(state)
     check_tensors(file, state, method)
     method.load_state_dict(state)
 

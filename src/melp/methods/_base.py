@@ -179,6 +179,10 @@ class Method(nn.Module, ABC):
         """Return whether the loss needs patients with several recordings."""
         return False
 
+    def renamed(self, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Return the weights of a file, those of an earlier version by the names of this one."""
+        return weights
+
     def after_step(self, step: int, steps: int) -> None:
         """Update moving averages, codebooks or bounds after each optimiser step.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
@@ -66,12 +66,8 @@ class QUESTConfig(TextConfig):
         check_ranges("method", self, limits)
 
 
-def _name_askers(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-    """Rename the weights of models that were saved before there could be several members."""
-    old = ("text_head.", "frame_norm.", "pooler.", "logit_scale", "log_odds.")
-    for key in [key for key in state if key.startswith(tuple(prefix + name for name in old))]:
-        name = key.removeprefix(prefix).replace("frame_norm", "memory_norm")
-        state[f"{prefix}askers.0.{name}"] = state.pop(key)
+_BEFORE_MEMBERS = ("text_head.", "frame_norm.", "pooler.", "logit_scale", "log_odds.")
+"""Weights that belonged to the method itself before it could have several members."""
 
 
 class QUEST(Method):
@@ -120,7 +116,6 @@ class QUEST(Method):
         members = config.members
         askers = [Asker(self.encoder.dim // members, width, config.dim, config.heads) for _ in range(members)]
         self.askers = cast("Sequence[Asker]", nn.ModuleList(askers))
-        self.register_load_state_dict_pre_hook(_name_askers)
         self.text.projection.requires_grad_(False)
         self.text.bert.requires_grad_(config.text_trained)
         self._bank: tuple[tuple[int, torch.device], Tensor] | None = None
@@ -132,6 +127,15 @@ class QUEST(Method):
         """Build the untrained encoder; with several members, one of each."""
         members = [Method.new_encoder(config, inputs) for _ in range(config.members)]
         return Ensemble(members) if config.members > 1 else members[0]
+
+    def renamed(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of a model that was saved before there could be several members."""
+        names = {
+            name: f"askers.0.{name.replace('frame_norm', 'memory_norm')}"
+            for name in weights
+            if name.startswith(_BEFORE_MEMBERS)
+        }
+        return {names.get(name, name): weight for name, weight in weights.items()}
 
     def begin(self, bank: Bank) -> None:
         """Begin the log odds of statements at those of the training reports."""
