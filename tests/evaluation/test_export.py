@@ -206,13 +206,13 @@ def test_what_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_prompts_of_a_task_or_of_labels() -> None:
-    found = export_prompts(None, ["flutter", "RBBB"])
+def test_prompts_of_a_task_or_of_labels(model: Model) -> None:
+    found = export_prompts(model, None, ["flutter", "RBBB"])
     assert found == {"flutter": ["flutter"], "RBBB": ["right bundle branch block"]}
-    assert export_prompts(None, []) is None
-    assert list(export_prompts("ptbxl-super", []) or {}) == ["HYP", "NORM", "MI", "CD", "STTC"]
+    assert export_prompts(model, None, []) is None
+    assert list(export_prompts(model, "ptbxl-super", []) or {}) == ["HYP", "NORM", "MI", "CD", "STTC"]
     with pytest.raises(MelpError, match="found labels and a task"):
-        export_prompts("ptbxl-super", ["flutter"])
+        export_prompts(model, "ptbxl-super", ["flutter"])
 
 
 def test_the_page_runs_a_file_without_torch(written: Path, ecgs: np.ndarray, tmp_path: Path) -> None:

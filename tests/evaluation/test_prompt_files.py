@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from melp.errors import MelpError
-from melp.evaluation.prompts import contrasted, prompts_of, read_prompts, sides
+from melp.evaluation.prompts import contrasted, prompts_for, prompts_of, read_prompts, sides
+from melp.hub import Model
 from melp.tasks import get_task
+from small_judging import AnsweringMethod, small_model
 
 
 def test_read_prompts_accepts_both_forms(tmp_path: Path) -> None:
@@ -66,3 +68,21 @@ def test_texts_for_and_against_a_class(tmp_path: Path) -> None:
     assert list(scores.columns) == list(task.classes)
     assert scores.loc[0, "MI"] == 0.75 and scores.loc[0, "CD"] == 1
     assert prompts_of(task, None) == task.prompts
+
+
+def test_a_model_with_answers_is_also_asked_for_the_findings_that_prompts_are_wordings_of(
+    model: Model,
+) -> None:
+    task, answering = get_task("ptbxl-form"), small_model(AnsweringMethod())
+    own, asked = prompts_of(task, None), prompts_for(answering, task)
+    assert list(asked) == list(task.classes)
+    assert asked["LPR"] == [*own["LPR"], "first degree av block"]
+    assert asked["PAC"] == [*own["PAC"], "premature supraventricular contractions"]
+    assert asked["ABQRS"] == own["ABQRS"]
+    assert prompts_for(model, task) == own
+
+
+def test_given_prompts_are_asked_as_they_are() -> None:
+    task, answering = get_task("ptbxl-form"), small_model(AnsweringMethod())
+    given = {name: ["prolonged pr interval"] for name in task.classes}
+    assert prompts_for(answering, task, given) == given

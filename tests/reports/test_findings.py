@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from melp.io.tables import read_packaged_tsv
-from melp.reports.findings import Finding, read_findings, statement_findings
+from melp.reports.findings import Finding, finding_named, read_findings, statement_findings
 from melp.tasks.names import vocabularies
 
 
@@ -93,3 +93,11 @@ def test_real_reports_are_read(recordings: Path) -> None:
     counts = [read_findings(report) for report in table["report"].astype(str)]
     unknown, known = sum(number for _, number in counts), sum(len(found) for found, _ in counts)
     assert 0 < unknown < 0.05 * known
+
+
+def test_another_wording_of_a_finding_names_it() -> None:
+    assert finding_named("prolonged pr interval") == "first degree av block"
+    assert finding_named("low t waves") == "t wave flattening"
+    # A finding itself, one with a degree, and a text that is none.
+    for text in ("first degree av block", "slightly prolonged pr interval", "broken leg"):
+        assert finding_named(text) == ""

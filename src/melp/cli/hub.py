@@ -52,7 +52,7 @@ def export_command(
     exported = export_onnx(
         loaded,
         onnx,
-        export_prompts(task, label or []),
+        export_prompts(loaded, task, label or []),
         refuse=task is None,
         lines={} if task is None else lines_of(loaded, get_task(task)),
         rate=rate,

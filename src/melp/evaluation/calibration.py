@@ -20,7 +20,7 @@ from melp.data.store import Store
 from melp.errors import MelpError, dataclass_from_dict
 from melp.evaluation.digests import digest
 from melp.evaluation.embed import map_rows, rows_of
-from melp.evaluation.prompts import prompts_of
+from melp.evaluation.prompts import prompts_for
 from melp.evaluation.scorers import Scorer, task_scorer
 from melp.evaluation.split import in_folds, join_folds, labels_of, patients_of
 from melp.hub import Model
@@ -201,4 +201,4 @@ def _write(model: Model, task: str, entry: Mapping[str, object]) -> None:
 
 
 def _prompts_digest(model: Model, task: Task) -> str:
-    return "" if "classes" in model.config else digest(prompts_of(task, None))
+    return "" if "classes" in model.config else digest(prompts_for(model, task))

@@ -25,7 +25,7 @@ from melp.ecg import LEADS
 from melp.errors import MelpError
 from melp.evaluation.answers import read_groups
 from melp.evaluation.calibration import Line
-from melp.evaluation.prompts import AGAINST, FOR, Prompts, prompts_of, sides
+from melp.evaluation.prompts import AGAINST, FOR, Prompts, prompts_for, sides
 from melp.evaluation.wordings import as_statement
 from melp.evaluation.zero_shot import prompt_scores
 from melp.hub import Model
@@ -107,8 +107,8 @@ def export_onnx(
     return Export(out, about)
 
 
-def export_prompts(task: str | None, labels: Sequence[str]) -> Prompts | None:
-    """Return the prompts of a task, or each label as its own prompt; None if there are neither.
+def export_prompts(model: Model, task: str | None, labels: Sequence[str]) -> Prompts | None:
+    """Return what a model is asked for a task, or each label as its own prompt; None if there are neither.
 
     Raises:
         MelpError: both are given, or there is no such task.
@@ -116,7 +116,7 @@ def export_prompts(task: str | None, labels: Sequence[str]) -> Prompts | None:
     if task is not None and labels:
         raise MelpError("label: found labels and a task, wanted one of them")
     if task is not None:
-        return prompts_of(get_task(task), None)
+        return prompts_for(model, get_task(task))
     return {label: [as_statement(label)] for label in labels} or None
 
 

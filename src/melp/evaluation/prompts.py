@@ -16,9 +16,11 @@ from typing import Any
 import pandas as pd
 
 from melp.errors import MelpError
+from melp.hub import Model
+from melp.reports.findings import finding_named
 from melp.tasks import Task
 
-__all__ = ["Prompts", "contrasted", "prompts_of", "read_json", "read_prompts", "sides"]
+__all__ = ["Prompts", "contrasted", "prompts_for", "prompts_of", "read_json", "read_prompts", "sides"]
 
 Prompts = Mapping[str, Sequence[str] | Mapping[str, Sequence[str]]]
 """The texts of each class, or those `for` it and those `against` it."""
@@ -34,6 +36,25 @@ def prompts_of(task: Task, prompts: Prompts | None) -> Prompts:
         else list(entry)
         for name, entry in chosen.items()
     }
+
+
+def prompts_for(model: Model, task: Task, prompts: Prompts | None = None) -> Prompts:
+    """Return what a model is asked for the classes of a task.
+
+    These are the given prompts or the task's own. A method with answers also asks, with the task's own, for
+    the findings that they are other wordings of: reports say "first degree av block" where a task says
+    "prolonged pr interval", and any of both makes the class apply.
+    """
+    asked = prompts_of(task, prompts)
+    if prompts is not None or not hasattr(model.method, "answers"):
+        return asked
+    return {
+        name: texts if isinstance(texts, Mapping) else _with_findings(texts) for name, texts in asked.items()
+    }
+
+
+def _with_findings(texts: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*texts, *filter(None, map(finding_named, texts))]))
 
 
 def sides(prompts: Prompts) -> dict[str, Sequence[str]]:

@@ -22,7 +22,7 @@ from melp.evaluation.embed import Change, embed_rows, rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
 from melp.evaluation.probe import probe_features
 from melp.evaluation.probes.linear import fit_probe
-from melp.evaluation.prompts import prompts_of
+from melp.evaluation.prompts import prompts_for
 from melp.evaluation.split import Split, check_patients, patients_of, split_records
 from melp.evaluation.zero_shot import class_scores, find_similarity
 from melp.hub import Model
@@ -118,7 +118,7 @@ def _cell(
 def _scores(model: Model, store: Store, task: Task, split: Split, reading: str, seed: int) -> Scores:
     """Return the function from a change of the signals to the scores of the test records."""
     if reading == "zero-shot":
-        wordings, similarity = [prompts_of(task, None)], find_similarity(model)
+        wordings, similarity = [prompts_for(model, task)], find_similarity(model)
 
         def by_prompts(change: Change | None) -> pd.DataFrame:
             ids = split.test

@@ -14,7 +14,7 @@ from torch import Tensor
 from melp.errors import MelpError
 from melp.evaluation.answers import group_answers
 from melp.evaluation.embed import require
-from melp.evaluation.prompts import Prompts, contrasted, prompts_of, sides
+from melp.evaluation.prompts import Prompts, contrasted, prompts_for, sides
 from melp.evaluation.similarity import embed_prompts, similarities
 from melp.evaluation.wordings import as_statement
 from melp.hub import Model
@@ -76,7 +76,7 @@ def task_scorer(model: Model, task: Task) -> Scorer:
             found = f"{model.folder}: the classes of {model.config.get('task')} found"
             raise MelpError(f"{found}, wanted those of {task.name}")
         return class_scorer(model)
-    prompts = prompts_of(task, None)
+    prompts = prompts_for(model, task)
     if hasattr(model.method, "answers"):
         return _answer_scorer(model, prompts, "prompt", refuse=False)
     require(model, "project_ecg")

@@ -22,7 +22,7 @@ from melp.evaluation.embed import rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_scores
 from melp.evaluation.probe import probe_features
 from melp.evaluation.probes.linear import C_VALUES, fit_probe
-from melp.evaluation.prompts import prompts_of
+from melp.evaluation.prompts import prompts_for
 from melp.evaluation.split import in_folds, join_folds, labels_of, patients_of
 from melp.evaluation.zero_shot import class_scores, find_similarity
 from melp.hub import Model
@@ -85,7 +85,7 @@ def transfer(
             if readings[place] == "probe":
                 scores = _probe_scores(model, train_store, training, store, labels.index, seed)
             else:
-                prompts, similarity = [prompts_of(target, None)], find_similarity(model)
+                prompts, similarity = [prompts_for(model, target)], find_similarity(model)
                 (scores,) = class_scores(model, store, labels.index, prompts, [False], similarity)
             options = {"min_positives": min_positives}
             yield evaluate_scores(cells[place], model, store, scores, labels, notes, options)

@@ -16,7 +16,7 @@ from melp.evaluation.cells import Evaluation
 from melp.evaluation.digests import tokenizer_digest
 from melp.evaluation.embed import Change, embed_rows, require, rows_of
 from melp.evaluation.evaluate import cell_of, evaluate_missing, evaluate_split, split_cell
-from melp.evaluation.prompts import Prompts, contrasted, prompts_of, sides
+from melp.evaluation.prompts import Prompts, contrasted, prompts_for, sides
 from melp.evaluation.similarity import embed_prompts, similarities
 from melp.evaluation.split import split_records, union
 from melp.hub import Model
@@ -66,7 +66,7 @@ def zero_shot(
     similarity = find_similarity(model, similarity)
     splits = [split_records(task, store, folds) for task in tasks]
     given = [(prompts or {}).get(task.name) for task in tasks]
-    wordings = [prompts_of(task, words) for task, words in zip(tasks, given, strict=True)]
+    wordings = [prompts_for(model, task, words) for task, words in zip(tasks, given, strict=True)]
     cells = [
         split_cell(
             cell_of("zero-shot", model, store, task),

@@ -20,7 +20,7 @@ from functools import cache
 from melp.io.tables import read_packaged_tsv
 from melp.reports.translate import to_statements
 
-__all__ = ["Finding", "read_findings", "statement_findings"]
+__all__ = ["Finding", "finding_named", "read_findings", "statement_findings"]
 
 _EVERYWHERE = ("septal", "anterior", "lateral", "inferior")
 _TERRITORIES = {
@@ -107,6 +107,16 @@ def _located(found: Sequence[tuple[str, list[str], bool]], located: frozenset[st
         for name, territories, denied in found
         for territory in ((territories or [""]) if name in located else [""])
     ]
+
+
+def finding_named(wording: str) -> str:
+    """Return the finding of which a text is another wording; "" if it is none of `findings.tsv`.
+
+    "prolonged pr interval" -> "first degree av block"
+    "slightly prolonged pr interval", "first degree av block" -> ""
+    """
+    name = _lexicon()[1].get(wording, "")
+    return "" if name == wording else name
 
 
 def read_findings(report: str) -> tuple[frozenset[Finding], int]:
