@@ -63,7 +63,7 @@ COMPARED = {
     ),
 }
 """By title: the kind of the cells and the first model, then the kind of the cells and the other models."""
-NOT_IN_TABLES = (*IDEAS, *SCALES, "quest-one-member", "quest-recording", "supervised")
+NOT_IN_TABLES = (*IDEAS, *SCALES, "quest-one-member", "quest-recording")
 """Models that are only in the differences."""
 _WRITTEN = ("md", "pdf")
 
@@ -86,6 +86,8 @@ def differences(experiment: Path, store: Store) -> Iterator[dict[str, Any]]:
     """Yield the difference between two models in each task and share of labels, over patients."""
     cells = read_cells(experiment)
     cells = cells[(cells["protocol"] == "corrected") & (cells["metric"] == "auroc") & cells["class"].isna()]
+    # A network that is trained with labels has no name in the plan.
+    cells["name"] = cells["name"].mask(cells["kind"] == "finetune", cells["method"])
     keys = cells.groupby(["kind", "name", "task", "fraction"])["key"].apply(list).to_dict()
     for title, (kind, first, other_kind, others) in COMPARED.items():
         asked = sorted((task, fraction) for of, name, task, fraction in keys if (of, name) == (kind, first))
@@ -148,7 +150,8 @@ def write_pages(to: Path, pages: Path = PAGES) -> None:
         with tarfile.open(pages / CELLS) as archive:
             archive.extractall(folder, filter="data")
         for file in Path(folder, "cells").iterdir():
-            if json.loads(file.read_text(encoding="utf-8"))["model"]["name"] in NOT_IN_TABLES:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            if content["model"]["name"] in NOT_IN_TABLES or content["cell"]["kind"] == "finetune":
                 file.unlink()  # these are only in the differences
         for name, table in read_plan(PLAN, ["stores.ptb-xl=none"]).tables.items():
             out = Path(folder, "tables", name)

@@ -36,6 +36,14 @@ class Encoder(nn.Module):
         """Return the outputs of all stages, first to last; by default, of the last stage only."""
         return [self(ecg).transpose(1, 2)]
 
+    def prepare(self, ecg: Float[Tensor, "batch lead time"]) -> tuple[Tensor, ...]:
+        """Return what `read` needs of ECGs; it does not depend on weights, so that encoders can share it."""
+        return (ecg,)
+
+    def read(self, *prepared: Tensor) -> list[Float[Tensor, "batch channel place"]]:
+        """Return the outputs of `stages` for what `prepare` returns."""
+        return self.stages(*prepared)
+
     def memory(
         self, stages: Sequence[Float[Tensor, "batch channel place"]]
     ) -> Float[Tensor, "batch place dim"]:

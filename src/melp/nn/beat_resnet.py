@@ -91,18 +91,27 @@ class BeatResNet(Encoder):
         """Samples of the beat before its R wave, and from it on."""
         return round(_BEFORE * self.config.rate), round(_AFTER * self.config.rate)
 
-    def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
-        """Return the outputs for the beat and the rhythm, then of each stage of the recording with rhythm."""
+    def prepare(self, ecg: Float[Tensor, "batch lead time"]) -> tuple[Tensor, ...]:
+        """Return ECGs, the intervals of their beats at a low rate, and their typical beats."""
         rate, time = self.config.rate, ecg.shape[-1]
         peaks, count = find_r_peaks(ecg, rate)
-        beat = self.beat(typical_beat(ecg, peaks, *self._reach).to(ecg.dtype))
+        beat = typical_beat(ecg, peaks, *self._reach).to(ecg.dtype)
         intervals = beat_intervals(peaks, count, time, rate).to(ecg.dtype)
         size = min(max(round(rate / _INTERVAL_RATE), 1), time)
-        rhythm = self.rhythm(F.avg_pool1d(intervals, size, size, ceil_mode=True))
+        return ecg, F.avg_pool1d(intervals, size, size, ceil_mode=True), beat
+
+    def read(self, *prepared: Tensor) -> list[Float[Tensor, "batch channel place"]]:
+        """Return the outputs for the beat and the rhythm, then of each stage of the recording with rhythm."""
+        ecg, intervals, typical = prepared
+        beat, rhythm = self.beat(typical), self.rhythm(intervals)
         *stages, frames = self.recording.stages(ecg)
         rhythm_frames = self.rhythm_projection(rhythm.transpose(1, 2)).transpose(1, 2)
         frames = frames + F.adaptive_avg_pool1d(rhythm_frames, frames.shape[-1])
         return [beat, rhythm, *stages, frames]
+
+    def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
+        """Return the outputs of all stages; see `read`."""
+        return self.read(*self.prepare(ecg))
 
     def memory(
         self, stages: Sequence[Float[Tensor, "batch channel place"]]

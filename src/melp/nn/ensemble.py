@@ -34,7 +34,8 @@ class Ensemble(Encoder):
 
     def stages(self, ecg: Float[Tensor, "batch lead time"]) -> list[Float[Tensor, "batch channel place"]]:
         """Return the outputs of each stage of all members."""
-        stages = zip(*(member.stages(ecg) for member in self.members), strict=True)
+        prepared = self.members[0].prepare(ecg)
+        stages = zip(*(member.read(*prepared) for member in self.members), strict=True)
         return [torch.cat(stage, dim=1) for stage in stages]
 
     def memory(
