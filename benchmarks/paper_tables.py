@@ -1,12 +1,14 @@
-"""The paper's four tables on the PTB-XL recordings at hand, in both protocols: docs/results.
+r"""The paper's four tables on the PTB-XL recordings at hand, in both protocols: docs/results.
 
     melp bench laptop/all stores.ptb-xl=STORE published_splits=DIR --out OUT
     melp bench laptop/quest stores.ptb-xl=STORE --out OUT
+    melp finetune OUT/runs/quest-0 --scratch --task ptbxl-super --folds 9,10 --train-folds 1-7 \
+        --validation-folds 8 --min-positives 5 --data STORE --out DIR training.seed=0
     python benchmarks/paper_tables.py --experiment OUT --data STORE
     python benchmarks/paper_tables.py [--check]
 
-The third command packs the cells of OUT, without predictions, into docs/results/cells.tar.xz, and compares
-models on the same records into docs/results/differences.json, from which the fourth writes the tables again.
+The third is run with the seeds 0, 1 and 2, and the cells of DIR are put into OUT. The last but one packs the cells of OUT, without predictions, into docs/results/cells.tar.xz, and compares
+models on the same records into docs/results/differences.json, from which the last writes the tables again.
 With `--check`, it exits with 1 if a committed table differs from its cells.
 """
 
@@ -113,7 +115,11 @@ def _compared(experiment: Path, store: Store, first: Sequence[str], other: Seque
     with_class = labels.groupby(patients.to_numpy()).any().sum()
     counted = labels.loc[:, with_class >= LEAST_PAIRED]
     found = compare(*([one.scores for one in side] for side in sides), counted, patients)
-    seeds = [len({one.model["seed"] for one in side}) for side in sides]
+    # A network that is trained with labels has the seed of that training.
+    seeds = [
+        len({(one.model["seed"], one.cell.options.get("training", {}).get("seed")) for one in side})
+        for side in sides
+    ]
     return {**asdict(found), "seeds": seeds}
 
 
