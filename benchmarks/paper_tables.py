@@ -7,9 +7,10 @@ r"""The paper's four tables on the PTB-XL recordings at hand, in both protocols:
     python benchmarks/paper_tables.py --experiment OUT --data STORE
     python benchmarks/paper_tables.py [--check]
 
-The third is run with the seeds 0, 1 and 2, and the cells of DIR are put into OUT. The last but one packs the cells of OUT, without predictions, into docs/results/cells.tar.xz, and compares
-models on the same records into docs/results/differences.json, from which the last writes the tables again.
-With `--check`, it exits with 1 if a committed table differs from its cells.
+The third is run with the seeds 0, 1 and 2, and the cells of DIR are put into OUT. The fourth packs the cells
+of OUT, without predictions, into docs/results/cells.tar.xz, and compares models on the same records into
+docs/results/differences.json, from which the last writes the tables again. With `--check`, it exits with 1 if
+a committed table differs from its cells.
 """
 
 from __future__ import annotations
