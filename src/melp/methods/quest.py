@@ -152,7 +152,7 @@ class QUEST(Method):
     def forward(self, batch: Batch) -> dict[str, Float[Tensor, ""]]:
         """Return the loss."""
         ecg = self._augment(batch) if self.training else batch["ecg"]
-        logits = self._logits(self._memories(ecg), self._bank_states(batch["bank"]))
+        logits = self._logits(self.encoder.stages(ecg), self._bank_states(batch["bank"]))
         stated = batch["stated"].to(logits.dtype).expand_as(logits)
         errors = F.binary_cross_entropy_with_logits(logits, stated, reduction="none")
         return {"loss": share_of_mean(errors.sum(2).mean(0))}
@@ -175,15 +175,15 @@ class QUEST(Method):
         return self._bank[1]
 
     def _memories(
-        self, ecg: Float[Tensor, "batch lead time"]
+        self, stages: Sequence[Float[Tensor, "batch channel place"]]
     ) -> tuple[Float[Tensor, "batch place dim"], ...]:
         """Return what the encoder of each member has read."""
-        return self.encoder.memory(self.encoder.stages(ecg)).chunk(len(self.askers), dim=-1)
+        return self.encoder.memory(stages).chunk(len(self.askers), dim=-1)
 
     def _logits(
-        self, memories: Sequence[Float[Tensor, "batch place dim"]], states: Float[Tensor, "text text_dim"]
+        self, stages: Sequence[Float[Tensor, "batch channel place"]], states: Float[Tensor, "text text_dim"]
     ) -> Float[Tensor, "member batch text"]:
-        pairs = zip(self.askers, memories, strict=True)
+        pairs = zip(self.askers, self._memories(stages), strict=True)
         return torch.stack([asker(memory, states) for asker, memory in pairs])
 
     def embed_statements(self, texts: Sequence[str]) -> Float[Tensor, "text text_dim"]:
@@ -194,7 +194,7 @@ class QUEST(Method):
         self, ecg: Float[Tensor, "batch lead time"], statements: Float[Tensor, "text text_dim"]
     ) -> Float[Tensor, "batch text"]:
         """Return the logit of each statement for each ECG: the log odds that a report would make it."""
-        return self._logits(self._memories(ecg), statements).mean(0)
+        return self._logits(self.encoder.stages(ecg), statements).mean(0)
 
     def log_odds(self, statements: Float[Tensor, "text text_dim"]) -> Float[Tensor, " text"]:
         """Return the log odds of each statement before an ECG is read; `answers` contains them."""
@@ -205,8 +205,7 @@ class QUEST(Method):
         if self.config.probe != "answers":
             return super().embed(ecg)
         stages, states = self.encoder.stages(ecg), self._own_statements(ecg.device)
-        memories = self.encoder.memory(stages).chunk(len(self.askers), dim=-1)
-        pairs = zip(self.askers, memories, strict=True)
+        pairs = zip(self.askers, self._memories(stages), strict=True)
         cosines = torch.stack([asker.cosines(memory, states) for asker, memory in pairs]).mean(0)
         return torch.cat([*(stage.mean(-1) for stage in stages), cosines], dim=1)
 
@@ -223,7 +222,7 @@ class QUEST(Method):
         self, ecg: Float[Tensor, "batch lead time"], statements: Float[Tensor, "text text_dim"]
     ) -> Float[Tensor, "batch frame text"]:
         """Return the attention of each statement over the frames of each ECG; it sums to 1."""
-        pairs = zip(self.askers, self._memories(ecg), strict=True)
+        pairs = zip(self.askers, self._memories(self.encoder.stages(ecg)), strict=True)
         weights = torch.stack([asker.weights(memory, statements) for asker, memory in pairs]).mean(0)
         return self.encoder.over_frames(ecg, weights)
 

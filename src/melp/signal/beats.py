@@ -11,6 +11,21 @@ from melp.signal.precision import full_precision
 _TYPICAL_INTERVAL = 0.8  # s; 75 beats per minute
 
 
+def cut_beats(
+    ecg: Float[Tensor, "batch lead time"], peaks: Int[Tensor, "batch beat"], before: int, after: int
+) -> tuple[Float[Tensor, "batch lead beat sample"], Int[Tensor, "batch beat sample"]]:
+    """Return the samples around each R wave, and their places, which may lie outside the recording.
+
+    Outside, a sample is that of the nearest end.
+
+    Args:
+        before, after: samples before an R wave, and from it on.
+    """
+    place = peaks[..., None] + torch.arange(-before, after, device=ecg.device)
+    rows = place.clamp(0, ecg.shape[-1] - 1).flatten(1)[:, None]
+    return ecg.take_along_dim(rows, 2).unflatten(2, place.shape[1:]), place
+
+
 @full_precision
 def typical_beat(
     ecg: Float[Tensor, "batch lead time"],
@@ -27,10 +42,8 @@ def typical_beat(
     """
     time = ecg.shape[-1]
     ecg = ecg - ecg.median(-1, keepdim=True).values
-    place = peaks[..., None] + torch.arange(-before, after, device=ecg.device)
+    beats, place = cut_beats(ecg, peaks, before, after)
     outside = (peaks >= time)[..., None] | (place < 0) | (place >= time)
-    rows = place.clamp(0, time - 1).flatten(1)[:, None]
-    beats = ecg.take_along_dim(rows, 2).unflatten(2, place.shape[1:])
     return beats.masked_fill(outside[:, None], torch.nan).nanmedian(2).values.nan_to_num(0.0)
 
 

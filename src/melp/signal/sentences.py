@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from melp.errors import MelpError
+from melp.signal.beats import cut_beats
 from melp.signal.precision import at_least_single, full_precision
 from melp.signal.r_peaks import find_r_peaks
 from melp.signal.resampling import resample
@@ -118,8 +119,7 @@ def _cut(
 ) -> Float[Tensor, "batch lead beat sample"]:
     """Return the samples around each R wave, 0 outside the beat."""
     begins = torch.cat([torch.zeros_like(ends[:, :1]), ends[:, :-1]], dim=1)
-    place = peaks[..., None] + torch.arange(BEAT_SAMPLES, device=ecg.device) - BEAT_SAMPLES // 2
+    before = BEAT_SAMPLES // 2
+    values, place = cut_beats(ecg, peaks, before, BEAT_SAMPLES - before)
     inside = (place >= begins[..., None]) & (place < ends[..., None])
-    index = place.clamp(0, ecg.shape[-1] - 1).flatten(1)[:, None]
-    values = ecg.take_along_dim(index, 2).unflatten(2, place.shape[1:])
     return torch.where(inside[:, None], values, 0.0)
